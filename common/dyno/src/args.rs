@@ -1,0 +1,30 @@
+//! The command line of both worker binaries.
+
+use std::net::SocketAddr;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::Engine;
+
+/// A worker process of Headroom. It gets everything else from loadgen.
+#[derive(Debug, Parser)]
+#[command(version, about, long_about = None)]
+struct Args {
+    /// Where loadgen listens, such as 127.0.0.1:7878
+    #[arg(long, value_name = "ADDR")]
+    connect: SocketAddr,
+}
+
+/// Parses the command line and runs the dyno. Exit codes: 0 ok, 1 failed, 2 usage.
+#[must_use]
+pub fn main<E: Engine + Send + 'static>() -> ExitCode {
+    let args = Args::parse();
+    match crate::run::<E>(args.connect) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("workers-{}: {error:#}", E::ENGINE);
+            ExitCode::FAILURE
+        }
+    }
+}

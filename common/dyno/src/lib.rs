@@ -1,0 +1,307 @@
+//! What a worker process is besides its engine: the handshake, the clock, and the reports to loadgen.
+//!
+//! Both engines use it unchanged, on plain threads, so that nothing here can favour one of them. An engine is an
+//! [`Engine`]: it is given a [`Job`], spawns its workers and opens its connections, and later joins them.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use common::backlog::Waiting;
+use common::recorder::{Histograms, Recorder};
+use common::wire::{Assign, Final, FromDyno, Hello, MessageDecoder, ToDyno, WIRE_VERSION, encode_message};
+use crossbeam_channel::{RecvTimeoutError, Sender, bounded, unbounded};
+
+pub mod args;
+pub mod clock;
+pub mod frames;
+pub mod usage;
+
+/// Counters go out this often.
+const TICK_NS: u64 = 100_000_000;
+/// Ticks between two deltas.
+const TICKS_PER_DELTA: u64 = 10;
+/// How long the workers may take to finish their current task after a stop.
+const LEAVE: Duration = Duration::from_secs(1);
+
+/// What an engine is given.
+pub struct Job {
+    /// Settings, variant, workers, Redis.
+    pub assign: Assign,
+    /// The dispatch connection: nothing but [`common::wire::Dispatch`] frames.
+    pub dispatch: TcpStream,
+    /// What workers and intake share.
+    pub shared: Arc<Shared>,
+}
+
+/// What the workers, the intake and the reporter of a dyno share.
+#[derive(Debug)]
+pub struct Shared {
+    /// Ended tasks.
+    pub recorder: Recorder,
+    /// The backlog rule.
+    pub waiting: Waiting,
+    /// Set by a stop: workers begin no more tasks.
+    pub stopping: AtomicBool,
+    /// Connections that were replaced after an error.
+    pub reconnects: AtomicU64,
+    events: Sender<FromDyno>,
+}
+
+impl Shared {
+    /// Says at once that a worker is overloaded. Call it for the first time only: later ones are no news.
+    pub fn overloaded(&self, worker: u32, backlog: u32) {
+        // Nobody listens any more only when the process is ending.
+        let _ = self.events.send(FromDyno::Overload { at_ns: clock::now_ns(), worker, backlog });
+    }
+
+    /// Says that this dyno cannot go on.
+    pub fn fatal(&self, message: String) {
+        let _ = self.events.send(FromDyno::Fatal(message));
+    }
+
+    /// Whether workers should leave.
+    #[must_use]
+    pub fn stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
+    }
+
+    /// One more connection was replaced.
+    pub fn reconnected(&self) {
+        self.reconnects.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// A concurrency model.
+pub trait Engine {
+    /// What it is called in plans.
+    const ENGINE: common::plan::Engine;
+
+    /// What it is made of, for the report.
+    fn build() -> String;
+
+    /// Spawns all workers and opens all connections; returns when both are there.
+    ///
+    /// # Errors
+    /// What this machine or this server refuses, in a sentence.
+    fn start(job: Job) -> anyhow::Result<Self>
+    where
+        Self: Sized;
+
+    /// Waits until all workers have left. Called after `stopping` is set and the dispatch connection is closed.
+    fn join(self);
+}
+
+/// Runs a dyno until its run is over. Returns when loadgen has everything or is gone.
+///
+/// # Errors
+/// What kept it from running, in a sentence.
+pub fn run<E: Engine + Send + 'static>(connect: SocketAddr) -> anyhow::Result<()> {
+    let mut control = TcpStream::connect(connect)
+        .with_context(|| format!("no loadgen listens at {connect}: start `loadgen run --listen {connect}` first"))?;
+    control.set_nodelay(true)?;
+    let hello = Hello {
+        wire_version: WIRE_VERSION,
+        engine: E::ENGINE,
+        build: E::build(),
+        pid: std::process::id(),
+        boot_id: boot_id(),
+    };
+    control.write_all(&encode_message(&FromDyno::Hello(hello)))?;
+    let mut messages = Messages { stream: control.try_clone()?, decoder: MessageDecoder::default() };
+    let assign = match messages.next()? {
+        Some(ToDyno::Assign(assign)) => *assign,
+        Some(ToDyno::Refuse(why)) => bail!("loadgen refused this dyno: {why}"),
+        Some(other) => bail!("loadgen said {other:?} before the assignment"),
+        None => bail!("loadgen at {connect} hung up before the assignment"),
+    };
+    let mut dispatch = TcpStream::connect(connect)?;
+    dispatch.set_nodelay(true)?;
+    dispatch.write_all(&encode_message(&FromDyno::Dispatch { token: assign.token }))?;
+
+    let (events, outgoing) = unbounded();
+    let cpus = thread::available_parallelism().map_or(1, usize::from);
+    let shared = Arc::new(Shared {
+        recorder: Recorder::new(cpus, assign.workers),
+        waiting: Waiting::new(assign.workers, assign.backlog_max),
+        stopping: AtomicBool::new(false),
+        reconnects: AtomicU64::new(0),
+        events,
+    });
+    // End of file on the control connection ends a dyno, whatever it is doing.
+    let (start, started) = bounded(1);
+    let (stop, stopped) = bounded(1);
+    thread::Builder::new().name("control".into()).spawn(move || {
+        loop {
+            match messages.next() {
+                Ok(Some(ToDyno::Start { start_ns, window_start_ns, window_end_ns })) => {
+                    let _ = start.send([start_ns, window_start_ns, window_end_ns]);
+                }
+                Ok(Some(ToDyno::Stop)) => {
+                    let _ = stop.send(());
+                }
+                Ok(Some(_)) => {}
+                Ok(None) | Err(_) => std::process::exit(0),
+            }
+        }
+    })?;
+
+    let engine = match E::start(Job { assign, dispatch, shared: Arc::clone(&shared) }) {
+        Ok(engine) => engine,
+        Err(error) => {
+            control.write_all(&encode_message(&FromDyno::Fatal(format!("{error:#}"))))?;
+            bail!(error);
+        }
+    };
+    control.write_all(&encode_message(&FromDyno::Ready))?;
+
+    let mut reporter =
+        Reporter { control, shared: Arc::clone(&shared), spare: Histograms::default(), window: Window::Unknown };
+    let mut next_ns = clock::now_ns() + TICK_NS;
+    let mut tick = 0;
+    loop {
+        let wait = Duration::from_nanos(reporter.due(next_ns).saturating_sub(clock::now_ns()));
+        crossbeam_channel::select! {
+            recv(stopped) -> _ => break,
+            recv(started) -> instants => if let Ok([start_ns, window_start_ns, window_end_ns]) = instants {
+                reporter.window = Window::Ahead { start_ns: window_start_ns, end_ns: window_end_ns };
+                // From here on ticks are whole tenths of seconds of the run.
+                next_ns = start_ns + TICK_NS;
+                tick = 0;
+            },
+            recv(outgoing) -> event => if let Ok(event) = event { reporter.send(&event)? },
+            default(wait) => {}
+        }
+        reporter.usage_if_due()?;
+        if clock::now_ns() >= next_ns {
+            tick += 1;
+            next_ns += TICK_NS;
+            if tick % TICKS_PER_DELTA == 0 && reporter.window != Window::Unknown {
+                reporter.delta()?;
+            }
+            reporter.counters()?;
+        }
+    }
+
+    shared.stopping.store(true, Ordering::Relaxed);
+    let (joined, done) = bounded::<()>(1);
+    thread::Builder::new().name("join".into()).spawn(move || {
+        engine.join();
+        drop(joined);
+    })?;
+    // A worker may hang in a request until its timeout; what it is doing stays unfinished.
+    let _: Result<(), RecvTimeoutError> = done.recv_timeout(LEAVE);
+    reporter.finish()
+}
+
+/// Writes to the control connection.
+struct Reporter {
+    control: TcpStream,
+    shared: Arc<Shared>,
+    spare: Histograms,
+    window: Window,
+}
+
+/// Where the run stands: usage is reported at both ends of the window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Window {
+    /// Before the start message.
+    Unknown,
+    Ahead {
+        start_ns: u64,
+        end_ns: u64,
+    },
+    Open {
+        end_ns: u64,
+    },
+    Past,
+}
+
+impl Reporter {
+    fn send(&mut self, message: &FromDyno) -> anyhow::Result<()> {
+        Ok(self.control.write_all(&encode_message(message))?)
+    }
+
+    /// When there is something to do next.
+    fn due(&self, tick_ns: u64) -> u64 {
+        match self.window {
+            Window::Unknown | Window::Past => tick_ns,
+            Window::Ahead { start_ns, .. } => tick_ns.min(start_ns),
+            Window::Open { end_ns } => tick_ns.min(end_ns),
+        }
+    }
+
+    fn usage_if_due(&mut self) -> anyhow::Result<()> {
+        let now_ns = clock::now_ns();
+        match self.window {
+            Window::Ahead { start_ns, end_ns } if now_ns >= start_ns => {
+                self.window = Window::Open { end_ns };
+                self.usage(false)
+            }
+            Window::Open { end_ns } if now_ns >= end_ns => {
+                self.window = Window::Past;
+                self.usage(true)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn usage(&mut self, end: bool) -> anyhow::Result<()> {
+        let mut usage = usage::of_this_process();
+        usage.ended = self.shared.recorder.totals().ended;
+        self.send(&FromDyno::Usage { end, usage })
+    }
+
+    fn counters(&mut self) -> anyhow::Result<()> {
+        let totals = self.shared.recorder.totals();
+        self.send(&FromDyno::Counters(totals))
+    }
+
+    fn delta(&mut self) -> anyhow::Result<()> {
+        let delta = self.shared.recorder.collect(clock::now_ns(), &mut self.spare);
+        self.send(&FromDyno::Delta(Box::new(delta)))
+    }
+
+    fn finish(mut self) -> anyhow::Result<()> {
+        // A run that ends early has a shorter window, not none.
+        if let Window::Open { .. } = self.window {
+            self.usage(true)?;
+        }
+        self.delta()?;
+        let (cycles, busy_ns) = self.shared.recorder.per_worker();
+        let reconnects = self.shared.reconnects.load(Ordering::Relaxed);
+        let backlog_max = self.shared.waiting.max();
+        self.send(&FromDyno::Final(Final { backlog_max, cycles, busy_ns, reconnects }))
+    }
+}
+
+struct Messages {
+    stream: TcpStream,
+    decoder: MessageDecoder,
+}
+
+impl Messages {
+    /// The next message; `None` at the end of the connection.
+    fn next(&mut self) -> anyhow::Result<Option<ToDyno>> {
+        let mut bytes = [0; 16 * 1024];
+        loop {
+            if let Some(message) = self.decoder.message()? {
+                return Ok(Some(message));
+            }
+            match self.stream.read(&mut bytes)? {
+                0 => return Ok(None),
+                n => self.decoder.extend(&bytes[..n]),
+            }
+        }
+    }
+}
+
+/// Identity of this boot; empty where the kernel does not say.
+#[must_use]
+pub fn boot_id() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned()
+}

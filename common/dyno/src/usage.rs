@@ -1,0 +1,49 @@
+//! What this process has used so far, and its limits.
+
+use std::fs;
+
+use common::wire::ProcessUsage;
+use nix::sys::resource::{Resource, UsageWho, getrlimit, getrusage, setrlimit};
+
+/// CPU and context switches by `getrusage`, the rest from `/proc/self`; `ended` is left to the caller.
+#[must_use]
+pub fn of_this_process() -> ProcessUsage {
+    let micros = |time: nix::sys::time::TimeVal| time.tv_sec() as u64 * 1_000_000 + time.tv_usec() as u64;
+    let mut usage = ProcessUsage { threads: threads(), sockets: sockets(), ..ProcessUsage::default() };
+    if let Ok(used) = getrusage(UsageWho::RUSAGE_SELF) {
+        usage.user_us = micros(used.user_time());
+        usage.sys_us = micros(used.system_time());
+        usage.voluntary_switches = used.voluntary_context_switches() as u64;
+        usage.involuntary_switches = used.involuntary_context_switches() as u64;
+        usage.rss_max_bytes = used.max_rss() as u64 * 1024;
+    }
+    usage
+}
+
+fn threads() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("Threads:"));
+    line.and_then(|count| count.trim().parse().ok()).unwrap_or(0)
+}
+
+fn sockets() -> u64 {
+    let Ok(files) = fs::read_dir("/proc/self/fd") else { return 0 };
+    // The link of a socket reads `socket:[inode]`.
+    let is_socket = |file: &fs::DirEntry| {
+        fs::read_link(file.path()).is_ok_and(|to| to.as_os_str().as_encoded_bytes().starts_with(b"socket:"))
+    };
+    files.flatten().filter(is_socket).count() as u64
+}
+
+/// Raises the number of files that this process may open as far as it is allowed to, and returns it.
+#[must_use]
+pub fn raise_file_limit() -> u64 {
+    match getrlimit(Resource::RLIMIT_NOFILE) {
+        Ok((soft, hard)) if soft < hard => match setrlimit(Resource::RLIMIT_NOFILE, hard, hard) {
+            Ok(()) => hard,
+            Err(_) => soft,
+        },
+        Ok((soft, _)) => soft,
+        Err(_) => 1024,
+    }
+}

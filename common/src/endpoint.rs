@@ -1,0 +1,41 @@
+//! Where the server is and how long to wait for it: the same for both engines.
+
+use std::time::Duration;
+
+use redis::io::tcp::TcpSettings;
+use redis::{ConnectionInfo, IntoConnectionInfo};
+
+use crate::plan::RedisSettings;
+use crate::request::RequestError;
+
+/// A server and the timeouts of a plan.
+#[derive(Clone)]
+pub struct Endpoint {
+    /// Address, database and credentials; nodelay on, no `CLIENT SETINFO`.
+    pub info: ConnectionInfo,
+    /// To open a connection.
+    pub connect_timeout: Duration,
+    /// For all replies of a request.
+    pub response_timeout: Duration,
+    /// For a connection out of a pool, or a broken one to be replaced.
+    pub checkout_timeout: Duration,
+}
+
+impl Endpoint {
+    /// From a `redis://` URL and a plan's `[redis]`.
+    ///
+    /// # Errors
+    /// A URL that redis-rs does not understand; the message does not repeat it, for it may hold a password.
+    pub fn new(url: &str, settings: &RedisSettings) -> Result<Endpoint, RequestError> {
+        let info = url.into_connection_info().map_err(|_| {
+            RequestError::Disconnected("the Redis URL is not one: redis://[[user]:password@]host:port[/db]".into())
+        })?;
+        let redis = info.redis_settings().clone().set_skip_set_lib_name();
+        Ok(Endpoint {
+            info: info.set_tcp_settings(TcpSettings::default().set_nodelay(true)).set_redis_settings(redis),
+            connect_timeout: Duration::from_secs_f64(settings.connect_timeout_s),
+            response_timeout: Duration::from_secs_f64(settings.response_timeout_s),
+            checkout_timeout: Duration::from_secs_f64(settings.checkout_timeout_s),
+        })
+    }
+}

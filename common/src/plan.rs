@@ -1,0 +1,232 @@
+//! Plans: TOML -> validated cells and variants.
+//!
+//! [`Plan::parse`] is the only door: what comes out of it needs no further checks but those against a
+//! machine ([`demand`]). Any scalar of `[task]`, `[load]`, `[workers]`, `[slo]` and `[redis]` may be a list:
+//! the cells are all combinations, in the order of the keys.
+
+use std::collections::BTreeMap;
+
+use sha2::{Digest, Sha256};
+use toml::{Table, Value};
+
+pub mod demand;
+mod settings;
+mod sweep;
+mod variant;
+
+pub use settings::{
+    ArrivalProcess, Choice, Load, OnOverload, Order, Override, Published, RedisSettings, Repeat, Settings, Slo, Task,
+    TaskKind, Workers,
+};
+pub use variant::{Client, Connections, Engine, Executor, Metric, Variant};
+
+use variant::VariantInput;
+
+/// A validated plan.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Plan {
+    /// Names the output directory and the make target.
+    pub name: String,
+    /// What the plan asks, for the reader of the report.
+    pub question: String,
+    /// The metric the verdict is about.
+    pub primary: Metric,
+    /// The variant that the others are divided by: the first unless the plan says otherwise.
+    pub baseline: String,
+    /// All combinations of the swept keys; at least one.
+    pub cells: Vec<Cell>,
+    /// At least one; names are unique.
+    pub variants: Vec<Variant>,
+    /// Blocks and margin.
+    pub repeat: Repeat,
+    /// Figures of others, shown beside what is measured.
+    pub published: Vec<Published>,
+    /// SHA-256 over the plan after `--set`, in hex, 16 digits.
+    pub hash: String,
+    /// The plan after `--set`, as TOML: what is stored beside the results.
+    pub source: String,
+}
+
+/// One combination of the swept keys.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Cell {
+    /// From 0.
+    pub index: u32,
+    /// The swept keys, dotted, and their values here.
+    pub parameters: BTreeMap<String, serde_json::Value>,
+    /// Everything a run needs to know of its load.
+    pub settings: Settings,
+}
+
+/// Why a plan was refused. The message is complete: key, value, and what would do.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PlanError {
+    /// Not TOML at all.
+    #[error("{0}")]
+    Syntax(String),
+    /// A key that no plan has, or a value of the wrong type.
+    #[error("{key}: {message}")]
+    Key {
+        /// Dotted.
+        key: String,
+        /// What serde says of it.
+        message: String,
+    },
+    /// A value that no run can have.
+    #[error("{key} = {value}: {expected}")]
+    Value {
+        /// Dotted.
+        key: String,
+        /// As written.
+        value: String,
+        /// What would do.
+        expected: String,
+    },
+    /// Settings that cannot be combined.
+    #[error("variant {name:?}: {message}")]
+    Variant {
+        /// Name of the variant.
+        name: String,
+        /// What cannot be combined, and what would do.
+        message: String,
+    },
+    /// A `--set` that is not `KEY=VALUE`.
+    #[error("--set {0:?}: write KEY=VALUE, such as --set load.duration_s=10")]
+    Set(String),
+}
+
+impl PlanError {
+    fn value(key: &str, value: impl std::fmt::Display, expected: impl Into<String>) -> PlanError {
+        PlanError::Value { key: key.to_owned(), value: value.to_string(), expected: expected.into() }
+    }
+}
+
+const TOP_LEVEL: [&str; 12] = [
+    "name",
+    "question",
+    "primary",
+    "baseline",
+    "task",
+    "load",
+    "workers",
+    "slo",
+    "redis",
+    "repeat",
+    "variant",
+    "published",
+];
+
+impl Plan {
+    /// Parses and validates a plan. `sets` are `KEY=VALUE` with a dotted key and a TOML value
+    /// (a bare word is taken as a string); they override what the text says.
+    ///
+    /// # Errors
+    /// The first thing that is wrong, named by its key.
+    pub fn parse(text: &str, sets: &[String]) -> Result<Plan, PlanError> {
+        let mut table: Table = text
+            .parse()
+            .map_err(|error: toml::de::Error| PlanError::Syntax(error.to_string().trim_end().to_owned()))?;
+        for set in sets {
+            apply_set(&mut table, set)?;
+        }
+        Plan::from_table(table)
+    }
+
+    fn from_table(mut table: Table) -> Result<Plan, PlanError> {
+        let source = table.to_string();
+        let hash = hex16(&Sha256::digest(canonical(&table)));
+        if let Some(key) = table.keys().find(|key| !TOP_LEVEL.contains(&key.as_str())) {
+            return Err(PlanError::Key {
+                key: key.clone(),
+                message: format!("unknown key; a plan has {}", TOP_LEVEL.join(", ")),
+            });
+        }
+        let name: String = required(&mut table, "name")?;
+        if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_') {
+            return Err(PlanError::value("name", format!("{name:?}"), "letters, digits, - and _ only"));
+        }
+        let question = optional(&mut table, "question")?.unwrap_or_default();
+        let primary = optional(&mut table, "primary")?.unwrap_or(Metric::CpuUsPerTask);
+        let baseline: Option<String> = optional(&mut table, "baseline")?;
+        let repeat: Repeat = optional(&mut table, "repeat")?.unwrap_or_default();
+        repeat.validate()?;
+        let inputs: Vec<VariantInput> = optional(&mut table, "variant")?.unwrap_or_default();
+        let published = match table.remove("published") {
+            None => Vec::new(),
+            Some(Value::Array(list)) => convert("published", Value::Array(list))?,
+            Some(one) => convert("published", Value::Array(vec![one]))?,
+        };
+        let cells = sweep::cells(table)?;
+        for cell in &cells {
+            cell.settings.validate()?;
+        }
+        let variants = variant::validate(inputs)?;
+        let baseline = match baseline {
+            None => variants[0].name.clone(),
+            Some(name) if variants.iter().any(|variant| variant.name == name) => name,
+            Some(name) => {
+                let names: Vec<&str> = variants.iter().map(|variant| variant.name.as_str()).collect();
+                return Err(PlanError::value("baseline", format!("{name:?}"), format!("one of {}", names.join(", "))));
+            }
+        };
+        Ok(Plan { name, question, primary, baseline, cells, variants, repeat, published, hash, source })
+    }
+}
+
+/// JSON with sorted keys: two plans that differ in layout or comments only have the same hash.
+fn canonical(table: &Table) -> Vec<u8> {
+    serde_json::to_vec(table).unwrap_or_default()
+}
+
+/// The first eight bytes, in hex: how hashes stand in reports.
+#[must_use]
+pub fn hex16(bytes: &[u8]) -> String {
+    bytes.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn apply_set(table: &mut Table, set: &str) -> Result<(), PlanError> {
+    let (key, text) = set.split_once('=').ok_or_else(|| PlanError::Set(set.to_owned()))?;
+    let path: Vec<&str> = key.trim().split('.').collect();
+    if path.iter().any(|part| part.is_empty()) {
+        return Err(PlanError::Set(set.to_owned()));
+    }
+    let value = format!("v = {text}")
+        .parse::<Table>()
+        .ok()
+        .and_then(|mut parsed| parsed.remove("v"))
+        .unwrap_or_else(|| Value::String(text.trim().to_owned()));
+    let Some((last, parents)) = path.split_last() else { return Err(PlanError::Set(set.to_owned())) };
+    let mut here = table;
+    for part in parents {
+        here = here
+            .entry((*part).to_owned())
+            .or_insert_with(|| Value::Table(Table::new()))
+            .as_table_mut()
+            .ok_or_else(|| PlanError::Key { key: key.to_owned(), message: format!("{part} is no table") })?;
+    }
+    here.insert((*last).to_owned(), value);
+    Ok(())
+}
+
+fn convert<T: serde::de::DeserializeOwned>(key: &str, value: Value) -> Result<T, PlanError> {
+    value.try_into().map_err(|error: toml::de::Error| {
+        let inner = error.to_string();
+        let (message, path) = match inner.trim_end().rsplit_once("\nin `") {
+            Some((message, path)) => (message.to_owned(), format!("{key}.{}", path.trim_end_matches('`'))),
+            None => (inner.trim_end().to_owned(), key.to_owned()),
+        };
+        PlanError::Key { key: path, message }
+    })
+}
+
+fn optional<T: serde::de::DeserializeOwned>(table: &mut Table, key: &str) -> Result<Option<T>, PlanError> {
+    table.remove(key).map(|value| convert(key, value)).transpose()
+}
+
+fn required<T: serde::de::DeserializeOwned>(table: &mut Table, key: &str) -> Result<T, PlanError> {
+    optional(table, key)?
+        .ok_or_else(|| PlanError::Key { key: key.to_owned(), message: "missing; every plan needs it".to_owned() })
+}
+
+#[cfg(test)]
+mod tests;

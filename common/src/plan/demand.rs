@@ -1,0 +1,67 @@
+//! What a run will need of the machine, from its settings alone. Comparing it with what there is needs I/O and is
+//! loadgen's.
+
+use super::{Executor, Settings, TaskKind, Variant};
+
+/// Upper estimates for one run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Demand {
+    /// Memory of the server at the end of the run.
+    pub redis_bytes: u64,
+    /// Memory of all dynos.
+    pub dynos_bytes: u64,
+    /// Threads of the largest dyno.
+    pub dyno_threads: u64,
+    /// Threads of all dynos.
+    pub threads: u64,
+    /// File descriptors of the largest dyno.
+    pub dyno_files: u64,
+    /// Connections to the server.
+    pub redis_connections: u64,
+}
+
+/// Threads of a dyno besides its workers, generously.
+const DYNO_THREADS: u64 = 32;
+/// Files of a dyno besides its connections to Redis.
+const DYNO_FILES: u64 = 32;
+/// Connections of loadgen itself.
+const MONITOR_CONNECTIONS: u64 = 8;
+/// A flat in a hash of the server: field, value, entries; measured at 352 bytes, rounded up.
+const FLAT_BYTES: u64 = 400;
+/// Overhead of one list element or key.
+const ELEMENT_BYTES: u64 = 128;
+/// A worker thread with the stack it has touched, or a task with its document, while at work.
+const THREAD_BYTES: u64 = 512 * 1024;
+const TASK_BYTES: u64 = 64 * 1024;
+
+/// The demand of a run of `variant` under `settings`.
+#[must_use]
+pub fn demand(settings: &Settings, variant: &Variant) -> Demand {
+    let Settings { task, load, workers, .. } = settings;
+    let total = u64::from(workers.total());
+    let largest = (0..workers.dynos).map(|dyno| u64::from(workers.count_of(dyno))).max().unwrap_or(0);
+    let connections: u64 =
+        (0..workers.dynos).map(|dyno| u64::from(variant.connections_per_dyno(workers.count_of(dyno)))).sum();
+    let tasks = (load.rate_per_s * (load.duration_s + load.warmup_s)).ceil() as u64 + total;
+    let redis_bytes = match task.kind {
+        TaskKind::Null => 0,
+        TaskKind::Document => {
+            let mail = task.text_chars() as u64 + ELEMENT_BYTES;
+            let flats = u64::from(task.list_max);
+            let mails = tasks + if task.prefill { total * flats } else { 0 };
+            total * flats * FLAT_BYTES + mails * mail
+        }
+    };
+    let (dyno_threads, threads, worker_bytes) = match variant.executor {
+        Executor::Dedicated => (largest, total, THREAD_BYTES),
+        Executor::MultiThread => (0, 0, TASK_BYTES),
+    };
+    Demand {
+        redis_bytes,
+        dynos_bytes: total * worker_bytes,
+        dyno_threads: dyno_threads + DYNO_THREADS,
+        threads: threads + u64::from(workers.dynos) * DYNO_THREADS,
+        dyno_files: u64::from(variant.connections_per_dyno(u32::try_from(largest).unwrap_or(u32::MAX))) + DYNO_FILES,
+        redis_connections: connections + MONITOR_CONNECTIONS,
+    }
+}

@@ -1,0 +1,67 @@
+//! Lists in a plan's tables become cells.
+
+use std::collections::BTreeMap;
+
+use toml::{Table, Value};
+
+use super::{Cell, PlanError, convert};
+
+/// More than this many cells is a typing mistake.
+const CELLS_MAX: usize = 10_000;
+
+/// All combinations of the listed scalars in `table`. An array of tables is no sweep.
+pub(super) fn cells(table: Table) -> Result<Vec<Cell>, PlanError> {
+    let mut axes: Vec<(String, String, Vec<Value>)> = Vec::new();
+    for (section, value) in &table {
+        let Some(keys) = value.as_table() else {
+            return Err(PlanError::Key { key: section.clone(), message: format!("write it as a table: [{section}]") });
+        };
+        for (key, value) in keys {
+            match value {
+                Value::Array(values) if values.iter().any(Value::is_table) => {}
+                Value::Array(values) if values.is_empty() => {
+                    return Err(PlanError::value(&format!("{section}.{key}"), "[]", "at least one value"));
+                }
+                Value::Array(values) => axes.push((section.clone(), key.clone(), values.clone())),
+                _ => {}
+            }
+        }
+    }
+    let count = axes.iter().try_fold(1usize, |count, (_, _, values)| count.checked_mul(values.len()));
+    if count.is_none_or(|count| count > CELLS_MAX) {
+        return Err(PlanError::value("plan", "too many cells", format!("at most {CELLS_MAX} combinations of lists")));
+    }
+    let count = count.unwrap_or(1);
+    (0..count).map(|index| cell(&table, &axes, index)).collect()
+}
+
+/// Cell `index`: the last axis turns fastest.
+fn cell(table: &Table, axes: &[(String, String, Vec<Value>)], index: usize) -> Result<Cell, PlanError> {
+    let mut chosen = table.clone();
+    let mut parameters = BTreeMap::new();
+    let mut rest = index;
+    for (section, key, values) in axes.iter().rev() {
+        let value = &values[rest % values.len()];
+        rest /= values.len();
+        if let Some(Value::Table(keys)) = chosen.get_mut(section) {
+            keys.insert(key.clone(), value.clone());
+        }
+        // A list of one is a way of writing a scalar, not a sweep.
+        if values.len() > 1 {
+            let json = serde_json::to_value(value).unwrap_or_default();
+            parameters.insert(format!("{section}.{key}"), json);
+        }
+    }
+    let mut section = |name: &str| chosen.remove(name).unwrap_or_else(|| Value::Table(Table::new()));
+    Ok(Cell {
+        index: index as u32,
+        parameters,
+        settings: super::Settings {
+            task: convert("task", section("task"))?,
+            load: convert("load", section("load"))?,
+            workers: convert("workers", section("workers"))?,
+            slo: convert("slo", section("slo"))?,
+            redis: convert("redis", section("redis"))?,
+        },
+    })
+}

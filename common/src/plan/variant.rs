@@ -1,0 +1,268 @@
+//! Variants: an engine with its settings, and the metrics by which variants are compared.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::PlanError;
+
+/// Which worker engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Engine {
+    /// `workers-threaded`
+    Threaded,
+    /// `workers-async`
+    Async,
+}
+
+impl std::fmt::Display for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Engine::Threaded => "threaded",
+            Engine::Async => "async",
+        })
+    }
+}
+
+/// What runs the workers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Executor {
+    /// Threaded: one OS thread per worker.
+    Dedicated,
+    /// Async: tokio's work-stealing scheduler, one thread per CPU.
+    MultiThread,
+}
+
+/// How workers come by connections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Connections {
+    /// One per worker.
+    Own,
+    /// `pool_size` per dyno, one handed out per Redis step: r2d2 or bb8.
+    Pool,
+    /// Async only: `pool_size` multiplexed connections, each used by many workers at once.
+    Shared,
+}
+
+/// What encodes and parses on a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Client {
+    /// redis-rs's blocking connection.
+    Blocking,
+    /// A plain async connection that encodes and parses with redis-rs.
+    Direct,
+    /// redis-rs's multiplexed connection with its driver task.
+    Multiplexed,
+}
+
+/// An engine with its settings, validated: what cannot be combined does not exist.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Variant {
+    /// Unique in the plan.
+    pub name: String,
+    /// Which binary.
+    pub engine: Engine,
+    /// What runs the workers.
+    pub executor: Executor,
+    /// How workers come by connections.
+    pub connections: Connections,
+    /// What encodes and parses.
+    pub client: Client,
+    /// Connections of one dyno; `null` with `own`, where there is one per worker.
+    pub pool_size: Option<u32>,
+}
+
+impl Variant {
+    /// The usual settings of an engine: what `loadgen run` takes unless told otherwise.
+    ///
+    /// # Errors
+    /// Settings that cannot be combined.
+    pub fn new(
+        name: &str,
+        engine: Engine,
+        connections: Connections,
+        pool_size: Option<u32>,
+    ) -> Result<Variant, PlanError> {
+        VariantInput { name: name.to_owned(), engine, connections: Some(connections), pool_size }.resolve()
+    }
+
+    /// Connections that one dyno of `workers` workers holds.
+    #[must_use]
+    pub fn connections_per_dyno(&self, workers: u32) -> u32 {
+        self.pool_size.unwrap_or(workers)
+    }
+}
+
+/// `[[variant]]` as written.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct VariantInput {
+    name: String,
+    engine: Engine,
+    connections: Option<Connections>,
+    pool_size: Option<u32>,
+}
+
+/// Connections of a pool unless the plan says otherwise: the worker count of the recorded runs on Performance-L.
+const POOL_SIZE: u32 = 28;
+/// Multiplexed connections unless the plan says otherwise.
+const SHARED_SIZE: u32 = 1;
+
+impl VariantInput {
+    fn resolve(self) -> Result<Variant, PlanError> {
+        let refuse = |message: &str| PlanError::Variant { name: self.name.clone(), message: message.to_owned() };
+        let connections = self.connections.unwrap_or(Connections::Pool);
+        let pool_size = match (connections, self.pool_size) {
+            (_, Some(0)) => return Err(refuse("pool_size = 0: no worker could ever reach Redis; at least 1")),
+            (Connections::Own, Some(_)) => {
+                return Err(refuse("connections = \"own\" means one per worker: leave pool_size out"));
+            }
+            (Connections::Own, None) => None,
+            (Connections::Pool, size) => Some(size.unwrap_or(POOL_SIZE)),
+            (Connections::Shared, size) => Some(size.unwrap_or(SHARED_SIZE)),
+        };
+        let (executor, client) = match (self.engine, connections) {
+            (Engine::Threaded, Connections::Shared) => {
+                return Err(refuse(
+                    "connections = \"shared\" needs engine = \"async\": a blocking connection serves one worker at a time",
+                ));
+            }
+            (Engine::Threaded, _) => (Executor::Dedicated, Client::Blocking),
+            (Engine::Async, Connections::Shared) => (Executor::MultiThread, Client::Multiplexed),
+            (Engine::Async, _) => (Executor::MultiThread, Client::Direct),
+        };
+        Ok(Variant { name: self.name, engine: self.engine, executor, connections, client, pool_size })
+    }
+}
+
+/// At least one, names unique and usable as file names.
+pub(super) fn validate(inputs: Vec<VariantInput>) -> Result<Vec<Variant>, PlanError> {
+    if inputs.is_empty() {
+        return Err(PlanError::Key {
+            key: "variant".to_owned(),
+            message: "no [[variant]]; a plan compares at least one, such as engine = \"threaded\"".to_owned(),
+        });
+    }
+    let mut variants: Vec<Variant> = Vec::with_capacity(inputs.len());
+    for input in inputs {
+        let variant = input.resolve()?;
+        let usable = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+        if variant.name.is_empty() || !variant.name.chars().all(usable) {
+            let value = format!("{:?}", variant.name);
+            return Err(PlanError::value("variant.name", value, "letters, digits, - and _ only"));
+        }
+        if variants.iter().any(|before| before.name == variant.name) {
+            return Err(PlanError::value("variant.name", format!("{:?}", variant.name), "every variant its own name"));
+        }
+        variants.push(variant);
+    }
+    Ok(variants)
+}
+
+/// What variants are compared by. Smaller is better for all but [`Metric::CompletedPerS`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Metric {
+    /// CPU of dynos and server per task.
+    CpuUsPerTask,
+    /// CPU of the dynos per task.
+    WorkersCpuUsPerTask,
+    /// CPU of the server per task.
+    RedisCpuUsPerTask,
+    /// Tasks that ended, a second.
+    CompletedPerS,
+    /// Response, 50th percentile.
+    ResponseP50Us,
+    /// Response, 90th percentile.
+    ResponseP90Us,
+    /// Response, 99th percentile.
+    ResponseP99Us,
+    /// Response counted from the send, 99th percentile.
+    ResponseFromSendP99Us,
+    /// Service, 50th percentile.
+    ServiceP50Us,
+    /// Service, 99th percentile.
+    ServiceP99Us,
+    /// Queue wait, 99th percentile.
+    QueueWaitP99Us,
+    /// Pool wait, 99th percentile.
+    PoolWaitP99Us,
+    /// Mean of the span `fetch`.
+    FetchMeanUs,
+    /// Mean of the span `save`.
+    SaveMeanUs,
+    /// Mean of the span `ping`.
+    PingMeanUs,
+    /// Peak memory of all dynos.
+    RssMaxBytes,
+    /// Voluntary context switches of the dynos per task.
+    VoluntarySwitchesPerTask,
+    /// Involuntary context switches of the dynos per task.
+    InvoluntarySwitchesPerTask,
+    /// Threads of all dynos.
+    Threads,
+    /// Open sockets of all dynos.
+    Sockets,
+}
+
+impl Metric {
+    /// Every metric, in the order of tables.
+    pub const ALL: [Metric; 20] = [
+        Metric::CpuUsPerTask,
+        Metric::WorkersCpuUsPerTask,
+        Metric::RedisCpuUsPerTask,
+        Metric::CompletedPerS,
+        Metric::ResponseP50Us,
+        Metric::ResponseP90Us,
+        Metric::ResponseP99Us,
+        Metric::ResponseFromSendP99Us,
+        Metric::ServiceP50Us,
+        Metric::ServiceP99Us,
+        Metric::QueueWaitP99Us,
+        Metric::PoolWaitP99Us,
+        Metric::FetchMeanUs,
+        Metric::SaveMeanUs,
+        Metric::PingMeanUs,
+        Metric::RssMaxBytes,
+        Metric::VoluntarySwitchesPerTask,
+        Metric::InvoluntarySwitchesPerTask,
+        Metric::Threads,
+        Metric::Sockets,
+    ];
+
+    /// The name in plans and reports, with its unit.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Metric::CpuUsPerTask => "cpu_us_per_task",
+            Metric::WorkersCpuUsPerTask => "workers_cpu_us_per_task",
+            Metric::RedisCpuUsPerTask => "redis_cpu_us_per_task",
+            Metric::CompletedPerS => "completed_per_s",
+            Metric::ResponseP50Us => "response_p50_us",
+            Metric::ResponseP90Us => "response_p90_us",
+            Metric::ResponseP99Us => "response_p99_us",
+            Metric::ResponseFromSendP99Us => "response_from_send_p99_us",
+            Metric::ServiceP50Us => "service_p50_us",
+            Metric::ServiceP99Us => "service_p99_us",
+            Metric::QueueWaitP99Us => "queue_wait_p99_us",
+            Metric::PoolWaitP99Us => "pool_wait_p99_us",
+            Metric::FetchMeanUs => "fetch_mean_us",
+            Metric::SaveMeanUs => "save_mean_us",
+            Metric::PingMeanUs => "ping_mean_us",
+            Metric::RssMaxBytes => "rss_max_bytes",
+            Metric::VoluntarySwitchesPerTask => "voluntary_switches_per_task",
+            Metric::InvoluntarySwitchesPerTask => "involuntary_switches_per_task",
+            Metric::Threads => "threads",
+            Metric::Sockets => "sockets",
+        }
+    }
+
+    /// Whether a larger value is better.
+    #[must_use]
+    pub fn more_is_better(self) -> bool {
+        self == Metric::CompletedPerS
+    }
+}

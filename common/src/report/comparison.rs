@@ -1,0 +1,255 @@
+//! `comparison.json`: what the runs of a bench say together.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Counts, Host, RedisServer, Versions};
+use crate::plan::{Metric, Published, Variant};
+
+/// Says that a file holds a [`Comparison`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum ComparisonKind {
+    /// The only value of a comparison's `kind`.
+    #[serde(rename = "comparison")]
+    Comparison,
+}
+
+/// All blocks of a plan, compared.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Comparison {
+    /// Always `"comparison"`.
+    pub kind: ComparisonKind,
+    /// [`super::SCHEMA_VERSION`] of the writer.
+    pub schema_version: u32,
+    /// Name of the plan.
+    pub plan: String,
+    /// What the plan asks.
+    pub question: String,
+    /// As in every run.
+    pub plan_hash: String,
+    /// The metric that the verdict is about, chosen before the first run.
+    pub primary: Metric,
+    /// The margin inside which two variants are the same, as a share (0.03 = 3 %).
+    pub margin: f64,
+    /// Family-wise error rate of the primary contrasts.
+    pub alpha: f64,
+    /// Blocks that the plan asked for, per cell.
+    pub blocks_planned: u32,
+    /// Whether every planned block is there and valid.
+    pub complete: bool,
+    /// The machine, as the first run saw it.
+    pub host: Host,
+    /// The server, as the first run saw it.
+    pub redis_server: RedisServer,
+    /// The software, as the first run saw it.
+    pub versions: Versions,
+    /// In the plan's order.
+    pub cells: Vec<Cell>,
+    /// What others measured, where the plan quotes it.
+    pub published: Vec<Published>,
+}
+
+/// One combination of swept parameters.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Cell {
+    /// Number of the cell in the plan, from 0.
+    pub index: u32,
+    /// The swept keys and their values.
+    pub parameters: BTreeMap<String, serde_json::Value>,
+    /// Blocks in which every variant's run is valid.
+    pub blocks: u32,
+    /// Blocks thrown away because a run in them was invalid.
+    pub blocks_void: u32,
+    /// In the plan's order.
+    pub variants: Vec<VariantSummary>,
+    /// Primary metric first, then the secondary ones.
+    pub contrasts: Vec<Contrast>,
+    /// Who keeps up more often.
+    pub keeps_up: Vec<KeepsUp>,
+    /// What to take from this cell.
+    pub recommendation: Recommendation,
+}
+
+/// One variant in one cell.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct VariantSummary {
+    /// The engine and its settings.
+    pub variant: Variant,
+    /// Its runs by verdict.
+    pub runs: RunVerdicts,
+    /// Sums over its valid runs, one a block.
+    pub counts: Counts,
+    /// Failed checks by name: in how many of its runs, invalid ones included.
+    pub checks_failed: BTreeMap<String, u32>,
+    /// Every metric and a few figures that are described only: median over the valid runs, one a block, with a
+    /// distribution-free interval.
+    pub metrics: BTreeMap<String, Estimate>,
+}
+
+/// Runs by verdict.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RunVerdicts {
+    /// Kept up.
+    pub ok: u32,
+    /// Did not.
+    pub overloaded: u32,
+    /// Could not be believed.
+    pub invalid: u32,
+    /// Neither could be shown.
+    pub inconclusive: u32,
+}
+
+/// A median over runs. `null` bounds: too few runs for a 95 % interval, or it falls among unbounded values.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Estimate {
+    /// Median of the runs' values.
+    pub value: Option<f64>,
+    /// Lower end of the 95 % interval of the median.
+    pub low: Option<f64>,
+    /// Upper end.
+    pub high: Option<f64>,
+    /// Runs that have a value, unbounded ones included.
+    pub n: u32,
+}
+
+/// A ratio contender / baseline. `null`: unbounded or not computable.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Ratio {
+    /// Hodges-Lehmann estimate.
+    pub value: Option<f64>,
+    /// Lower end of the unadjusted 95 % interval.
+    pub low: Option<f64>,
+    /// Upper end.
+    pub high: Option<f64>,
+}
+
+/// The verdict of a contrast, from the contender's side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ContrastVerdict {
+    /// The contender needs less (or does more) than the baseline.
+    Better,
+    /// The contender needs more.
+    Worse,
+    /// The difference is inside the margin.
+    Same,
+    /// Cannot be told from these runs.
+    Unknown,
+}
+
+/// One metric of two variants, compared over blocks.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Contrast {
+    /// What is compared.
+    pub metric: Metric,
+    /// Whether it is the plan's primary metric; the words of others are secondary, unadjusted.
+    pub primary: bool,
+    /// Name of the variant below the line.
+    pub baseline: String,
+    /// Name of the variant above the line.
+    pub contender: String,
+    /// contender / baseline.
+    pub ratio: Ratio,
+    /// Two-sided exact signed-rank p of "no difference".
+    pub p_value: Option<f64>,
+    /// After Holm over the primary contrasts of all cells; the plain one for secondary metrics.
+    pub p_adjusted: Option<f64>,
+    /// TOST p of "beyond the margin".
+    pub p_same: Option<f64>,
+    /// After Holm, as above.
+    pub p_same_adjusted: Option<f64>,
+    /// Standard deviation of one block's log ratio, robust.
+    pub noise_floor: Option<f64>,
+    /// Smallest log ratio that these blocks would find with 80 % power.
+    pub detectable: Option<f64>,
+    /// Blocks needed to show the observed ratio.
+    pub blocks_needed_better: Option<u64>,
+    /// Blocks needed to show "same" within the margin.
+    pub blocks_needed_same: Option<u64>,
+    /// Whether it mattered which ran first.
+    pub order_effect: Option<OrderEffect>,
+    /// Blocks compared.
+    pub n: u32,
+    /// Whether an A/A bench of this host is known.
+    pub calibrated: bool,
+    /// The word.
+    pub verdict: ContrastVerdict,
+    /// What kind of reason there is for `unknown`; `null` with the other words.
+    pub cause: Option<Cause>,
+    /// Why, where the word is `unknown`; notes otherwise.
+    pub reason: String,
+}
+
+/// Why a contrast is `unknown`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Cause {
+    /// Too many blocks were void, or one variant voided far more than the other.
+    Validity,
+    /// More than a tenth of a variant's runs were overloaded: only who keeps up can be told.
+    Overload,
+    /// Too few blocks for any interval.
+    FewBlocks,
+    /// The metric was not measured in every run.
+    NotMeasured,
+    /// Too few tasks lie beyond the percentile in some run.
+    FewTasks,
+    /// In too many blocks the value of both is unbounded.
+    Unbounded,
+    /// Response and response from send disagree on the sign: the generator made the difference.
+    Generator,
+    /// The blocks scatter too much to tell.
+    Noise,
+}
+
+impl std::fmt::Display for Cause {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Cause::Validity => "validity",
+            Cause::Overload => "overload",
+            Cause::FewBlocks => "few blocks",
+            Cause::NotMeasured => "not measured",
+            Cause::FewTasks => "few tasks",
+            Cause::Unbounded => "unbounded",
+            Cause::Generator => "generator",
+            Cause::Noise => "noise",
+        })
+    }
+}
+
+/// Half of the shift between blocks that ran the baseline first and those that ran it second, log ratio.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct OrderEffect {
+    /// Half the difference of the two Hodges-Lehmann estimates.
+    pub value: f64,
+    /// Lower end of its exact 95 % interval; `null` with too few blocks.
+    pub low: Option<f64>,
+    /// Upper end.
+    pub high: Option<f64>,
+}
+
+/// Who keeps up, by an exact sign test over the blocks where only one did.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct KeepsUp {
+    /// Name of the first variant.
+    pub baseline: String,
+    /// Name of the second.
+    pub contender: String,
+    /// Blocks in which only the first kept up.
+    pub only_baseline: u32,
+    /// Blocks in which only the second did.
+    pub only_contender: u32,
+    /// Two-sided p.
+    pub p_value: f64,
+}
+
+/// What a cell says, in words.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Recommendation {
+    /// Name of the variant to take; `null` when it does not matter or cannot be told.
+    pub variant: Option<String>,
+    /// One sentence with its certainty.
+    pub sentence: String,
+}

@@ -1,0 +1,229 @@
+//! The `document` task: fetch a document, add a mail to one of its flats, save everything, ping.
+//!
+//! Four sequential round trips in three spans, command for command what the original sends:
+//! `GET root`; `EVALSHA` of a script that does `HGETALL` (left out while the root is nil);
+//! `MULTI`, `SET root`, `RPUSH` one mail, `HSET` every flat, `EXEC` in one write; `PING`.
+//! It never retries: its `RPUSH` is not idempotent. The one exception is `NOSCRIPT`, which the server raises before
+//! anything ran.
+
+use std::sync::Arc;
+
+use redis::Value;
+
+pub mod model;
+mod prefill;
+
+pub use prefill::prefill;
+
+use crate::keys;
+use crate::plan;
+use crate::random::{self, Stream};
+use crate::request::{Replies, Request, RequestError};
+use crate::step::{Failure, Outcome, Reply, Span, Step};
+use model::{Building, Flat, Mail};
+
+/// The script of the second round trip: all fields of each hash that it is given.
+pub const SCRIPT: &str =
+    "local result = {}\nfor i, key in ipairs(KEYS) do result[i] = redis.call('HGETALL', key) end\nreturn result\n";
+
+/// Offsets of a mail's text in its block: many texts from little memory.
+const TEXT_OFFSETS: usize = 8192;
+
+/// What all document tasks of a run share.
+#[derive(Debug)]
+pub struct DocumentWork {
+    list_max: usize,
+    text_chars: usize,
+    /// `text_chars + TEXT_OFFSETS` printable characters that JSON need not escape.
+    text: String,
+    contents_seed: u64,
+    script_sha: String,
+}
+
+impl DocumentWork {
+    /// `seed` is the block's.
+    #[must_use]
+    pub fn new(task: &plan::Task, seed: u64) -> DocumentWork {
+        const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 .";
+        let text_seed = random::stream(seed, Stream::Text);
+        let text_chars = task.text_chars();
+        let text = (0..(text_chars + TEXT_OFFSETS) as u64)
+            .map(|index| char::from(ALPHABET[random::below(random::mix(text_seed, index), 64) as usize]))
+            .collect();
+        DocumentWork {
+            list_max: task.list_max as usize,
+            text_chars,
+            text,
+            contents_seed: random::stream(seed, Stream::Contents),
+            script_sha: redis::Script::new(SCRIPT).get_hash().to_owned(),
+        }
+    }
+
+    /// A mail that depends on seed and task index only.
+    fn mail(&self, index: u64) -> Mail<'_> {
+        let bits = random::mix(self.contents_seed, index);
+        let offset = random::below(bits.rotate_left(32), TEXT_OFFSETS as u64) as usize;
+        Mail { id: hex_id(bits), text: &self.text[offset..offset + self.text_chars] }
+    }
+}
+
+/// Calls per task that the server must count; `None` where the number depends on the order of tasks: the first task of
+/// an empty document leaves the script out.
+#[must_use]
+pub fn commands_per_task(task: &plan::Task) -> Option<[(&'static str, f64); 9]> {
+    let names = ["get", "evalsha", "hgetall", "multi", "set", "rpush", "hset", "exec", "ping"];
+    (task.kind == plan::TaskKind::Document && task.prefill).then(|| names.map(|name| (name, 1.0)))
+}
+
+/// Twelve hex digits.
+fn hex_id(bits: u64) -> String {
+    format!("{:012x}", bits >> 16)
+}
+
+/// Where a document task is: which reply it waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Start,
+    Root,
+    Flats,
+    /// The script is being loaded again.
+    Script,
+    Saved,
+    Ponged,
+    Ended,
+}
+
+/// One document task.
+#[derive(Debug)]
+pub struct Document {
+    work: Arc<DocumentWork>,
+    /// The document's id, in decimal digits.
+    id: String,
+    index: u64,
+    state: State,
+    script_loaded: bool,
+    root: Option<Building>,
+}
+
+impl Document {
+    /// Task `index` on the document of `worker`.
+    #[must_use]
+    pub fn new(work: Arc<DocumentWork>, worker: u32, index: u64) -> Document {
+        Document { work, id: keys::document_id(worker), index, state: State::Start, script_loaded: false, root: None }
+    }
+
+    /// See [`Task::resume`](super::Task::resume).
+    pub fn resume(&mut self, reply: Reply) -> Step {
+        let replies = match reply {
+            Reply::Start => Ok(None),
+            Reply::Redis(Ok(replies)) => Ok(Some(replies)),
+            Reply::Redis(Err(error)) => Err(error),
+        };
+        let next = match (self.state, replies) {
+            (State::Start, Ok(None)) => Ok(self.get_root()),
+            (State::Root, Ok(Some(replies))) => self.take_root(&replies),
+            (State::Flats, Ok(Some(replies))) => self.take_flats(&replies),
+            (State::Flats, Err(error)) if error.is_noscript() && !self.script_loaded => Ok(self.load_script()),
+            (State::Script, Ok(Some(_))) => Ok(self.get_flats()),
+            (State::Saved, Ok(Some(replies))) => self.take_saved(&replies),
+            (State::Ponged, Ok(Some(_))) => Ok(self.end(Outcome::Completed)),
+            (_, Err(error)) => Ok(self.end(Outcome::Failed(error.failure()))),
+            (_, Ok(_)) => Err(RequestError::unexpected("a reply that was not asked for")),
+        };
+        next.unwrap_or_else(|_| self.end(Outcome::Failed(Failure::ServerError)))
+    }
+
+    fn end(&mut self, outcome: Outcome) -> Step {
+        self.state = State::Ended;
+        Step::Done(outcome)
+    }
+
+    fn get_root(&mut self) -> Step {
+        self.state = State::Root;
+        Step::Redis(Span::Fetch, Request::new().command("GET", [keys::root(&self.id).as_bytes()]))
+    }
+
+    fn take_root(&mut self, replies: &Replies) -> Result<Step, RequestError> {
+        match replies.values() {
+            [Value::Nil] => {
+                self.root = Some(Building::new(&self.id));
+                self.save(Vec::new())
+            }
+            [Value::BulkString(json)] => {
+                self.root = Some(Building::decode(json)?);
+                Ok(self.get_flats())
+            }
+            other => Err(RequestError::unexpected(format!("to GET: {other:?}"))),
+        }
+    }
+
+    fn get_flats(&mut self) -> Step {
+        self.state = State::Flats;
+        let flats = keys::flats(&self.id);
+        let args = [self.work.script_sha.as_bytes(), b"1", flats.as_bytes()];
+        Step::Redis(Span::Fetch, Request::new().command("EVALSHA", args))
+    }
+
+    fn load_script(&mut self) -> Step {
+        self.state = State::Script;
+        self.script_loaded = true;
+        Step::Redis(Span::Fetch, Request::new().command("SCRIPT", [b"LOAD".as_slice(), SCRIPT.as_bytes()]))
+    }
+
+    fn take_flats(&mut self, replies: &Replies) -> Result<Step, RequestError> {
+        let [Value::Array(hashes)] = replies.values() else {
+            return Err(RequestError::unexpected("to EVALSHA: no array"));
+        };
+        let [Value::Array(fields)] = hashes.as_slice() else {
+            return Err(RequestError::unexpected("to EVALSHA: not one hash"));
+        };
+        let mut flats = Vec::with_capacity(fields.len() / 2 + 1);
+        for field in fields.as_chunks::<2>().0 {
+            let Value::BulkString(json) = &field[1] else {
+                return Err(RequestError::unexpected("to HGETALL: a field without a string"));
+            };
+            flats.push(Flat::decode(json)?);
+        }
+        flats.sort_unstable_by_key(|flat| flat.i);
+        self.save(flats)
+    }
+
+    /// Picks a flat among those that were there, adds a new one while there is room, and writes everything.
+    fn save(&mut self, mut flats: Vec<Flat>) -> Result<Step, RequestError> {
+        let Some(root) = self.root.take() else { return Err(RequestError::unexpected("flats before the root")) };
+        let bits = random::mix(self.work.contents_seed, self.index);
+        let picked = random::below(bits, flats.len().max(1) as u64) as usize;
+        if flats.len() < self.work.list_max {
+            let id = hex_id(random::mix(bits, 1));
+            flats.push(Flat::new(flats.len() as u32, &self.id, &id, bits));
+        }
+        let mail = self.work.mail(self.index).encode();
+        let request = Request::new()
+            .command("MULTI", [])
+            .command("SET", [keys::root(&self.id).as_bytes(), &root.encode()])
+            .command("RPUSH", [keys::mail(&self.id, &flats[picked].json.id).as_bytes(), &mail]);
+        self.state = State::Saved;
+        Ok(Step::Redis(Span::Save, set_flats(request, &self.id, &flats).command("EXEC", [])))
+    }
+
+    fn take_saved(&mut self, replies: &Replies) -> Result<Step, RequestError> {
+        match replies.values() {
+            [.., Value::Array(results)] if results.len() == 3 => {
+                self.state = State::Ponged;
+                Ok(Step::Redis(Span::Ping, Request::new().command("PING", [])))
+            }
+            _ => Err(RequestError::unexpected("to EXEC: not three results")),
+        }
+    }
+}
+
+/// Appends the `HSET` of all flats.
+fn set_flats(request: Request, document: &str, flats: &[Flat]) -> Request {
+    let key = keys::flats(document);
+    let encoded: Vec<Vec<u8>> = flats.iter().map(Flat::encode).collect();
+    let fields = flats.iter().zip(&encoded).flat_map(|(flat, json)| [flat.json.id.as_bytes(), json.as_slice()]);
+    request.command("HSET", std::iter::once(key.as_bytes()).chain(fields))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,29 @@
+//! What a document looks like before its first task: `list_max` flats with one mail each.
+
+use super::{DocumentWork, hex_id, set_flats};
+use crate::keys;
+use crate::random;
+use crate::request::Request;
+use crate::task::document::model::{Building, Flat};
+
+/// Keeps the prefill's draws apart from those of tasks, whose indices are small.
+const PREFILL: u64 = 1 << 63;
+
+/// The request that writes the document of `worker`: `SET` root, `RPUSH` one mail per flat, `HSET` all flats.
+#[must_use]
+pub fn prefill(work: &DocumentWork, worker: u32) -> Request {
+    let document = keys::document_id(worker);
+    let flats: Vec<Flat> = (0..work.list_max as u32)
+        .map(|i| {
+            let bits = random::mix(random::mix(work.contents_seed, PREFILL ^ u64::from(worker)), u64::from(i));
+            Flat::new(i, &document, &hex_id(bits), bits)
+        })
+        .collect();
+    let mut request =
+        Request::new().command("SET", [keys::root(&document).as_bytes(), &Building::new(&document).encode()]);
+    for flat in &flats {
+        let mail = work.mail(PREFILL ^ (u64::from(worker) << 20) ^ u64::from(flat.i)).encode();
+        request = request.command("RPUSH", [keys::mail(&document, &flat.json.id).as_bytes(), &mail]);
+    }
+    set_flats(request, &document, &flats)
+}

@@ -1,0 +1,202 @@
+//! From what was measured to whether it may be believed, and whether the variant kept up. Pure.
+
+use crate::plan::Settings;
+use crate::report::{Backlog, Check, Counts, Ended, Latencies, RedisWork, RunResult, Severity, Validity, Verdict};
+use crate::task::document;
+
+/// What a verdict is made from.
+#[derive(Debug, Clone, Copy)]
+pub struct Evidence<'a> {
+    /// What was asked.
+    pub settings: &'a Settings,
+    /// How the run came to its end.
+    pub ended: &'a Ended,
+    /// Tasks by outcome.
+    pub counts: &'a Counts,
+    /// Where their time went.
+    pub latency_us: &'a Latencies,
+    /// Who waited.
+    pub backlog: &'a Backlog,
+    /// What the server did.
+    pub redis_work: &'a RedisWork,
+    /// Share of the window's tasks that were sent on time; see [`on_time_limit_us`].
+    pub on_time: f64,
+    /// The same, of the tasks that were sent before the backlog rule tripped.
+    pub on_time_before_overload: f64,
+    /// Histogram entries of completed tasks, summed over all dynos.
+    pub recorded: u64,
+}
+
+/// A task is on time when it is sent at most this late: 1 ms, or 5 % of the median response if that is more.
+#[must_use]
+pub fn on_time_limit_us(response_p50_us: Option<f64>) -> f64 {
+    response_p50_us.map_or(1000.0, |p50| (0.05 * p50).max(1000.0))
+}
+
+const ON_TIME_MIN: f64 = 0.99;
+
+/// Validity and verdict of a run.
+#[must_use]
+pub fn judge(evidence: &Evidence<'_>) -> (Validity, Verdict) {
+    let checks = checks(evidence);
+    let valid = checks.iter().all(|check| check.ok || check.severity == Severity::Warning);
+    let verdict = verdict(evidence, &checks, valid);
+    (Validity { valid, checks }, verdict)
+}
+
+fn checks(evidence: &Evidence<'_>) -> Vec<Check> {
+    let Evidence { counts, latency_us, .. } = evidence;
+    let overloaded = evidence.backlog.overload.is_some();
+    let on_time = if overloaded { evidence.on_time_before_overload } else { evidence.on_time };
+    let late_p99 = latency_us.lateness.p99.unwrap_or(0.0);
+    let response_p99 = latency_us.response.p99;
+    let share = response_p99.map(|response| late_p99 / response);
+    let failed = counts.failed.server_error + counts.failed.disconnected;
+    let sums = counts.planned.abs_diff(counts.sent + counts.missed)
+        + counts.sent.abs_diff(counts.completed + counts.failed.total() + counts.unfinished);
+    let mut checks = vec![
+        check(
+            "conservation",
+            sums == 0,
+            Severity::Invalid,
+            Some(sums as f64),
+            Some(0.0),
+            "planned = sent + missed and sent = completed + failed + unfinished do not hold: a defect of Headroom, please report it",
+        ),
+        check(
+            "recorded",
+            evidence.recorded == counts.completed,
+            Severity::Invalid,
+            Some(evidence.recorded as f64),
+            Some(counts.completed as f64),
+            "histograms and counters disagree: a defect of Headroom, please report it",
+        ),
+        check(
+            "dynos alive",
+            !matches!(evidence.ended, Ended::DynoLost { .. }),
+            Severity::Invalid,
+            None,
+            None,
+            "a worker process ended before the run did: read what it wrote to stderr",
+        ),
+        check(
+            "on time",
+            on_time >= ON_TIME_MIN,
+            Severity::Invalid,
+            Some(on_time),
+            Some(ON_TIME_MIN),
+            "the generator was late: lower the rate, or leave it more of the machine",
+        ),
+        // An overloaded model must not hide behind a generator that it starves.
+        check(
+            "lateness share",
+            overloaded || share.is_none_or(|share| share <= 0.2),
+            Severity::Invalid,
+            share,
+            Some(0.2),
+            "lateness is too large a part of response: lower the rate, or leave the generator more of the machine",
+        ),
+        check(
+            "lateness",
+            late_p99 <= 1000.0 || share.is_none_or(|share| share <= 0.1),
+            Severity::Warning,
+            Some(late_p99),
+            Some(1000.0),
+            "the generator was sometimes late: read lateness beside response",
+        ),
+        check(
+            "errors",
+            failed == 0,
+            Severity::Invalid,
+            Some(failed as f64),
+            Some(0.0),
+            "requests failed for reasons other than load: read redis_work.request_errors and the server's log",
+        ),
+    ];
+    checks.extend(command_check(evidence));
+    checks
+}
+
+/// The server must have been asked for exactly what the tasks consist of.
+fn command_check(evidence: &Evidence<'_>) -> Option<Check> {
+    let Evidence { settings, counts, redis_work, .. } = evidence;
+    let expected = document::commands_per_task(&settings.task)?;
+    // Tasks that ended half-way have sent some of their commands.
+    let whole = counts.failed.total() == 0 && counts.unfinished == 0 && redis_work.request_errors.is_empty();
+    if !whole || redis_work.commands_per_task.is_empty() {
+        return None;
+    }
+    let worst = expected
+        .iter()
+        .map(|(command, calls)| (redis_work.commands_per_task.get(*command).copied().unwrap_or(0.0) - calls).abs())
+        .fold(0.0, f64::max);
+    Some(check(
+        "commands",
+        worst < 1e-9,
+        Severity::Invalid,
+        Some(worst),
+        Some(0.0),
+        "the server counted other commands than the tasks consist of: is somebody else using it?",
+    ))
+}
+
+fn check(name: &str, ok: bool, severity: Severity, value: Option<f64>, limit: Option<f64>, remedy: &str) -> Check {
+    Check { name: name.to_owned(), ok, severity, value, limit, remedy: remedy.to_owned() }
+}
+
+fn verdict(evidence: &Evidence<'_>, checks: &[Check], valid: bool) -> Verdict {
+    let Evidence { settings, counts, backlog, latency_us, .. } = evidence;
+    let say = |result, reason: String, remedy: &str| Verdict { result, reason, remedy: remedy.to_owned() };
+    if !valid {
+        let failed: Vec<&Check> =
+            checks.iter().filter(|check| !check.ok && check.severity == Severity::Invalid).collect();
+        let names: Vec<&str> = failed.iter().map(|check| check.name.as_str()).collect();
+        let remedy = failed.first().map_or("", |check| check.remedy.as_str());
+        return say(RunResult::Invalid, format!("failed checks: {}", names.join(", ")), remedy);
+    }
+    const MORE: &str = "more workers, more connections or a lower rate";
+    if let Some(overload) = &backlog.overload {
+        let reason = match overload.worker {
+            Some(worker) => format!(
+                "worker {worker} had {} tasks waiting {:.2} s into the window when another arrived",
+                overload.backlog, overload.at_s
+            ),
+            None => format!(
+                "dyno {} left {} tasks in loadgen's hands {:.2} s into the window",
+                overload.dyno, overload.backlog, overload.at_s
+            ),
+        };
+        return say(RunResult::Overloaded, reason, MORE);
+    }
+    if *evidence.ended == Ended::Interrupted {
+        return say(RunResult::Inconclusive, "interrupted".to_owned(), "let it run to its end");
+    }
+    if counts.failed.total() > 0 || counts.unfinished > 0 {
+        let reason = format!("{} tasks failed and {} were unfinished", counts.failed.total(), counts.unfinished);
+        return say(RunResult::Overloaded, reason, MORE);
+    }
+    let drain_limit_ms = settings.slo.drain_within_s * 1e3;
+    match backlog.drain_ms {
+        Some(drain_ms) if drain_ms <= drain_limit_ms => {}
+        drain_ms => {
+            let took = drain_ms.map_or("did not end".to_owned(), |ms| format!("took {ms:.0} ms"));
+            let reason = format!("the drain {took}; slo.drain_within_s allows {drain_limit_ms:.0} ms");
+            return say(RunResult::Overloaded, reason, MORE);
+        }
+    }
+    if let Some(limit_ms) = settings.slo.response_p99_ms {
+        let p99_ms = latency_us.response.p99.map(|us| us / 1e3);
+        if p99_ms.is_none_or(|p99_ms| p99_ms > limit_ms) {
+            let is = p99_ms.map_or("is unbounded".to_owned(), |ms| format!("is {ms:.2} ms"));
+            return say(
+                RunResult::Overloaded,
+                format!("response p99 {is}; slo.response_p99_ms allows {limit_ms} ms"),
+                MORE,
+            );
+        }
+    }
+    say(RunResult::Ok, format!("all {} tasks completed", counts.completed), "")
+}
+
+#[cfg(test)]
+mod tests;

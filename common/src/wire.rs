@@ -1,0 +1,333 @@
+//! Frames between loadgen and dynos: bytes <-> values, pure.
+//!
+//! A dyno opens two connections. On the *control* connection both sides send [`encode_message`] frames: a
+//! little-endian length and JSON, rare and readable. On the *dispatch* connection loadgen sends [`Dispatch`] frames
+//! of a fixed size, and nothing ever comes back.
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::plan::{Engine, Settings, Variant};
+use crate::recorder::{Delta, Totals};
+
+/// Raised whenever a frame changes. Both sides of a handshake must have the same.
+pub const WIRE_VERSION: u32 = 1;
+
+/// A control frame larger than this is nonsense.
+pub const MESSAGE_MAX: usize = 64 * 1024 * 1024;
+
+/// From a dyno to loadgen.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum FromDyno {
+    /// First message of a control connection.
+    Hello(Hello),
+    /// First message of a dispatch connection; the token is the [`Assign`]'s.
+    Dispatch {
+        /// See [`Assign::token`].
+        token: u64,
+    },
+    /// Workers spawned, connections open.
+    Ready,
+    /// The dyno cannot go on; the message is complete.
+    Fatal(String),
+    /// Ten times a second.
+    Counters(Totals),
+    /// Once a second, and once at the end.
+    Delta(Box<Delta>),
+    /// A worker had `backlog_max` tasks waiting when another arrived. Sent once.
+    Overload {
+        /// When.
+        at_ns: u64,
+        /// Of this dyno, from 0.
+        worker: u32,
+        /// Tasks waiting.
+        backlog: u32,
+    },
+    /// The process at the beginning (`end = false`) and the end of the window.
+    Usage {
+        /// Which.
+        end: bool,
+        /// What it had used by then.
+        usage: ProcessUsage,
+    },
+    /// Last message, after the last delta.
+    Final(Final),
+}
+
+/// Who a dyno is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hello {
+    /// [`WIRE_VERSION`] of the sender.
+    pub wire_version: u32,
+    /// What it is.
+    pub engine: Engine,
+    /// Version, allocator, libraries: for the report.
+    pub build: String,
+    /// Its process.
+    pub pid: u32,
+    /// `/proc/sys/kernel/random/boot_id`: instants can be compared only on the same boot of the same machine.
+    pub boot_id: String,
+}
+
+/// From loadgen to a dyno.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum ToDyno {
+    /// Answer to [`FromDyno::Hello`].
+    Assign(Box<Assign>),
+    /// The dyno is not wanted; the message is complete.
+    Refuse(String),
+    /// When the run and its window are, on `CLOCK_MONOTONIC`.
+    Start {
+        /// Begin of the warm-up.
+        start_ns: u64,
+        /// Begin of the window.
+        window_start_ns: u64,
+        /// End of the window.
+        window_end_ns: u64,
+    },
+    /// Begin no more tasks, report and end.
+    Stop,
+}
+
+/// Everything a dyno needs to know.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Assign {
+    /// Number of the dyno, from 0.
+    pub dyno: u32,
+    /// To be shown on the dispatch connection.
+    pub token: u64,
+    /// The engine and its settings.
+    pub variant: Variant,
+    /// Number of its first worker, over all dynos.
+    pub first_worker: u32,
+    /// How many workers it has.
+    pub workers: u32,
+    /// Their backlog limit.
+    pub backlog_max: u32,
+    /// The cell.
+    pub settings: Settings,
+    /// Seed of the block.
+    pub seed: u64,
+    /// `redis://` URL, credentials included: never printed.
+    pub redis_url: String,
+}
+
+/// What a process has used since it started.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProcessUsage {
+    /// User time, microseconds.
+    pub user_us: u64,
+    /// System time, microseconds.
+    pub sys_us: u64,
+    /// Voluntary context switches.
+    pub voluntary_switches: u64,
+    /// Involuntary ones.
+    pub involuntary_switches: u64,
+    /// Peak resident memory.
+    pub rss_max_bytes: u64,
+    /// Threads now.
+    pub threads: u64,
+    /// Open sockets now.
+    pub sockets: u64,
+    /// Tasks ended by now, all phases.
+    pub ended: u64,
+}
+
+/// The last word of a dyno.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Final {
+    /// Most tasks waiting at once, per worker.
+    pub backlog_max: Vec<u32>,
+    /// Timed tasks ended, per worker.
+    pub cycles: Vec<u64>,
+    /// Nanoseconds in them, per worker.
+    pub busy_ns: Vec<u64>,
+    /// Connections replaced.
+    pub reconnects: u64,
+}
+
+/// Which part of a run a task belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TaskPhase {
+    /// One per worker before the warm-up.
+    Untimed = 0,
+    /// Before the window.
+    WarmUp = 1,
+    /// Measured.
+    Window = 2,
+}
+
+impl TaskPhase {
+    /// Number of phases.
+    pub const COUNT: usize = 3;
+}
+
+/// A task on its way to a worker: what stands in a dispatch frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Dispatch {
+    /// When the plan wanted it sent, on `CLOCK_MONOTONIC`.
+    pub intended_ns: u64,
+    /// When it was handed to the socket.
+    pub sent_ns: u64,
+    /// Number of the task in the run.
+    pub index: u64,
+    /// Which worker of the dyno, from 0.
+    pub worker: u32,
+    /// Which part of the run.
+    pub phase: TaskPhase,
+}
+
+impl Dispatch {
+    /// Bytes of a frame.
+    pub const LEN: usize = 32;
+
+    /// As bytes, little-endian.
+    #[must_use]
+    pub fn encode(&self) -> [u8; Dispatch::LEN] {
+        let mut frame = [0; Dispatch::LEN];
+        frame[0..8].copy_from_slice(&self.intended_ns.to_le_bytes());
+        frame[8..16].copy_from_slice(&self.sent_ns.to_le_bytes());
+        frame[16..24].copy_from_slice(&self.index.to_le_bytes());
+        frame[24..28].copy_from_slice(&self.worker.to_le_bytes());
+        frame[28..32].copy_from_slice(&(self.phase as u32).to_le_bytes());
+        frame
+    }
+
+    /// From bytes.
+    ///
+    /// # Errors
+    /// A phase that does not exist, or a worker beyond `workers`.
+    pub fn decode(frame: &[u8; Dispatch::LEN], workers: u32) -> Result<Dispatch, WireError> {
+        let long = |at: usize| u64::from_le_bytes(std::array::from_fn(|i| frame[at + i]));
+        let short = |at: usize| u32::from_le_bytes(std::array::from_fn(|i| frame[at + i]));
+        let phase = match short(28) {
+            0 => TaskPhase::Untimed,
+            1 => TaskPhase::WarmUp,
+            2 => TaskPhase::Window,
+            other => return Err(WireError::Frame(format!("task phase {other}"))),
+        };
+        let worker = short(24);
+        if worker >= workers {
+            return Err(WireError::Frame(format!("worker {worker} of {workers}")));
+        }
+        Ok(Dispatch { intended_ns: long(0), sent_ns: long(8), index: long(16), worker, phase })
+    }
+}
+
+/// Bytes that make no sense.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum WireError {
+    /// A control frame that is too long.
+    #[error("a control frame of {0} bytes; at most {MESSAGE_MAX}: is this a Headroom process of the same version?")]
+    TooLong(usize),
+    /// A control frame that is not the JSON of a message.
+    #[error("a control frame that is no message: {0}")]
+    Message(String),
+    /// A dispatch frame that is no task.
+    #[error("a dispatch frame that is no task: {0}")]
+    Frame(String),
+}
+
+/// A message as a control frame.
+#[must_use]
+pub fn encode_message(message: &impl Serialize) -> Vec<u8> {
+    let mut frame = vec![0; 4];
+    // Writing to a Vec cannot fail, and messages have string keys only.
+    let written = serde_json::to_writer(&mut frame, message);
+    debug_assert!(written.is_ok());
+    let length = (frame.len() - 4) as u32;
+    frame[..4].copy_from_slice(&length.to_le_bytes());
+    frame
+}
+
+/// Collects bytes of a control connection until they are messages.
+#[derive(Debug, Default)]
+pub struct MessageDecoder {
+    bytes: Vec<u8>,
+}
+
+impl MessageDecoder {
+    /// Bytes that just arrived.
+    pub fn extend(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    /// The next message, once all of it is there.
+    ///
+    /// # Errors
+    /// Bytes that are no message: the connection is beyond repair.
+    pub fn message<T: DeserializeOwned>(&mut self) -> Result<Option<T>, WireError> {
+        let Some(length) = self.bytes.first_chunk::<4>() else { return Ok(None) };
+        let length = u32::from_le_bytes(*length) as usize;
+        if length > MESSAGE_MAX {
+            return Err(WireError::TooLong(length));
+        }
+        let Some(json) = self.bytes.get(4..4 + length) else { return Ok(None) };
+        let message = serde_json::from_slice(json).map_err(|error| WireError::Message(error.to_string()))?;
+        self.bytes.drain(..4 + length);
+        Ok(Some(message))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::{any, prop_assert_eq, proptest};
+
+    use super::{Dispatch, FromDyno, MessageDecoder, TaskPhase, ToDyno, WireError, encode_message};
+    use crate::recorder::Totals;
+
+    #[test]
+    fn messages_survive_any_cut() {
+        let messages = [
+            FromDyno::Ready,
+            FromDyno::Counters(Totals { ended: 7, failed: 1, last_ended_ns: 9 }),
+            FromDyno::Fatal("no threads left".into()),
+            FromDyno::Overload { at_ns: u64::MAX, worker: 3, backlog: 100 },
+        ];
+        let bytes: Vec<u8> = messages.iter().flat_map(encode_message).collect();
+        for size in 1..bytes.len() {
+            let mut decoder = MessageDecoder::default();
+            let mut seen = Vec::new();
+            for piece in bytes.chunks(size) {
+                decoder.extend(piece);
+                while let Some(message) = decoder.message::<FromDyno>().unwrap() {
+                    seen.push(message);
+                }
+            }
+            assert_eq!(seen, messages);
+        }
+    }
+
+    #[test]
+    fn nonsense_is_refused() {
+        let mut decoder = MessageDecoder::default();
+        decoder.extend(b"GET / HTTP/1.1\r\n");
+        assert!(matches!(decoder.message::<ToDyno>(), Err(WireError::TooLong(_))));
+        let mut decoder = MessageDecoder::default();
+        decoder.extend(&encode_message(&"Ready?"));
+        assert!(matches!(decoder.message::<ToDyno>(), Err(WireError::Message(_))));
+        let mut frame = Dispatch { intended_ns: 1, sent_ns: 2, index: 3, worker: 9, phase: TaskPhase::Window }.encode();
+        assert!(Dispatch::decode(&frame, 9).is_err());
+        frame[28] = 3;
+        assert!(Dispatch::decode(&frame, 10).is_err());
+    }
+
+    proptest! {
+        /// What is encoded is decoded.
+        #[test]
+        fn dispatch_frames_round_trip(intended_ns: u64, sent_ns: u64, index: u64, worker in 0u32..1000, phase in 0usize..3) {
+            let phase = [TaskPhase::Untimed, TaskPhase::WarmUp, TaskPhase::Window][phase];
+            let task = Dispatch { intended_ns, sent_ns, index, worker, phase };
+            prop_assert_eq!(Dispatch::decode(&task.encode(), 1000), Ok(task));
+        }
+
+        /// Bytes from outside never panic.
+        #[test]
+        fn decoders_take_anything(bytes in any::<Vec<u8>>(), frame in any::<[u8; Dispatch::LEN]>()) {
+            let mut decoder = MessageDecoder::default();
+            decoder.extend(&bytes);
+            let _ = decoder.message::<FromDyno>();
+            let _ = Dispatch::decode(&frame, 5);
+        }
+    }
+}

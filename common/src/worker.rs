@@ -1,0 +1,150 @@
+//! The outer loop of a worker as a pure machine: receive, run, settle, again.
+//!
+//! A driver carries out [`Action`]s and hands back what came of them; it decides nothing. Where tasks are pushed,
+//! settling is recording.
+
+use crate::recorder::Record;
+use crate::request::{Replies, Request, RequestError};
+use crate::step::{Outcome, Reply, Span, Step};
+use crate::task::{Task, Work};
+use crate::wire::Dispatch;
+
+/// What a driver must do next.
+#[must_use]
+#[derive(Debug)]
+pub enum Action {
+    /// Wait for the next task: [`Worker::received`].
+    Receive,
+    /// Send, and collect every reply: [`Worker::replied`].
+    Redis(Span, Request),
+    /// Record the task: [`Worker::settled`].
+    Settle(Record),
+    /// There will be no more tasks: leave.
+    Leave,
+}
+
+/// A request carried out, with the instants of its parts.
+#[derive(Debug)]
+pub struct Exchange {
+    /// When a connection was asked for.
+    pub asked_ns: u64,
+    /// When there was one, or none in time.
+    pub granted_ns: u64,
+    /// When the last reply was there.
+    pub ended_ns: u64,
+    /// The replies.
+    pub result: Result<Replies, RequestError>,
+}
+
+/// One sequential executor with at most one task in flight.
+#[derive(Debug)]
+pub struct Worker {
+    /// Number over all dynos: decides the document.
+    number: u32,
+    work: Work,
+    current: Option<Running>,
+}
+
+#[derive(Debug)]
+struct Running {
+    task: Task,
+    record: Record,
+}
+
+impl Worker {
+    /// Worker `number`, counted over all dynos.
+    #[must_use]
+    pub fn new(number: u32, work: Work) -> Worker {
+        Worker { number, work, current: None }
+    }
+
+    /// The first action.
+    pub fn start(&mut self) -> Action {
+        Action::Receive
+    }
+
+    /// A task, or the end of all tasks, at `now_ns`.
+    pub fn received(&mut self, dispatch: Option<Dispatch>, now_ns: u64) -> Action {
+        let Some(dispatch) = dispatch else { return Action::Leave };
+        let record = Record {
+            intended_ns: dispatch.intended_ns,
+            sent_ns: dispatch.sent_ns,
+            started_ns: now_ns,
+            ended_ns: now_ns,
+            pool_wait_ns: 0,
+            spans_ns: [0; Span::COUNT],
+            phase: dispatch.phase,
+            outcome: Outcome::Completed,
+        };
+        self.current = Some(Running { task: self.work.task(self.number, dispatch.index), record });
+        self.resume(Reply::Start, now_ns)
+    }
+
+    /// The replies to [`Action::Redis`].
+    pub fn replied(&mut self, span: Span, exchange: Exchange) -> Action {
+        if let Some(running) = &mut self.current {
+            running.record.pool_wait_ns += exchange.granted_ns.saturating_sub(exchange.asked_ns);
+            running.record.spans_ns[span as usize] += exchange.ended_ns.saturating_sub(exchange.granted_ns);
+        }
+        self.resume(Reply::Redis(exchange.result), exchange.ended_ns)
+    }
+
+    fn resume(&mut self, reply: Reply, now_ns: u64) -> Action {
+        let Some(running) = &mut self.current else { return Action::Receive };
+        match running.task.resume(reply) {
+            Step::Redis(span, request) => Action::Redis(span, request),
+            Step::Done(outcome) => {
+                let record = Record { outcome, ended_ns: now_ns, ..running.record };
+                self.current = None;
+                Action::Settle(record)
+            }
+        }
+    }
+
+    /// After [`Action::Settle`].
+    pub fn settled(&mut self) -> Action {
+        Action::Receive
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Action, Exchange, Worker};
+    use crate::plan::Plan;
+    use crate::request::RequestError;
+    use crate::step::{Failure, Outcome, Span};
+    use crate::task::Work;
+    use crate::wire::{Dispatch, TaskPhase};
+
+    fn worker(kind: &str) -> Worker {
+        let text = format!(
+            "name = \"t\"\n[task]\nkind = \"{kind}\"\n[load]\nrate_per_s = 1\nduration_s = 1\n[workers]\ncount = 1\n[[variant]]\nname = \"a\"\nengine = \"async\"\n"
+        );
+        let settings = Plan::parse(&text, &[]).unwrap().cells.remove(0).settings;
+        Worker::new(0, Work::new(&settings, 1))
+    }
+
+    const TASK: Dispatch = Dispatch { intended_ns: 10, sent_ns: 20, index: 0, worker: 0, phase: TaskPhase::Window };
+
+    #[test]
+    fn a_null_task_is_received_and_settled() {
+        let mut worker = worker("null");
+        assert!(matches!(worker.start(), Action::Receive));
+        let Action::Settle(record) = worker.received(Some(TASK), 30) else { panic!("not settled") };
+        assert_eq!((record.intended_ns, record.sent_ns, record.started_ns), (10, 20, 30));
+        assert_eq!(record.outcome, Outcome::Completed);
+        assert!(matches!(worker.settled(), Action::Receive));
+        assert!(matches!(worker.received(None, 40), Action::Leave));
+    }
+
+    #[test]
+    fn pool_wait_and_spans_are_kept_apart() {
+        let mut worker = worker("document");
+        let Action::Redis(span, _) = worker.received(Some(TASK), 30) else { panic!("no request") };
+        assert_eq!(span, Span::Fetch);
+        let exchange = Exchange { asked_ns: 31, granted_ns: 35, ended_ns: 50, result: Err(RequestError::Timeout) };
+        let Action::Settle(record) = worker.replied(span, exchange) else { panic!("not settled") };
+        assert_eq!(record.outcome, Outcome::Failed(Failure::Timeout));
+        assert_eq!((record.pool_wait_ns, record.spans_ns[Span::Fetch as usize], record.ended_ns), (4, 15, 50));
+    }
+}

@@ -1,0 +1,4 @@
+//! placeholder
+
+pub mod child;
+pub mod redis_server;

@@ -1,0 +1,84 @@
+//! A connection that many workers use at once: redis-rs's multiplexed one, replaced when it breaks.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use common::request::{Replies, Request, RequestError};
+use redis::aio::{ConnectionLike, MultiplexedConnection};
+use redis::{AsyncConnectionConfig, Client};
+
+use super::Manager;
+
+/// One shared connection.
+pub(super) struct Multiplexed {
+    manager: Arc<Manager>,
+    client: Client,
+    /// The connection in use; `None` after it broke. Never held across an await.
+    current: Mutex<Option<Numbered>>,
+    /// Only one worker replaces a broken connection; the others wait for it.
+    replacing: tokio::sync::Mutex<()>,
+}
+
+/// A connection with its generation, so that one broken connection is dropped once however many workers see it break.
+#[derive(Clone)]
+struct Numbered {
+    generation: u64,
+    connection: MultiplexedConnection,
+}
+
+/// The connection while one request of one worker is under way.
+pub(super) struct Lease<'a> {
+    owner: &'a Multiplexed,
+    numbered: Numbered,
+}
+
+impl Multiplexed {
+    pub(super) async fn open(manager: Arc<Manager>) -> Result<Multiplexed, RequestError> {
+        let client = Client::open(manager.endpoint.info.clone())?;
+        let connection = connect(&client, &manager).await?;
+        let current = Mutex::new(Some(Numbered { generation: 0, connection }));
+        Ok(Multiplexed { manager, client, current, replacing: tokio::sync::Mutex::new(()) })
+    }
+
+    fn current(&self) -> std::sync::MutexGuard<'_, Option<Numbered>> {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) async fn checkout(&self) -> Result<Lease<'_>, RequestError> {
+        if let Some(numbered) = self.current().clone() {
+            return Ok(Lease { owner: self, numbered });
+        }
+        let wait = tokio::time::timeout(self.manager.endpoint.checkout_timeout, self.replacing.lock());
+        let _alone = wait.await.map_err(|_| RequestError::PoolTimeout)?;
+        if let Some(numbered) = self.current().clone() {
+            return Ok(Lease { owner: self, numbered });
+        }
+        let connection = self.manager.replace(|| connect(&self.client, &self.manager)).await?;
+        self.manager.count();
+        let mut current = self.current();
+        // Generations only need to differ from the broken one's.
+        let numbered = Numbered { generation: dyno::clock::now_ns(), connection };
+        *current = Some(numbered.clone());
+        Ok(Lease { owner: self, numbered })
+    }
+}
+
+impl Lease<'_> {
+    pub(super) async fn query(&mut self, request: &Request) -> Result<Replies, RequestError> {
+        let values = self.numbered.connection.req_packed_commands(request.pipeline(), 0, request.replies()).await;
+        let result = values.map_err(RequestError::from).and_then(Replies::new);
+        if matches!(&result, Err(error) if error.breaks_connection()) {
+            let mut current = self.owner.current();
+            if current.as_ref().is_some_and(|current| current.generation == self.numbered.generation) {
+                *current = None;
+            }
+        }
+        result
+    }
+}
+
+async fn connect(client: &Client, manager: &Manager) -> Result<MultiplexedConnection, RequestError> {
+    let config = AsyncConnectionConfig::new()
+        .set_connection_timeout(Some(manager.endpoint.connect_timeout))
+        .set_response_timeout(Some(manager.endpoint.response_timeout));
+    Ok(client.get_multiplexed_async_connection_with_config(&config).await?)
+}
