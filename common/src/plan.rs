@@ -13,6 +13,7 @@ pub mod demand;
 mod settings;
 mod sweep;
 mod variant;
+mod wording;
 
 pub use settings::{
     ArrivalProcess, Choice, Load, OnOverload, Order, Override, Published, RedisSettings, Repeat, Settings, Slo, Task,
@@ -138,7 +139,7 @@ impl Plan {
         if let Some(key) = table.keys().find(|key| !TOP_LEVEL.contains(&key.as_str())) {
             return Err(PlanError::Key {
                 key: key.clone(),
-                message: format!("unknown key; a plan has {}", TOP_LEVEL.join(", ")),
+                message: format!("unknown key; use one of {}", TOP_LEVEL.join(", ")),
             });
         }
         let name: String = required(&mut table, "name")?;
@@ -150,12 +151,18 @@ impl Plan {
         let baseline: Option<String> = optional(&mut table, "baseline")?;
         let repeat: Repeat = optional(&mut table, "repeat")?.unwrap_or_default();
         repeat.validate()?;
-        let inputs: Vec<VariantInput> = optional(&mut table, "variant")?.unwrap_or_default();
-        let published = match table.remove("published") {
-            None => Vec::new(),
-            Some(Value::Array(list)) => convert("published", Value::Array(list))?,
-            Some(one) => convert("published", Value::Array(vec![one]))?,
-        };
+        let inputs = tables(&mut table, "variant")?
+            .into_iter()
+            .map(|value| {
+                let name = value.get("name").and_then(Value::as_str);
+                let key = name.map_or("variant".to_owned(), |name| format!("variant.{name}"));
+                convert(&key, value)
+            })
+            .collect::<Result<Vec<VariantInput>, PlanError>>()?;
+        let published = tables(&mut table, "published")?
+            .into_iter()
+            .map(|value| convert("published", value))
+            .collect::<Result<Vec<Published>, PlanError>>()?;
         let cells = sweep::cells(table)?;
         for cell in &cells {
             cell.settings.validate()?;
@@ -196,26 +203,49 @@ fn apply_set(table: &mut Table, set: &str) -> Result<(), PlanError> {
         .and_then(|mut parsed| parsed.remove("v"))
         .unwrap_or_else(|| Value::String(text.trim().to_owned()));
     let Some((last, parents)) = path.split_last() else { return Err(PlanError::Set(set.to_owned())) };
-    let mut here = table;
-    for part in parents {
-        here = here
-            .entry((*part).to_owned())
-            .or_insert_with(|| Value::Table(Table::new()))
-            .as_table_mut()
-            .ok_or_else(|| PlanError::Key { key: key.to_owned(), message: format!("{part} is no table") })?;
-    }
-    here.insert((*last).to_owned(), value);
+    let table = descend(table, parents).map_err(|message| PlanError::Key { key: key.trim().to_owned(), message })?;
+    table.insert((*last).to_owned(), value);
     Ok(())
+}
+
+/// The table at `path`, made where there is none. In a list of tables the next part says which: its `name`, or its
+/// number from 0.
+fn descend<'a>(table: &'a mut Table, path: &[&str]) -> Result<&'a mut Table, String> {
+    let Some((first, rest)) = path.split_first() else { return Ok(table) };
+    match table.entry((*first).to_owned()).or_insert_with(|| Value::Table(Table::new())) {
+        Value::Table(table) => descend(table, rest),
+        Value::Array(list) if list.iter().any(Value::is_table) => {
+            let names: Vec<String> = list.iter().zip(0..).map(element_name).collect();
+            let choice = format!("write {first}.NAME.KEY, where NAME is one of {}", names.join(", "));
+            let Some((name, rest)) = rest.split_first() else { return Err(choice) };
+            let position = names.iter().position(|known| known == name).ok_or_else(|| choice.clone())?;
+            list[position].as_table_mut().ok_or(choice).and_then(|table| descend(table, rest))
+        }
+        _ => Err(format!("{first} is a value, not a table")),
+    }
+}
+
+fn element_name((element, number): (&Value, usize)) -> String {
+    element.get("name").and_then(Value::as_str).map_or_else(|| number.to_string(), str::to_owned)
+}
+
+/// The tables of a key that may be given as `[key]`, as `[[key]]`, or not at all.
+fn tables(table: &mut Table, key: &str) -> Result<Vec<Value>, PlanError> {
+    match table.remove(key) {
+        None => Ok(Vec::new()),
+        Some(Value::Array(list)) => Ok(list),
+        Some(one @ Value::Table(_)) => Ok(vec![one]),
+        Some(other) => Err(PlanError::value(key, other, format!("a table, written [[{key}]]"))),
+    }
 }
 
 fn convert<T: serde::de::DeserializeOwned>(key: &str, value: Value) -> Result<T, PlanError> {
     value.try_into().map_err(|error: toml::de::Error| {
         let inner = error.to_string();
-        let (message, path) = match inner.trim_end().rsplit_once("\nin `") {
-            Some((message, path)) => (message.to_owned(), format!("{key}.{}", path.trim_end_matches('`'))),
-            None => (inner.trim_end().to_owned(), key.to_owned()),
-        };
-        PlanError::Key { key: path, message }
+        match inner.trim_end().rsplit_once("\nin `") {
+            Some((message, path)) => wording::refusal(&format!("{key}.{}", path.trim_end_matches('`')), message),
+            None => wording::refusal(key, inner.trim_end()),
+        }
     })
 }
 
@@ -225,7 +255,7 @@ fn optional<T: serde::de::DeserializeOwned>(table: &mut Table, key: &str) -> Res
 
 fn required<T: serde::de::DeserializeOwned>(table: &mut Table, key: &str) -> Result<T, PlanError> {
     optional(table, key)?
-        .ok_or_else(|| PlanError::Key { key: key.to_owned(), message: "missing; every plan needs it".to_owned() })
+        .ok_or_else(|| PlanError::Key { key: key.to_owned(), message: "missing, and it has no default".to_owned() })
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use nix::sys::resource::{Resource, UsageWho, getrlimit, getrusage, setrlimit};
 #[must_use]
 pub fn of_this_process() -> ProcessUsage {
     let micros = |time: nix::sys::time::TimeVal| time.tv_sec() as u64 * 1_000_000 + time.tv_usec() as u64;
-    let mut usage = ProcessUsage { threads: threads(), sockets: sockets(), ..ProcessUsage::default() };
+    let mut usage = ProcessUsage { threads: threads(), sockets: sockets(std::process::id()), ..ProcessUsage::default() };
     if let Ok(used) = getrusage(UsageWho::RUSAGE_SELF) {
         usage.user_us = micros(used.user_time());
         usage.sys_us = micros(used.system_time());
@@ -26,8 +26,10 @@ fn threads() -> u64 {
     line.and_then(|count| count.trim().parse().ok()).unwrap_or(0)
 }
 
-fn sockets() -> u64 {
-    let Ok(files) = fs::read_dir("/proc/self/fd") else { return 0 };
+/// Open sockets of a process.
+#[must_use]
+pub fn sockets(pid: u32) -> u64 {
+    let Ok(files) = fs::read_dir(format!("/proc/{pid}/fd")) else { return 0 };
     // The link of a socket reads `socket:[inode]`.
     let is_socket = |file: &fs::DirEntry| {
         fs::read_link(file.path()).is_ok_and(|to| to.as_os_str().as_encoded_bytes().starts_with(b"socket:"))

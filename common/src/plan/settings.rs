@@ -364,24 +364,7 @@ impl Settings {
         if !(1..=1_000).contains(&workers.dynos) {
             return Err(PlanError::value("workers.dynos", workers.dynos, "1 to 1000 processes"));
         }
-        for one in &workers.overrides {
-            if one.dyno >= workers.dynos {
-                return Err(PlanError::value(
-                    "workers.override.dyno",
-                    one.dyno,
-                    format!("dynos are counted from 0 and there are {}", workers.dynos),
-                ));
-            }
-        }
-        for dyno in 0..workers.dynos {
-            let count = workers.count_of(dyno);
-            if !(1..=WORKERS_MAX).contains(&count) {
-                return Err(PlanError::value("workers.count", count, format!("1 to {WORKERS_MAX} workers in a dyno")));
-            }
-            if workers.backlog_max_of(dyno) == 0 {
-                return Err(PlanError::value("workers.backlog_max", 0, "at least 1 waiting task"));
-            }
-        }
+        workers.validate()?;
         if let Some(p99) = slo.response_p99_ms {
             positive("slo.response_p99_ms", p99, 3_600_000.0, "milliseconds")?;
         }
@@ -389,5 +372,32 @@ impl Settings {
         positive("redis.connect_timeout_s", redis.connect_timeout_s, 3_600.0, "seconds")?;
         positive("redis.response_timeout_s", redis.response_timeout_s, 3_600.0, "seconds")?;
         positive("redis.checkout_timeout_s", redis.checkout_timeout_s, 3_600.0, "seconds")
+    }
+}
+
+impl Workers {
+    fn validate(&self) -> Result<(), PlanError> {
+        let count = |key: &str, count: u32| match count {
+            1..=WORKERS_MAX => Ok(()),
+            _ => Err(PlanError::value(key, count, format!("1 to {WORKERS_MAX} workers in a dyno"))),
+        };
+        let backlog_max = |key: &str, limit: u32| match limit {
+            0 => Err(PlanError::value(key, limit, "at least 1 waiting task")),
+            _ => Ok(()),
+        };
+        count("workers.count", self.count)?;
+        backlog_max("workers.backlog_max", self.backlog_max)?;
+        for (position, one) in self.overrides.iter().enumerate() {
+            if one.dyno >= self.dynos {
+                let expected = format!("dynos are counted from 0 and there are {}", self.dynos);
+                return Err(PlanError::value("workers.override.dyno", one.dyno, expected));
+            }
+            if self.overrides[..position].iter().any(|before| before.dyno == one.dyno) {
+                return Err(PlanError::value("workers.override.dyno", one.dyno, "one override for a dyno, not two"));
+            }
+            one.count.map_or(Ok(()), |own| count("workers.override.count", own))?;
+            one.backlog_max.map_or(Ok(()), |own| backlog_max("workers.override.backlog_max", own))?;
+        }
+        Ok(())
     }
 }

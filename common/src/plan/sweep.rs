@@ -14,7 +14,7 @@ pub(super) fn cells(table: Table) -> Result<Vec<Cell>, PlanError> {
     let mut axes: Vec<(String, String, Vec<Value>)> = Vec::new();
     for (section, value) in &table {
         let Some(keys) = value.as_table() else {
-            return Err(PlanError::Key { key: section.clone(), message: format!("write it as a table: [{section}]") });
+            return Err(PlanError::value(section, value, format!("a table, written [{section}]")));
         };
         for (key, value) in keys {
             match value {
@@ -29,7 +29,10 @@ pub(super) fn cells(table: Table) -> Result<Vec<Cell>, PlanError> {
     }
     let count = axes.iter().try_fold(1usize, |count, (_, _, values)| count.checked_mul(values.len()));
     if count.is_none_or(|count| count > CELLS_MAX) {
-        return Err(PlanError::value("plan", "too many cells", format!("at most {CELLS_MAX} combinations of lists")));
+        let keys: Vec<String> = axes.iter().map(|(section, key, _)| format!("{section}.{key}")).collect();
+        let count = count.map_or("too many".to_owned(), |count| count.to_string());
+        let message = format!("these lists make {count} cells; at most {CELLS_MAX} in a plan");
+        return Err(PlanError::Key { key: keys.join(" x "), message });
     }
     let count = count.unwrap_or(1);
     (0..count).map(|index| cell(&table, &axes, index)).collect()

@@ -1,1 +1,388 @@
+//! What a plan becomes, and what it is refused for, in which words.
 
+use std::collections::BTreeMap;
+
+use serde_json::json;
+
+use super::{Client, Connections, Engine, Executor, Metric, Plan};
+
+const MINIMAL: &str = r#"
+name = "t"
+[task]
+kind = "document"
+[load]
+rate_per_s = 100
+duration_s = 5
+[workers]
+count = 4
+[[variant]]
+name = "threads"
+engine = "threaded"
+[[variant]]
+name = "async"
+engine = "async"
+"#;
+
+/// The minimal plan with `sets` applied.
+fn parse(sets: &[&str]) -> Result<Plan, String> {
+    parse_text(MINIMAL, sets)
+}
+
+fn parse_text(text: &str, sets: &[&str]) -> Result<Plan, String> {
+    let sets: Vec<String> = sets.iter().map(|&set| set.to_owned()).collect();
+    Plan::parse(text, &sets).map_err(|error| error.to_string())
+}
+
+/// The minimal plan with `more` appended is refused with exactly this message.
+#[track_caller]
+fn check(more: &str, message: &str) {
+    assert_eq!(parse_text(&format!("{MINIMAL}{more}"), &[]).map(|_| "a plan"), Err(message.to_owned()), "{more}");
+}
+
+/// The minimal plan with these `--set` is refused with exactly this message.
+#[track_caller]
+fn check_set(sets: &[&str], message: &str) {
+    assert_eq!(parse(sets).map(|_| "a plan"), Err(message.to_owned()), "{sets:?}");
+}
+
+#[test]
+fn what_the_plan_leaves_out_has_a_default() {
+    let plan = parse(&[]).unwrap();
+    assert_eq!((plan.question.as_str(), plan.primary, plan.baseline.as_str()), ("", Metric::CpuUsPerTask, "threads"));
+    assert_eq!((plan.repeat.blocks, plan.repeat.margin), (10, 0.03));
+    assert_eq!((plan.cells.len(), plan.published.len()), (1, 0));
+    let settings = serde_json::to_value(&plan.cells[0].settings).unwrap();
+    assert_eq!(
+        settings,
+        json!({
+            "task": {"kind": "document", "list_max": 100, "payload_kb": 5.0, "prefill": true},
+            "load": {"rate_per_s": 100.0, "arrivals": "poisson", "duration_s": 5.0, "warmup_s": 1.0, "drain_s": 10.0, "seed": 1},
+            "workers": {"count": 4, "dynos": 1, "backlog_max": 100, "choice": "round-robin", "order": "fifo", "on_overload": "stop"},
+            "slo": {"response_p99_ms": null, "drain_within_s": 1.0},
+            "redis": {"connect_timeout_s": 1.0, "response_timeout_s": 5.0, "checkout_timeout_s": 5.0},
+        })
+    );
+}
+
+#[test]
+fn a_variant_gets_the_usual_settings_of_its_engine() {
+    for (lines, expected) in [
+        ("engine = \"threaded\"", (Executor::Dedicated, Connections::Pool, Client::Blocking, Some(28))),
+        (
+            "engine = \"threaded\"\nconnections = \"own\"",
+            (Executor::Dedicated, Connections::Own, Client::Blocking, None),
+        ),
+        ("engine = \"async\"", (Executor::MultiThread, Connections::Pool, Client::Direct, Some(28))),
+        ("engine = \"async\"\nconnections = \"own\"", (Executor::MultiThread, Connections::Own, Client::Direct, None)),
+        (
+            "engine = \"async\"\nconnections = \"shared\"",
+            (Executor::MultiThread, Connections::Shared, Client::Multiplexed, Some(1)),
+        ),
+        (
+            "engine = \"async\"\nconnections = \"shared\"\npool_size = 3",
+            (Executor::MultiThread, Connections::Shared, Client::Multiplexed, Some(3)),
+        ),
+    ] {
+        let plan = parse_text(&format!("{MINIMAL}[[variant]]\nname = \"x\"\n{lines}\n"), &[]).unwrap();
+        let x = &plan.variants[2];
+        assert_eq!((x.executor, x.connections, x.client, x.pool_size), expected, "{lines}");
+    }
+}
+
+#[test]
+fn unknown_keys_are_refused() {
+    const TOP_LEVEL: &str =
+        "name, question, primary, baseline, task, load, workers, slo, redis, repeat, variant, published";
+    check("[tasks]\nkind = \"document\"", &format!("tasks: unknown key; use one of {TOP_LEVEL}"));
+    check_set(&["rate_per_s=100"], &format!("rate_per_s: unknown key; use one of {TOP_LEVEL}"));
+    check_set(&["laod.seed=2"], &format!("laod: unknown key; use one of {TOP_LEVEL}"));
+    for (set, message) in [
+        ("task.flats=3", "task.flats: unknown key; use one of kind, list_max, payload_kb, prefill"),
+        ("load.rate=3", "load.rate: unknown key; use one of rate_per_s, arrivals, duration_s, warmup_s, drain_s, seed"),
+        (
+            "workers.counts=3",
+            "workers.counts: unknown key; use one of count, dynos, backlog_max, choice, order, on_overload, override",
+        ),
+        ("slo.p99=3", "slo.p99: unknown key; use one of response_p99_ms, drain_within_s"),
+        (
+            "redis.rtt_us=1200",
+            "redis.rtt_us: unknown key; use one of connect_timeout_s, response_timeout_s, checkout_timeout_s",
+        ),
+        ("repeat.block=3", "repeat.block: unknown key; use one of blocks, margin"),
+    ] {
+        check_set(&[set], message);
+    }
+    check(
+        "conections = \"own\"",
+        "variant.async.conections: unknown key; use one of name, engine, connections, pool_size",
+    );
+    check(
+        "[[workers.override]]\ndyno = 0\nworkers = 3",
+        "workers.override.workers: unknown key; use one of dyno, count, backlog_max",
+    );
+    check(
+        "[published]\nsource = \"x\"\nresult = \"success\"\ntasks = 3",
+        "published.tasks: unknown key; use one of source, dyno, result, sent, completed, uptime_s, real_per_s, task_ms, \
+         fetch_ms, save_ms, ping_ms",
+    );
+}
+
+#[test]
+fn missing_keys_are_named() {
+    for (without, message) in [
+        ("name = \"t\"\n", "name: missing, and it has no default"),
+        ("kind = \"document\"\n", "task.kind: missing, and it has no default"),
+        ("[task]\nkind = \"document\"\n", "task.kind: missing, and it has no default"),
+        ("rate_per_s = 100\n", "load.rate_per_s: missing, and it has no default"),
+        ("duration_s = 5\n", "load.duration_s: missing, and it has no default"),
+        ("count = 4\n", "workers.count: missing, and it has no default"),
+        ("name = \"async\"\n", "variant.name: missing, and it has no default"),
+        ("engine = \"async\"\n", "variant.async.engine: missing, and it has no default"),
+    ] {
+        assert_eq!(parse_text(&MINIMAL.replace(without, ""), &[]).map(|_| ()), Err(message.to_owned()), "{without}");
+    }
+    check("[published]\nsource = \"x\"", "published.result: missing, and it has no default");
+}
+
+#[test]
+fn values_of_the_wrong_type_are_refused() {
+    for (set, message) in [
+        ("name=3", "name = 3: text in quotes"),
+        ("task=3", "task = 3: a table, written [task]"),
+        ("load=[1, 2]", "load = [1, 2]: a table, written [load]"),
+        ("repeat=1", "repeat = 1: a table"),
+        ("variant=3", "variant = 3: a table, written [[variant]]"),
+        ("published=3", "published = 3: a table, written [[published]]"),
+        ("task.kind=documnet", "task.kind = \"documnet\": document or null"),
+        ("task.prefill=yes", "task.prefill = \"yes\": true or false"),
+        ("load.rate_per_s=fast", "load.rate_per_s = \"fast\": a number"),
+        ("load.rate_per_s=", "load.rate_per_s = \"\": a number"),
+        ("load.rate_per_s=[1, \"fast\"]", "load.rate_per_s = \"fast\": a number"),
+        ("load.rate_per_s=[[1]]", "load.rate_per_s = [...]: a number"),
+        ("load.arrivals=poison", "load.arrivals = \"poison\": constant or poisson"),
+        ("load.seed=-1", "load.seed = -1: a whole number, at least 0"),
+        ("workers.count=2.5", "workers.count = 2.5: a whole number from 0 to 4294967295"),
+        ("workers.count=-1", "workers.count = -1: a whole number from 0 to 4294967295"),
+        ("workers.choice=any", "workers.choice = \"any\": round-robin or random"),
+        ("workers.order=filo", "workers.order = \"filo\": fifo or lifo"),
+        ("workers.on_overload=cry", "workers.on_overload = \"cry\": stop or continue"),
+        ("repeat.blocks=[1, 2]", "repeat.blocks = [...]: a whole number from 0 to 4294967295"),
+        ("variant.async.engine=green", "variant.async.engine = \"green\": threaded or async"),
+        ("variant.async.connections=many", "variant.async.connections = \"many\": one of own, pool, shared"),
+        ("variant.async.pool_size=-1", "variant.async.pool_size = -1: a whole number from 0 to 4294967295"),
+    ] {
+        check_set(&[set], message);
+    }
+    assert!(parse(&["primary=cpu"]).unwrap_err().starts_with("primary = \"cpu\": one of cpu_us_per_task, workers_cpu"));
+    check("[[workers.override]]\ndyno = \"B\"", "workers.override.dyno = \"B\": a whole number from 0 to 4294967295");
+}
+
+#[test]
+fn values_that_no_run_can_have_are_refused() {
+    const RATE: &str = "tasks a second above 0 and at most 10000000";
+    for (value, shown) in
+        [("0", "0"), ("-1", "-1"), ("nan", "NaN"), ("inf", "inf"), ("-inf", "-inf"), ("1e8", "100000000")]
+    {
+        check_set(&[&format!("load.rate_per_s={value}")], &format!("load.rate_per_s = {shown}: {RATE}"));
+    }
+    for (set, message) in [
+        ("load.rate_per_s=[100, 0]", "load.rate_per_s = 0: tasks a second above 0 and at most 10000000"),
+        ("load.rate_per_s=[]", "load.rate_per_s = []: at least one value"),
+        ("load.duration_s=0", "load.duration_s = 0: seconds above 0 and at most 86400"),
+        ("load.duration_s=1e6", "load.duration_s = 1000000: seconds above 0 and at most 86400"),
+        (
+            "load.duration_s=0.001",
+            "load.duration_s = 0.001: at 100 tasks a second the window holds no task; at least 0.01 s would do",
+        ),
+        ("load.warmup_s=-1", "load.warmup_s = -1: seconds from 0 to 3600"),
+        ("load.warmup_s=nan", "load.warmup_s = NaN: seconds from 0 to 3600"),
+        ("load.drain_s=0", "load.drain_s = 0: seconds above 0 and at most 3600"),
+        ("task.payload_kb=0", "task.payload_kb = 0: kilobytes above 0 and at most 16384"),
+        ("task.payload_kb=nan", "task.payload_kb = NaN: kilobytes above 0 and at most 16384"),
+        ("task.list_max=0", "task.list_max = 0: 1 to 100000 flats"),
+        ("workers.count=0", "workers.count = 0: 1 to 1000000 workers in a dyno"),
+        ("workers.count=[1, 0]", "workers.count = 0: 1 to 1000000 workers in a dyno"),
+        ("workers.dynos=0", "workers.dynos = 0: 1 to 1000 processes"),
+        ("workers.backlog_max=0", "workers.backlog_max = 0: at least 1 waiting task"),
+        ("slo.response_p99_ms=0", "slo.response_p99_ms = 0: milliseconds above 0 and at most 3600000"),
+        ("slo.drain_within_s=-1", "slo.drain_within_s = -1: seconds above 0 and at most 3600"),
+        ("redis.connect_timeout_s=0", "redis.connect_timeout_s = 0: seconds above 0 and at most 3600"),
+        ("redis.response_timeout_s=inf", "redis.response_timeout_s = inf: seconds above 0 and at most 3600"),
+        ("redis.checkout_timeout_s=0", "redis.checkout_timeout_s = 0: seconds above 0 and at most 3600"),
+        ("repeat.blocks=0", "repeat.blocks = 0: 1 to 10000; 10 for a verdict"),
+        ("repeat.margin=0", "repeat.margin = 0: a share above 0 and below 1, such as 0.03"),
+        ("repeat.margin=3", "repeat.margin = 3: a share above 0 and below 1, such as 0.03"),
+        ("name=a b", "name = \"a b\": letters, digits, - and _ only"),
+        ("name=../up", "name = \"../up\": letters, digits, - and _ only"),
+        ("name=\"\"", "name = \"\": letters, digits, - and _ only"),
+        ("baseline=rust", "baseline = \"rust\": one of threads, async"),
+    ] {
+        check_set(&[set], message);
+    }
+    check_set(
+        &["load.rate_per_s=1e7", "load.duration_s=100"],
+        "load.rate_per_s = 10000000: 1010000000 tasks in 101 s; at most 100000000 in a run",
+    );
+    let many: Vec<String> = (1..=101).map(|value| value.to_string()).collect();
+    let many = many.join(", ");
+    check_set(
+        &[&format!("load.rate_per_s=[{many}]"), &format!("workers.count=[{many}]")],
+        "load.rate_per_s x workers.count: these lists make 10201 cells; at most 10000 in a plan",
+    );
+}
+
+#[test]
+fn overrides_must_fit_the_dynos() {
+    for (more, message) in [
+        ("dyno = 1", "workers.override.dyno = 1: dynos are counted from 0 and there are 1"),
+        ("dyno = 0\ncount = 0", "workers.override.count = 0: 1 to 1000000 workers in a dyno"),
+        ("dyno = 0\nbacklog_max = 0", "workers.override.backlog_max = 0: at least 1 waiting task"),
+        (
+            "dyno = 0\ncount = 2\n[[workers.override]]\ndyno = 0\ncount = 3",
+            "workers.override.dyno = 0: one override for a dyno, not two",
+        ),
+    ] {
+        check(&format!("[[workers.override]]\n{more}"), message);
+    }
+    let uneven = "[[workers.override]]\ndyno = 1\ncount = 63\nbacklog_max = 150\n";
+    let plan = parse_text(&format!("{MINIMAL}{uneven}"), &["workers.dynos=3"]).unwrap();
+    let workers = &plan.cells[0].settings.workers;
+    assert_eq!([0, 1, 2].map(|dyno| workers.count_of(dyno)), [4, 63, 4]);
+    assert_eq!([0, 1, 2].map(|dyno| workers.backlog_max_of(dyno)), [100, 150, 100]);
+    assert_eq!([0, 1, 2].map(|dyno| workers.first_of(dyno)), [0, 4, 67]);
+    assert_eq!(workers.total(), 71);
+}
+
+#[test]
+fn variants_that_cannot_be_are_refused() {
+    for (more, message) in [
+        ("pool_size = 0", "variant \"async\": pool_size = 0: no worker could ever reach Redis; at least 1"),
+        (
+            "connections = \"own\"\npool_size = 4",
+            "variant \"async\": connections = \"own\" means one per worker: leave pool_size out",
+        ),
+        (
+            "[[variant]]\nname = \"x\"\nengine = \"threaded\"\nconnections = \"shared\"",
+            "variant \"x\": connections = \"shared\" needs engine = \"async\": a blocking connection serves one worker at a time",
+        ),
+        (
+            "[[variant]]\nname = \"async\"\nengine = \"threaded\"",
+            "variant.name = \"async\": every variant its own name",
+        ),
+        ("[[variant]]\nname = \"a b\"\nengine = \"async\"", "variant.name = \"a b\": letters, digits, - and _ only"),
+        ("[[variant]]\nname = \"\"\nengine = \"async\"", "variant.name = \"\": letters, digits, - and _ only"),
+    ] {
+        check(more, message);
+    }
+    let without = MINIMAL.split("[[variant]]").next().unwrap();
+    assert_eq!(
+        parse_text(without, &[]).map(|_| ()),
+        Err("variant: no [[variant]]; a plan compares at least one, such as engine = \"threaded\"".to_owned())
+    );
+}
+
+#[test]
+fn broken_toml_is_shown_where_it_breaks() {
+    check("[load]", "TOML parse error at line 16, column 2\n   |\n16 | [load]\n   |  ^^^^\nduplicate key");
+}
+
+#[test]
+fn lists_become_cells_the_last_key_turning_fastest() {
+    let plan = parse(&["load.rate_per_s=[100, 200]", "workers.count=[1, 10]", "task.list_max=[7]"]).unwrap();
+    let cells: Vec<_> = plan
+        .cells
+        .iter()
+        .map(|cell| (cell.index, cell.settings.load.rate_per_s, cell.settings.workers.count))
+        .collect();
+    assert_eq!(cells, [(0, 100.0, 1), (1, 100.0, 10), (2, 200.0, 1), (3, 200.0, 10)]);
+    let parameters = |rate: u32, count: u32| {
+        BTreeMap::from([("load.rate_per_s".to_owned(), json!(rate)), ("workers.count".to_owned(), json!(count))])
+    };
+    assert_eq!(plan.cells[2].parameters, parameters(200, 1), "a list of one is a scalar, not a sweep");
+    assert!(plan.cells.iter().all(|cell| cell.settings.task.list_max == 7));
+}
+
+#[test]
+fn words_can_be_swept_too() {
+    let plan = parse(&["load.arrivals=[\"constant\", \"poisson\"]"]).unwrap();
+    let swept: Vec<_> = plan.cells.iter().map(|cell| cell.parameters["load.arrivals"].clone()).collect();
+    assert_eq!(swept, [json!("constant"), json!("poisson")]);
+}
+
+#[test]
+fn set_overrides_and_adds_any_key() {
+    let plan = parse(&[
+        "load.rate_per_s=250.5",
+        " load.seed = 7 ",
+        "task.kind=null",
+        "workers.order=\"lifo\"",
+        "slo.response_p99_ms=50",
+        "question=how much = enough?",
+        "repeat.blocks=2",
+        "variant.async.pool_size=3",
+        "variant.threads.connections=own",
+        "baseline=async",
+        "load.rate_per_s=300",
+    ])
+    .unwrap();
+    let settings = &plan.cells[0].settings;
+    assert_eq!((settings.load.rate_per_s, settings.load.seed), (300.0, 7), "the last one counts");
+    assert_eq!((settings.task.kind, settings.workers.order), (super::TaskKind::Null, super::Order::Lifo));
+    assert_eq!(settings.slo.response_p99_ms, Some(50.0));
+    assert_eq!((plan.question.as_str(), plan.baseline.as_str()), ("how much = enough?", "async"));
+    assert_eq!(plan.repeat.blocks, 2);
+    assert_eq!((plan.variants[1].engine, plan.variants[1].pool_size), (Engine::Async, Some(3)));
+    assert_eq!((plan.variants[0].connections, plan.variants[0].pool_size), (Connections::Own, None));
+}
+
+#[test]
+fn a_set_that_sets_nothing_is_refused() {
+    const FORM: &str = "write KEY=VALUE, such as --set load.duration_s=10";
+    for set in ["load.rate_per_s", "=3", "load..seed=3", ".=3", ""] {
+        check_set(&[set], &format!("--set {set:?}: {FORM}"));
+    }
+    check_set(&["load.rate_per_s.x=3"], "load.rate_per_s.x: rate_per_s is a value, not a table");
+    for set in ["variant.pool_size=3", "variant.tokio.pool_size=3"] {
+        let key = set.trim_end_matches("=3");
+        check_set(&[set], &format!("{key}: write variant.NAME.KEY, where NAME is one of threads, async"));
+    }
+}
+
+#[test]
+fn lists_of_tables_without_names_are_numbered() {
+    let text = format!("{MINIMAL}[[workers.override]]\ndyno = 0\ncount = 2\n");
+    let plan = parse_text(&text, &["workers.override.0.count=9"]).unwrap();
+    assert_eq!(plan.cells[0].settings.workers.total(), 9);
+}
+
+#[test]
+fn published_figures_come_as_one_table_or_as_several() {
+    for (header, n) in [("[published]", 1), ("[[published]]", 1)] {
+        let text = format!("{MINIMAL}{header}\nsource = \"x\"\nresult = \"success\"\nsent = 3\n");
+        let plan = parse_text(&text, &[]).unwrap();
+        assert_eq!((plan.published.len(), plan.published[0].sent, plan.published[0].task_ms), (n, Some(3), None));
+    }
+}
+
+#[test]
+fn the_hash_is_of_values_not_of_layout() {
+    let hash = |text: &str, sets: &[&str]| parse_text(text, sets).unwrap().hash;
+    let plain = hash(MINIMAL, &[]);
+    assert_eq!(plain.len(), 16);
+    let decorated = MINIMAL
+        .replace("[task]\nkind = \"document\"\n", "# what\ntask = { kind = 'document' } # inline\n")
+        .replace("rate_per_s = 100\nduration_s = 5", "duration_s = 5\nrate_per_s   =   1_00");
+    assert_ne!(decorated, MINIMAL);
+    assert_eq!(hash(&decorated, &[]), plain);
+    for set in ["load.seed=2", "load.rate_per_s=101", "question=why?", "variant.async.pool_size=27", "repeat.blocks=11"]
+    {
+        assert_ne!(hash(MINIMAL, &[set]), plain, "{set}");
+    }
+}
+
+#[test]
+fn the_stored_plan_is_the_plan() {
+    let sets = ["load.rate_per_s=[100, 200]", "variant.async.pool_size=3", "question=\"a \\\"b\\\"\""];
+    let plan = parse(&sets).unwrap();
+    assert_eq!(parse_text(&plan.source, &[]), Ok(plan));
+}

@@ -8,10 +8,11 @@ use crate::task::document::model::{Building, Flat};
 
 /// Keeps the prefill's draws apart from those of tasks, whose indices are small.
 const PREFILL: u64 = 1 << 63;
+/// Flats in one request: bounds what is written before a reply is read.
+const FLATS_PER_REQUEST: usize = 256;
 
-/// The request that writes the document of `worker`: `SET` root, `RPUSH` one mail per flat, `HSET` all flats.
-#[must_use]
-pub fn prefill(work: &DocumentWork, worker: u32) -> Request {
+/// The requests that write the document of `worker`: `SET` root, `RPUSH` one mail per flat, `HSET` all flats.
+pub fn prefill(work: &DocumentWork, worker: u32) -> impl Iterator<Item = Request> {
     let document = keys::document_id(worker);
     let flats: Vec<Flat> = (0..work.list_max as u32)
         .map(|i| {
@@ -19,11 +20,14 @@ pub fn prefill(work: &DocumentWork, worker: u32) -> Request {
             Flat::new(i, &document, &hex_id(bits), bits)
         })
         .collect();
-    let mut request =
-        Request::new().command("SET", [keys::root(&document).as_bytes(), &Building::new(&document).encode()]);
-    for flat in &flats {
-        let mail = work.mail(PREFILL ^ (u64::from(worker) << 20) ^ u64::from(flat.i)).encode();
-        request = request.command("RPUSH", [keys::mail(&document, &flat.json.id).as_bytes(), &mail]);
-    }
-    set_flats(request, &document, &flats)
+    let root = Request::new().command("SET", [keys::root(&document).as_bytes(), &Building::new(&document).encode()]);
+    let chunks = (0..flats.len()).step_by(FLATS_PER_REQUEST).map(move |start| {
+        let chunk = &flats[start..flats.len().min(start + FLATS_PER_REQUEST)];
+        let mails = chunk.iter().fold(Request::new(), |request, flat| {
+            let mail = work.mail(PREFILL ^ (u64::from(worker) << 20) ^ u64::from(flat.i)).encode();
+            request.command("RPUSH", [keys::mail(&document, &flat.json.id).as_bytes(), &mail])
+        });
+        set_flats(mails, &document, chunk)
+    });
+    std::iter::once(root).chain(chunks)
 }

@@ -179,7 +179,9 @@ fn bytes_to_the_server_follow_the_fit() {
     for flats in [10u32, 50, 100] {
         let work = work(flats, 5.0);
         let mut store = Store::default();
-        store.run(&prefill(&work, 0));
+        for request in prefill(&work, 0) {
+            store.run(&request);
+        }
         assert_eq!(store.hash.len(), flats as usize);
         let (outcome, _, bytes) = store.task(&work, 0);
         assert_eq!(outcome, Outcome::Completed);

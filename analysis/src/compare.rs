@@ -1,0 +1,186 @@
+//! Results become a [`Comparison`]: every contender against the baseline, in every cell.
+
+use std::collections::BTreeMap;
+
+use common::plan::{Metric, Plan};
+use common::report::comparison::{Cell, Comparison, ComparisonKind, Contrast, Estimate, RunVerdicts, VariantSummary};
+use common::report::{Counts, Run, RunResult, SCHEMA_VERSION};
+
+use crate::blocks::{Blocks, VariantRuns};
+use crate::contrast::{ALPHA, Measured, Pair};
+use crate::keeps_up::keeps_up;
+use crate::load::Results;
+use crate::metric::{DESCRIBED, value};
+use crate::recommend::recommend;
+use crate::stats::{holm, median};
+
+/// Compares the variants of `results` by the recipe of `docs/method.md`. Pure.
+#[must_use]
+pub fn comparison(results: &Results) -> Comparison {
+    let plan = results.plan();
+    let first = &results.runs()[0];
+    let blocks: Vec<Blocks<'_>> = plan
+        .cells
+        .iter()
+        .map(|cell| {
+            let runs: Vec<&Run> = results.runs().iter().filter(|run| run.cell.index == cell.index).collect();
+            Blocks::new(&plan.variants, &runs)
+        })
+        .collect();
+    let contrasts = contrasts(plan, &blocks);
+    let cells: Vec<Cell> = plan
+        .cells
+        .iter()
+        .zip(&blocks)
+        .zip(contrasts)
+        .map(|((cell, blocks), contrasts)| {
+            let variants: Vec<VariantSummary> = plan
+                .variants
+                .iter()
+                .zip(&blocks.variants)
+                .map(|(variant, runs)| summary(variant.clone(), runs))
+                .collect();
+            let keeps_up: Vec<_> = pairs(plan, blocks).map(|pair| keeps_up(&pair)).collect();
+            Cell {
+                index: cell.index,
+                parameters: cell.parameters.clone(),
+                blocks: blocks.len(),
+                blocks_void: blocks.void,
+                recommendation: recommend(
+                    &plan.baseline,
+                    plan.repeat.margin,
+                    blocks,
+                    &plan.variants,
+                    &contrasts,
+                    &keeps_up,
+                ),
+                variants,
+                contrasts,
+                keeps_up,
+            }
+        })
+        .collect();
+    Comparison {
+        kind: ComparisonKind::Comparison,
+        schema_version: SCHEMA_VERSION,
+        plan: plan.name.clone(),
+        question: plan.question.clone(),
+        plan_hash: plan.hash.clone(),
+        primary: plan.primary,
+        margin: plan.repeat.margin,
+        alpha: ALPHA,
+        blocks_planned: plan.repeat.blocks,
+        complete: cells.iter().all(|cell| cell.blocks == plan.repeat.blocks),
+        host: first.host.clone(),
+        redis_server: first.redis_server.clone(),
+        versions: first.versions.clone(),
+        cells,
+        published: plan.published.clone(),
+    }
+}
+
+/// The baseline with each contender, in the plan's order.
+fn pairs<'a>(plan: &'a Plan, blocks: &'a Blocks<'a>) -> impl Iterator<Item = Pair<'a>> {
+    let baseline = plan.variants.iter().position(|variant| variant.name == plan.baseline).unwrap_or(0);
+    (0..plan.variants.len()).filter(move |&contender| contender != baseline).map(move |contender| Pair {
+        blocks,
+        blocks_planned: plan.repeat.blocks,
+        margin: plan.repeat.margin,
+        variants: &plan.variants,
+        baseline,
+        contender,
+    })
+}
+
+/// The contrasts of every cell: of each contender the primary metric, then the others in the order of tables.
+/// The primary ones of all cells are one family.
+fn contrasts(plan: &Plan, cells: &[Blocks<'_>]) -> Vec<Vec<Contrast>> {
+    let primary: Vec<Vec<Measured>> =
+        cells.iter().map(|blocks| pairs(plan, blocks).map(|pair| pair.measure(plan.primary, true)).collect()).collect();
+    let family = |p: fn(&Measured) -> Option<f64>| holm::adjust(&primary.iter().flatten().map(p).collect::<Vec<_>>());
+    let mut p_adjusted = family(Measured::p_value).into_iter();
+    let mut p_same_adjusted = family(Measured::p_same).into_iter();
+    primary
+        .into_iter()
+        .zip(cells)
+        .map(|(primary, blocks)| {
+            let mut contrasts = Vec::new();
+            for (measured, pair) in primary.into_iter().zip(pairs(plan, blocks)) {
+                let adjusted = (p_adjusted.next().flatten(), p_same_adjusted.next().flatten());
+                contrasts.push(measured.judge(adjusted.0, adjusted.1));
+                let secondary = Metric::ALL.into_iter().filter(|&metric| metric != plan.primary && pair.has(metric));
+                contrasts.extend(secondary.map(|metric| {
+                    let measured = pair.measure(metric, false);
+                    let (p, p_same) = (measured.p_value(), measured.p_same());
+                    measured.judge(p, p_same)
+                }));
+            }
+            contrasts
+        })
+        .collect()
+}
+
+fn summary(variant: common::plan::Variant, runs: &VariantRuns<'_>) -> VariantSummary {
+    let mut checks_failed = BTreeMap::new();
+    for check in runs.all.iter().flat_map(|run| &run.validity.checks).filter(|check| !check.ok) {
+        *checks_failed.entry(check.name.clone()).or_insert(0) += 1;
+    }
+    let of_metrics = Metric::ALL.into_iter().map(|metric| {
+        (metric.name().to_owned(), estimate(runs.valid.iter().filter_map(|run| value(run, metric).number())))
+    });
+    let described = DESCRIBED
+        .iter()
+        .map(|(name, read)| ((*name).to_owned(), estimate(runs.valid.iter().filter_map(|run| read(run)))));
+    VariantSummary {
+        variant,
+        runs: verdicts(&runs.all),
+        counts: counts(&runs.valid),
+        checks_failed,
+        metrics: of_metrics.chain(described).collect(),
+    }
+}
+
+/// The median of `values`, infinite ones included, with its interval.
+fn estimate(values: impl Iterator<Item = f64>) -> Estimate {
+    let values: Vec<f64> = values.collect();
+    let median = median::median(&values, ALPHA);
+    let finite = |value: f64| Some(value).filter(|value| value.is_finite());
+    let interval = median.and_then(|median| median.interval);
+    Estimate {
+        value: median.and_then(|median| finite(median.value)),
+        low: interval.and_then(|interval| finite(interval.low)),
+        high: interval.and_then(|interval| finite(interval.high)),
+        n: u32::try_from(values.len()).unwrap_or(u32::MAX),
+    }
+}
+
+fn verdicts(runs: &[&Run]) -> RunVerdicts {
+    let mut verdicts = RunVerdicts::default();
+    for run in runs {
+        match run.verdict.result {
+            RunResult::Ok => verdicts.ok += 1,
+            RunResult::Overloaded => verdicts.overloaded += 1,
+            RunResult::Invalid => verdicts.invalid += 1,
+            RunResult::Inconclusive => verdicts.inconclusive += 1,
+        }
+    }
+    verdicts
+}
+
+fn counts(runs: &[&Run]) -> Counts {
+    let mut sum = Counts::default();
+    for Run { counts, .. } in runs {
+        sum.planned += counts.planned;
+        sum.sent += counts.sent;
+        sum.missed += counts.missed;
+        sum.completed += counts.completed;
+        sum.rejected += counts.rejected;
+        sum.failed.timeout += counts.failed.timeout;
+        sum.failed.disconnected += counts.failed.disconnected;
+        sum.failed.server_error += counts.failed.server_error;
+        sum.failed.pool_timeout += counts.failed.pool_timeout;
+        sum.unfinished += counts.unfinished;
+        sum.warmup += counts.warmup;
+    }
+    sum
+}

@@ -1,0 +1,241 @@
+//! One metric of two variants of a cell over its blocks: the recipe of `docs/method.md`.
+
+use common::plan::{Metric, Variant};
+use common::report::Run;
+use common::report::comparison::{Cause, Contrast, ContrastVerdict, OrderEffect, Ratio};
+
+use crate::blocks::Blocks;
+use crate::format::counted;
+use crate::metric::{Percentile, TAIL_TASKS_CONTRASTED, Value, value, wording};
+use crate::stats::order_effect::order_effect;
+use crate::stats::signed_rank::{Interval, Walsh};
+use crate::stats::{spread, tost};
+
+mod word;
+
+/// Error rate of every test and interval.
+pub(crate) const ALPHA: f64 = 0.05;
+/// One variant voiding this many blocks more than the other is no accident.
+const VOID_IMBALANCE: u32 = 6;
+
+/// Two variants of a cell, side by side.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Pair<'a> {
+    pub(crate) blocks: &'a Blocks<'a>,
+    pub(crate) blocks_planned: u32,
+    /// As a share.
+    pub(crate) margin: f64,
+    /// The variants, in the plan's order.
+    pub(crate) variants: &'a [Variant],
+    /// Position of the baseline among them.
+    pub(crate) baseline: usize,
+    /// Position of the contender.
+    pub(crate) contender: usize,
+}
+
+/// A contrast with all its numbers, waiting for its family before it gets its word.
+#[derive(Debug)]
+pub(crate) struct Measured {
+    contrast: Contrast,
+    /// Of the log ratio.
+    interval: Option<Interval>,
+    log_ratio: Option<f64>,
+    /// The log ratio of the same percentile counted from the send; for percentiles of response only.
+    log_ratio_from_send: Option<f64>,
+    log_margin: f64,
+    two_binaries: bool,
+}
+
+/// The log ratios of all blocks.
+#[derive(Debug, Default)]
+struct Differences {
+    all: Vec<f64>,
+    baseline_first: Vec<f64>,
+    contender_first: Vec<f64>,
+    both_unbounded: usize,
+    missing: usize,
+}
+
+impl Pair<'_> {
+    /// Whether any run of either variant has a value of `metric`.
+    pub(crate) fn has(&self, metric: Metric) -> bool {
+        let runs = [self.baseline, self.contender].into_iter().flat_map(|i| &self.blocks.variants[i].valid);
+        runs.into_iter().any(|run| Percentile::of(metric).is_some() || value(run, metric) != Value::Absent)
+    }
+
+    /// Everything about `metric` but the word.
+    pub(crate) fn measure(&self, metric: Metric, primary: bool) -> Measured {
+        let (baseline, contender) = (&self.variants[self.baseline], &self.variants[self.contender]);
+        let mut measured = Measured {
+            contrast: Contrast {
+                metric,
+                primary,
+                baseline: baseline.name.clone(),
+                contender: contender.name.clone(),
+                ratio: Ratio { value: None, low: None, high: None },
+                p_value: None,
+                p_adjusted: None,
+                p_same: None,
+                p_same_adjusted: None,
+                noise_floor: None,
+                detectable: None,
+                blocks_needed_better: None,
+                blocks_needed_same: None,
+                order_effect: None,
+                n: self.blocks.len(),
+                calibrated: false,
+                verdict: ContrastVerdict::Unknown,
+                cause: None,
+                reason: String::new(),
+            },
+            interval: None,
+            log_ratio: None,
+            log_ratio_from_send: None,
+            log_margin: self.margin.ln_1p(),
+            two_binaries: baseline.engine != contender.engine,
+        };
+        let differences = self.differences(|run| value(run, metric));
+        let unusable = self.unusable(metric, &differences);
+        if unusable.is_none() {
+            measured.fill(&differences);
+            if let Some(from_send) = Percentile::of(metric).and_then(Percentile::from_send) {
+                measured.log_ratio_from_send = Walsh::new(&self.differences(|run| from_send.read(run)).all).estimate();
+            }
+        }
+        if let Some((cause, reason)) = self.no_verdict().or(unusable) {
+            measured.contrast.cause = Some(cause);
+            measured.contrast.reason = reason;
+        }
+        measured
+    }
+
+    /// ln(contender / baseline) of every block; infinite where one side is unbounded or exactly 0, 0 where both are.
+    fn differences(&self, read: impl Fn(&Run) -> Value) -> Differences {
+        let mut differences = Differences::default();
+        for block in &self.blocks.kept {
+            let (below, above) = (block[self.baseline], block[self.contender]);
+            let (Some(x), Some(y)) = (read(below).number(), read(above).number()) else {
+                differences.missing += 1;
+                continue;
+            };
+            if x.is_infinite() && y.is_infinite() {
+                differences.both_unbounded += 1;
+            }
+            // Equal values first: unbounded ones, and zeros, have no quotient.
+            let d = if x == y { 0.0 } else { y.ln() - x.ln() };
+            differences.all.push(d);
+            let order = if below.position < above.position {
+                &mut differences.baseline_first
+            } else {
+                &mut differences.contender_first
+            };
+            order.push(d);
+        }
+        differences
+    }
+
+    /// Why this cell gives no verdict on any metric.
+    fn no_verdict(&self) -> Option<(Cause, String)> {
+        let blocks = self.blocks;
+        let (n, void) = (blocks.len(), blocks.void);
+        if void * 5 > self.blocks_planned {
+            let planned = counted(self.blocks_planned.into(), "block");
+            let void = counted(void.into(), "attempt");
+            return Some((Cause::Validity, format!("{void} void of {planned} planned; at most 20 % may be")));
+        }
+        let (baseline, contender) = (&blocks.variants[self.baseline], &blocks.variants[self.contender]);
+        if baseline.invalid.abs_diff(contender.invalid) >= VOID_IMBALANCE {
+            return Some((
+                Cause::Validity,
+                format!(
+                    "{} had {} invalid runs, {} had {}; {VOID_IMBALANCE} more on one side is no accident",
+                    self.variants[self.baseline].name,
+                    baseline.invalid,
+                    self.variants[self.contender].name,
+                    contender.invalid
+                ),
+            ));
+        }
+        for i in [self.baseline, self.contender] {
+            let overloaded = blocks.kept.iter().filter(|block| crate::keeps_up::is_overloaded(block[i])).count();
+            if overloaded * 10 > blocks.kept.len() {
+                return Some((
+                    Cause::Overload,
+                    format!(
+                        "{} was overloaded in {overloaded} of {}; beyond 10 % only who keeps up can be told",
+                        self.variants[i].name,
+                        counted(n.into(), "block")
+                    ),
+                ));
+            }
+        }
+        (u64::from(n) < spread::BLOCKS_MIN).then(|| {
+            let n = counted(n.into(), "block");
+            (Cause::FewBlocks, format!("{n}; at least {} are needed for a 95 % interval", spread::BLOCKS_MIN))
+        })
+    }
+
+    /// Why `metric` cannot be contrasted at all.
+    fn unusable(&self, metric: Metric, differences: &Differences) -> Option<(Cause, String)> {
+        let label = wording(metric).label;
+        let kept = &self.blocks.kept;
+        if let Some(percentile) = Percentile::of(metric) {
+            let pair = [self.baseline, self.contender];
+            if kept.iter().any(|block| pair.iter().any(|&i| !percentile.contrastable(block[i]))) {
+                return Some((
+                    Cause::FewTasks,
+                    format!(
+                        "fewer than {TAIL_TASKS_CONTRASTED} tasks beyond {label} in some run; \
+                         a longer window or a higher rate gives more"
+                    ),
+                ));
+            }
+        }
+        if differences.missing > 0 {
+            let total = counted(kept.len() as u64, "block");
+            return Some((Cause::NotMeasured, format!("{label} is missing in {} of {total}", differences.missing)));
+        }
+        if differences.both_unbounded * 5 > kept.len() {
+            let total = counted(kept.len() as u64, "block");
+            return Some((
+                Cause::Unbounded,
+                format!(
+                    "{label} of both is unbounded in {} of {total}; at most 20 % may be",
+                    differences.both_unbounded
+                ),
+            ));
+        }
+        None
+    }
+}
+
+impl Measured {
+    fn fill(&mut self, differences: &Differences) {
+        let walsh = Walsh::new(&differences.all);
+        let Some(centre) = walsh.estimate() else { return };
+        let finite = |log_ratio: f64| Some(log_ratio.exp()).filter(|ratio| ratio.is_finite());
+        self.log_ratio = Some(centre);
+        self.interval = walsh.interval(ALPHA);
+        let contrast = &mut self.contrast;
+        contrast.ratio = Ratio {
+            value: finite(centre),
+            low: self.interval.and_then(|interval| finite(interval.low)),
+            high: self.interval.and_then(|interval| finite(interval.high)),
+        };
+        contrast.p_value = Some(walsh.p_two_sided());
+        contrast.p_same = Some(tost::p_same(&walsh, self.log_margin));
+        contrast.noise_floor = spread::sigma(&differences.all);
+        if let Some(sigma) = contrast.noise_floor {
+            contrast.detectable = spread::detectable(contrast.n, sigma);
+            contrast.blocks_needed_better = spread::blocks_needed_better(sigma, centre);
+            contrast.blocks_needed_same = spread::blocks_needed_same(sigma, self.log_margin);
+        }
+        contrast.order_effect = order_effect(&differences.baseline_first, &differences.contender_first, ALPHA)
+            .filter(|effect| effect.value.is_finite())
+            .map(|effect| OrderEffect {
+                value: effect.value,
+                low: effect.interval.map(|interval| interval.low).filter(|low| low.is_finite()),
+                high: effect.interval.map(|interval| interval.high).filter(|high| high.is_finite()),
+            });
+    }
+}

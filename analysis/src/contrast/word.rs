@@ -1,0 +1,117 @@
+//! The word of a contrast, and why.
+
+use common::report::comparison::{Cause, Contrast, ContrastVerdict, OrderEffect};
+
+use super::{ALPHA, Measured};
+use crate::format::{counted, percent, percent_of_log, signed_percent_of_log};
+
+/// An order effect beyond this ratio is warned of.
+const CARRY_OVER: f64 = 1.03;
+/// Two binaries are two code layouts: smaller effects are not attributed to the concurrency model.
+const CODE_LAYOUT: f64 = 1.02;
+
+impl Measured {
+    /// Two-sided p of "no difference"; `None` when the metric could not be contrasted.
+    pub(crate) fn p_value(&self) -> Option<f64> {
+        self.contrast.p_value
+    }
+
+    /// p of "beyond the margin".
+    pub(crate) fn p_same(&self) -> Option<f64> {
+        self.contrast.p_same
+    }
+
+    /// The contrast with its word, given the p values after adjustment for its family.
+    pub(crate) fn judge(self, p_adjusted: Option<f64>, p_same_adjusted: Option<f64>) -> Contrast {
+        let (verdict, cause, reason) = match self.contrast.cause {
+            Some(cause) => (ContrastVerdict::Unknown, Some(cause), self.contrast.reason.clone()),
+            None => self.word(p_adjusted, p_same_adjusted),
+        };
+        Contrast { p_adjusted, p_same_adjusted, verdict, cause, reason, ..self.contrast }
+    }
+
+    fn word(&self, p_adjusted: Option<f64>, p_same_adjusted: Option<f64>) -> (ContrastVerdict, Option<Cause>, String) {
+        let log_ratio = self.log_ratio.unwrap_or(0.0);
+        let rare = |p: Option<f64>| p.is_some_and(|p| p <= ALPHA);
+        // With ties p can be small while the interval ends at exactly 1: no word contradicts the interval shown.
+        let excludes_one = self.interval.is_some_and(|interval| interval.low > 0.0 || interval.high < 0.0);
+        let verdict = if rare(p_same_adjusted) {
+            ContrastVerdict::Same
+        } else if rare(p_adjusted) && excludes_one {
+            if (log_ratio > 0.0) == self.contrast.metric.more_is_better() {
+                ContrastVerdict::Better
+            } else {
+                ContrastVerdict::Worse
+            }
+        } else {
+            return (ContrastVerdict::Unknown, Some(Cause::Noise), self.why_unknown());
+        };
+        if let Some(from_send) = self.contradiction(verdict) {
+            let reason = format!(
+                "response changes by {}, response from send by {}: the generator made the difference",
+                signed_percent_of_log(log_ratio),
+                signed_percent_of_log(from_send)
+            );
+            return (ContrastVerdict::Unknown, Some(Cause::Generator), reason);
+        }
+        (verdict, None, self.notes(verdict))
+    }
+
+    /// The log ratio from send, where it contradicts the word. Signs inside the margin are chance when the word is
+    /// `same`; then only a difference beyond the margin contradicts.
+    fn contradiction(&self, verdict: ContrastVerdict) -> Option<f64> {
+        let (log_ratio, from_send) = (self.log_ratio?, self.log_ratio_from_send?);
+        let opposite = log_ratio * from_send < 0.0;
+        let matters = verdict != ContrastVerdict::Same || from_send.abs() > self.log_margin;
+        (opposite && matters).then_some(from_send)
+    }
+
+    /// What the blocks could have shown, and how many more would show something.
+    fn why_unknown(&self) -> String {
+        let contrast = &self.contrast;
+        let mut parts = Vec::new();
+        if let Some(detectable) = contrast.detectable {
+            parts.push(format!("differences of {} would have been seen", percent_of_log(detectable)));
+        }
+        let more_than_made = |needed: Option<u64>| needed.filter(|&needed| needed > u64::from(contrast.n));
+        let margin = percent(self.log_margin.exp_m1());
+        match (more_than_made(contrast.blocks_needed_better), more_than_made(contrast.blocks_needed_same)) {
+            (Some(better), Some(same)) => parts.push(format!(
+                "{} would be needed to show the observed difference, {} to show sameness within {margin}",
+                counted(better, "block"),
+                counted(same, "block")
+            )),
+            (Some(better), None) => {
+                parts.push(format!("{} would be needed to show the observed difference", counted(better, "block")));
+            }
+            (None, Some(same)) => {
+                parts.push(format!("{} would be needed to show sameness within {margin}", counted(same, "block")));
+            }
+            (None, None) => parts.push("the difference lies too close to the margin for these blocks".to_owned()),
+        }
+        parts.join("; ")
+    }
+
+    /// What must be said beside a word.
+    fn notes(&self, verdict: ContrastVerdict) -> String {
+        let mut notes = Vec::new();
+        if let Some(OrderEffect { value, low: Some(low), high: Some(high) }) = self.contrast.order_effect
+            && value.abs() > CARRY_OVER.ln()
+            && (low > 0.0 || high < 0.0)
+        {
+            notes.push(format!(
+                "carry-over: which variant ran first made {} (95 % interval {} to {})",
+                signed_percent_of_log(value),
+                signed_percent_of_log(low),
+                signed_percent_of_log(high)
+            ));
+        }
+        if verdict != ContrastVerdict::Same
+            && self.two_binaries
+            && self.log_ratio.is_some_and(|log_ratio| log_ratio.abs() < CODE_LAYOUT.ln())
+        {
+            notes.push("under 2 %: two binaries are two code layouts, so not attributed to the model".to_owned());
+        }
+        notes.join("; ")
+    }
+}

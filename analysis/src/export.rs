@@ -1,0 +1,50 @@
+//! Exporters: results -> bytes, one file a format. This file is the one place that writes.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use common::report::comparison::Comparison;
+
+pub mod json;
+pub mod markdown;
+
+/// Why results could not be written.
+#[derive(Debug, thiserror::Error)]
+pub enum WriteError {
+    /// The file system said no.
+    #[error("{path}: cannot be written: {error}", path = path.display())]
+    Io {
+        /// What was to be written.
+        path: PathBuf,
+        /// What the system said.
+        error: std::io::Error,
+    },
+    /// A value has no JSON.
+    #[error("comparison.json: {0}")]
+    Json(serde_json::Error),
+}
+
+/// Writes `comparison.json` and `comparison.md` into `dir`, each whole or not at all.
+///
+/// # Errors
+/// The directory is missing or cannot be written to.
+pub fn write(dir: &Path, comparison: &Comparison) -> Result<(), WriteError> {
+    replace(&dir.join("comparison.json"), &json::bytes(comparison).map_err(WriteError::Json)?)?;
+    replace(&dir.join("comparison.md"), &markdown::bytes(comparison))
+}
+
+/// Writes beside `path`, then renames: a reader sees the old file or the new one, never a part.
+fn replace(path: &Path, bytes: &[u8]) -> Result<(), WriteError> {
+    let mut name = std::ffi::OsString::from(".");
+    name.push(path.file_name().unwrap_or_default());
+    name.push(format!(".{}.tmp", std::process::id()));
+    let temporary = path.with_file_name(name);
+    let written = std::fs::File::create(&temporary)
+        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
+        .and_then(|()| std::fs::rename(&temporary, path));
+    written.map_err(|error| {
+        // Nothing more can be done about a leftover than to try.
+        let _ = std::fs::remove_file(&temporary);
+        WriteError::Io { path: path.to_owned(), error }
+    })
+}

@@ -1,0 +1,32 @@
+//! Compares the runs of a bench: reads a results directory, applies the recipe of `docs/method.md`, writes
+//! `comparison.json` and `comparison.md`.
+//!
+//! [`compare()`] reads and computes, [`write()`] writes, [`tables::terminal`] prints, [`show::text`] prints one run.
+
+use std::path::Path;
+
+use common::report::comparison::Comparison;
+
+mod blocks;
+mod compare;
+mod contrast;
+pub mod export;
+mod format;
+mod keeps_up;
+pub mod load;
+pub mod metric;
+mod recommend;
+pub mod show;
+pub mod stats;
+pub mod tables;
+
+pub use compare::comparison;
+pub use export::write;
+
+/// Reads the results in `dir` (`plan.toml`, `runs/*.json`) and compares their variants.
+///
+/// # Errors
+/// The first file that cannot be read or does not belong to the others.
+pub fn compare(dir: &Path) -> Result<Comparison, load::LoadError> {
+    load::directory(dir).map(|results| comparison(&results))
+}

@@ -1,0 +1,19 @@
+//! `analysis`: compares the runs of a bench, or shows one run.
+
+use std::process::ExitCode;
+
+mod cli;
+
+#[cfg(feature = "mimalloc")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    match cli::run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("analysis: {error}");
+            cli::exit_code(&error)
+        }
+    }
+}

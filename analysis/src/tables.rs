@@ -1,0 +1,73 @@
+//! A comparison as text for people. Everything shown stands in the comparison; nothing is computed here.
+
+pub(crate) mod layout;
+
+use comfy_table::{CellAlignment, Table, presets};
+use common::report::comparison::Comparison;
+
+use layout::{Grid, page};
+
+/// Sentences are broken at this many columns; tables are as wide as they are.
+const WIDTH: usize = 118;
+
+/// The tables of `comparison` for a terminal: no colour, no dependence on its width.
+#[must_use]
+pub fn terminal(comparison: &Comparison) -> String {
+    let page = page(comparison);
+    let mut text = format!("{}\n", page.title);
+    for fact in &page.facts {
+        text.push_str(&wrapped(fact, ""));
+    }
+    for section in &page.sections {
+        text.push_str(&format!("\n{}\n", section.title));
+        for line in &section.lines {
+            text.push_str(&wrapped(line, "  "));
+        }
+        for grid in &section.grids {
+            text.push_str(&format!("\n{}\n", grid_text(grid)));
+        }
+        text.push_str(if section.notes.is_empty() { "" } else { "\n" });
+        for note in &section.notes {
+            text.push_str(&wrapped(note, "  "));
+        }
+    }
+    text.push_str("\nnotes\n");
+    for note in &page.notes {
+        text.push_str(&wrapped(note, "  "));
+    }
+    text
+}
+
+/// `text` in lines of at most [`WIDTH`], all indented, the second and later ones further.
+fn wrapped(text: &str, indent: &str) -> String {
+    let mut lines = String::from(indent);
+    let mut column = indent.len();
+    for (i, word) in text.split(' ').enumerate() {
+        let length = word.chars().count();
+        if i > 0 && column + 1 + length > WIDTH {
+            lines.push_str(&format!("\n{indent}    "));
+            column = indent.len() + 4;
+        } else if i > 0 {
+            lines.push(' ');
+            column += 1;
+        }
+        lines.push_str(word);
+        column += length;
+    }
+    lines.push('\n');
+    lines
+}
+
+/// The first column to the left, numbers to the right; no spaces at the ends of lines.
+pub(crate) fn grid_text(grid: &Grid) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    table.set_header(&grid.header);
+    for row in &grid.rows {
+        table.add_row(row);
+    }
+    for (i, column) in table.column_iter_mut().enumerate() {
+        column.set_cell_alignment(if grid.left.contains(&i) { CellAlignment::Left } else { CellAlignment::Right });
+    }
+    table.lines().map(|line| format!(" {}", line.trim_end())).collect::<Vec<_>>().join("\n")
+}

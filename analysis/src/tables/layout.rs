@@ -1,0 +1,262 @@
+//! What stands where in the tables of a comparison, whatever draws them.
+
+use std::collections::BTreeMap;
+
+use common::plan::Metric;
+use common::report::comparison::{Cause, Cell, Comparison, Contrast, ContrastVerdict, KeepsUp, VariantSummary};
+
+use crate::format::{
+    self, NOTHING, counted, grouped, p_equals, p_value, percent, percent_of_log, ratio_or_unbounded,
+    signed_percent_of_log,
+};
+use crate::metric::wording;
+
+mod published;
+
+/// A whole comparison.
+pub(crate) struct Page {
+    pub(crate) title: String,
+    /// What was measured, and where.
+    pub(crate) facts: Vec<String>,
+    pub(crate) sections: Vec<Section>,
+    pub(crate) notes: Vec<String>,
+}
+
+/// A cell, or the figures of others.
+pub(crate) struct Section {
+    pub(crate) title: String,
+    /// What to take from it.
+    pub(crate) lines: Vec<String>,
+    pub(crate) grids: Vec<Grid>,
+    pub(crate) notes: Vec<String>,
+}
+
+/// A table of text.
+pub(crate) struct Grid {
+    pub(crate) header: Vec<String>,
+    pub(crate) rows: Vec<Vec<String>>,
+    /// Columns of words; the others are numbers.
+    pub(crate) left: Vec<usize>,
+}
+
+pub(crate) fn page(comparison: &Comparison) -> Page {
+    let Comparison { plan, question, host, redis_server, versions, .. } = comparison;
+    let title = if question.is_empty() { plan.clone() } else { format!("{plan}: {question}") };
+    let facts = vec![
+        format!(
+            "host: {}, {}, {} of memory, Linux {}, scheduling {}",
+            host.cpu_model,
+            counted(host.cpus.into(), "CPU"),
+            format::quantity(crate::metric::Unit::Bytes, host.memory_bytes as f64),
+            host.kernel,
+            host.scheduling
+        ),
+        format!("server: {} {}; Headroom {}", redis_server.product, redis_server.version, versions.headroom),
+        format!(
+            "primary metric: {}, margin {}, {} planned per cell{}",
+            wording(comparison.primary).label,
+            percent(comparison.margin),
+            counted(comparison.blocks_planned.into(), "block"),
+            if comparison.complete { "" } else { "; INCOMPLETE: not every planned block is there and valid" }
+        ),
+    ];
+    let mut sections: Vec<Section> = comparison.cells.iter().map(|cell| cell_section(comparison, cell)).collect();
+    if !comparison.published.is_empty() {
+        sections.push(published::section(comparison));
+    }
+    Page { title, facts, sections, notes: general_notes(comparison) }
+}
+
+fn general_notes(comparison: &Comparison) -> Vec<String> {
+    let contrasts = || comparison.cells.iter().flat_map(|cell| &cell.contrasts);
+    let mut notes = vec!["values: medians over runs; all intervals are unadjusted 95 % intervals".to_owned()];
+    if contrasts().next().is_some() {
+        notes.push(
+            "ratio: contender / baseline over blocks (Hodges-Lehmann); detectable: found with 80 % power".to_owned(),
+        );
+        notes.push(
+            "words in brackets are of secondary metrics: their p is not adjusted, and the plan did not set out to decide them".to_owned(),
+        );
+    }
+    if contrasts().any(|contrast| !contrast.calibrated) {
+        notes.push("uncalibrated (every word above): no A/A bench of this host is known".to_owned());
+    }
+    notes
+}
+
+fn cell_section(comparison: &Comparison, cell: &Cell) -> Section {
+    let parameters: Vec<String> = cell.parameters.iter().map(|(key, value)| format!("{key} = {value}")).collect();
+    let parameters = if parameters.is_empty() { String::new() } else { format!(": {}", parameters.join(", ")) };
+    let void = if cell.blocks_void > 0 { format!(", {} void", cell.blocks_void) } else { String::new() };
+    let title = format!(
+        "cell {}{parameters} ({} of {}{void})",
+        cell.index,
+        cell.blocks,
+        counted(comparison.blocks_planned.into(), "block")
+    );
+    let mut contenders: Vec<&str> = Vec::new();
+    for contrast in &cell.contrasts {
+        if !contenders.contains(&contrast.contender.as_str()) {
+            contenders.push(&contrast.contender);
+        }
+    }
+    let mut grids: Vec<Grid> = contenders.iter().map(|contender| contrast_grid(cell, contender)).collect();
+    if grids.is_empty() {
+        grids.extend(cell.variants.iter().map(variant_grid));
+    }
+    grids.push(runs_grid(cell));
+    let mut notes: Vec<String> = cell.contrasts.iter().filter(|contrast| contrast.primary).map(primary_note).collect();
+    notes.extend(cell.keeps_up.iter().filter(|one| one.only_baseline + one.only_contender > 0).map(keeps_up_note));
+    notes.extend(secondary_notes(&cell.contrasts));
+    notes.extend(cell.variants.iter().filter_map(checks_note));
+    Section { title, lines: vec![cell.recommendation.sentence.clone()], grids, notes }
+}
+
+/// One row per metric: both variants, their ratio, the word.
+fn contrast_grid(cell: &Cell, contender: &str) -> Grid {
+    let contrasts: Vec<&Contrast> = cell.contrasts.iter().filter(|contrast| contrast.contender == contender).collect();
+    let baseline = contrasts.first().map(|contrast| contrast.baseline.as_str()).unwrap_or_default();
+    let header =
+        ["metric", baseline, contender, &format!("{contender} / {baseline}"), "detectable", "p adj", "verdict"];
+    let rows = contrasts.iter().map(|contrast| {
+        vec![
+            wording(contrast.metric).label.to_owned(),
+            metric_of(cell, baseline, contrast.metric),
+            metric_of(cell, contender, contrast.metric),
+            ratio_text(contrast),
+            contrast.detectable.map_or_else(|| NOTHING.to_owned(), percent_of_log),
+            contrast.p_adjusted.map_or_else(|| NOTHING.to_owned(), p_value),
+            word(contrast),
+        ]
+    });
+    Grid { rows: rows.collect(), header: header.map(str::to_owned).to_vec(), left: vec![0, 6] }
+}
+
+fn variant_grid(summary: &VariantSummary) -> Grid {
+    let rows = Metric::ALL.into_iter().filter_map(|metric| {
+        let estimate = summary.metrics.get(metric.name()).filter(|estimate| estimate.n > 0)?;
+        Some(vec![wording(metric).label.to_owned(), format::estimate(wording(metric).unit, estimate)])
+    });
+    Grid { rows: rows.collect(), header: vec!["metric".to_owned(), summary.variant.name.clone()], left: vec![0] }
+}
+
+fn metric_of(cell: &Cell, variant: &str, metric: Metric) -> String {
+    cell.variants
+        .iter()
+        .find(|summary| summary.variant.name == variant)
+        .and_then(|summary| summary.metrics.get(metric.name()))
+        .map_or_else(|| NOTHING.to_owned(), |estimate| format::estimate(wording(metric).unit, estimate))
+}
+
+/// `0.880 [0.841, 0.932]`
+fn ratio_text(contrast: &Contrast) -> String {
+    if contrast.p_value.is_none() {
+        return NOTHING.to_owned();
+    }
+    let value = ratio_or_unbounded(contrast.ratio.value);
+    match (contrast.ratio.low, contrast.ratio.high) {
+        (None, None) => value,
+        (low, high) => format!("{value} [{}, {}]", ratio_or_unbounded(low), ratio_or_unbounded(high)),
+    }
+}
+
+fn word(contrast: &Contrast) -> String {
+    let word = match (contrast.verdict, contrast.cause) {
+        (ContrastVerdict::Better, _) => "better".to_owned(),
+        (ContrastVerdict::Worse, _) => "worse".to_owned(),
+        (ContrastVerdict::Same, _) => "same".to_owned(),
+        (ContrastVerdict::Unknown, Some(cause)) => format!("unknown: {cause}"),
+        (ContrastVerdict::Unknown, None) => "unknown".to_owned(),
+    };
+    match (contrast.primary, contrast.calibrated || contrast.verdict == ContrastVerdict::Unknown) {
+        (true, true) => word,
+        (true, false) => format!("{word}, uncalibrated"),
+        (false, _) => format!("({word})"),
+    }
+}
+
+/// Everything that belongs beside the word of the primary metric.
+fn primary_note(contrast: &Contrast) -> String {
+    let mut parts = vec![counted(contrast.n.into(), "block")];
+    let mut push = |part: Option<String>| parts.extend(part);
+    push(contrast.p_value.map(|p| p_equals("p", p)));
+    push(contrast.p_adjusted.map(|p| p_equals("adjusted p", p)));
+    push(contrast.p_same.map(|p| p_equals("p of a difference beyond the margin", p)));
+    push(contrast.p_same_adjusted.map(|p| p_equals("adjusted", p)));
+    push(contrast.noise_floor.map(|sigma| format!("a block scatters by {}", percent_of_log(sigma))));
+    push(contrast.detectable.map(|detectable| format!("detectable {}", percent_of_log(detectable))));
+    push(contrast.order_effect.map(|effect| {
+        let bounds = effect.low.zip(effect.high).map_or_else(String::new, |(low, high)| {
+            format!(" [{}, {}]", signed_percent_of_log(low), signed_percent_of_log(high))
+        });
+        format!("order effect {}{bounds}", signed_percent_of_log(effect.value))
+    }));
+    push((!contrast.calibrated).then(|| "uncalibrated".to_owned()));
+    let label = wording(contrast.metric).label;
+    let reason = if contrast.reason.is_empty() { String::new() } else { format!("; {}", contrast.reason) };
+    format!("{label}, {} / {}: {}{reason}", contrast.contender, contrast.baseline, parts.join(", "))
+}
+
+fn keeps_up_note(keeps_up: &KeepsUp) -> String {
+    let KeepsUp { baseline, contender, only_baseline, only_contender, p_value } = keeps_up;
+    format!(
+        "keeps up: only {baseline} in {}, only {contender} in {} ({})",
+        counted((*only_baseline).into(), "block"),
+        counted((*only_contender).into(), "block"),
+        p_equals("p", *p_value)
+    )
+}
+
+/// Reasons of secondary words, each said once. What blocks could not tell for noise stands in the table.
+fn secondary_notes(contrasts: &[Contrast]) -> Vec<String> {
+    let mut by_reason: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();
+    let spoken: Vec<&str> = contrasts.iter().filter(|one| one.primary).map(|one| one.reason.as_str()).collect();
+    for contrast in contrasts {
+        let shown =
+            contrast.primary || contrast.cause == Some(Cause::Noise) || spoken.contains(&contrast.reason.as_str());
+        if !shown && !contrast.reason.is_empty() {
+            let labels = by_reason.entry((&contrast.contender, &contrast.reason)).or_default();
+            labels.push(wording(contrast.metric).label);
+        }
+    }
+    by_reason
+        .into_iter()
+        .map(|((contender, reason), labels)| format!("{} ({contender}): {reason}", labels.join(", ")))
+        .collect()
+}
+
+/// Runs by verdict and tasks by outcome.
+fn runs_grid(cell: &Cell) -> Grid {
+    let header = [
+        "runs and tasks",
+        "ok",
+        "overloaded",
+        "invalid",
+        "inconclusive",
+        "planned",
+        "sent",
+        "completed",
+        "failed",
+        "unfinished",
+        "missed",
+    ];
+    let rows = cell.variants.iter().map(|summary| {
+        let (runs, counts) = (&summary.runs, &summary.counts);
+        let mut row = vec![summary.variant.name.clone()];
+        row.extend([runs.ok, runs.overloaded, runs.invalid, runs.inconclusive].map(|n| n.to_string()));
+        let outcomes =
+            [counts.planned, counts.sent, counts.completed, counts.failed.total(), counts.unfinished, counts.missed];
+        row.extend(outcomes.map(grouped));
+        row
+    });
+    Grid { rows: rows.collect(), header: header.map(str::to_owned).to_vec(), left: vec![0] }
+}
+
+fn checks_note(summary: &VariantSummary) -> Option<String> {
+    let failed: Vec<String> = summary
+        .checks_failed
+        .iter()
+        .map(|(name, runs)| format!("{name} ({})", counted((*runs).into(), "run")))
+        .collect();
+    (!failed.is_empty()).then(|| format!("validity of {}: failed checks {}", summary.variant.name, failed.join(", ")))
+}

@@ -1,0 +1,102 @@
+//! The binary: what it prints, what it writes, how it exits.
+
+use std::path::Path;
+
+use assert_cmd::Command;
+use common::report::Run;
+use common::report::comparison::Comparison;
+
+use crate::support::{PLAN, named, plan, runs, scale_cpu, scatter};
+
+fn analysis(arguments: &[&str]) -> assert_cmd::assert::Assert {
+    Command::new(env!("CARGO_BIN_EXE_analysis")).args(arguments).assert()
+}
+
+fn stdout(assert: &assert_cmd::assert::Assert) -> String {
+    String::from_utf8(assert.get_output().stdout.clone()).unwrap()
+}
+
+fn stderr(assert: &assert_cmd::assert::Assert) -> String {
+    String::from_utf8(assert.get_output().stderr.clone()).unwrap()
+}
+
+fn results() -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    let plan = plan(PLAN);
+    std::fs::write(dir.path().join("plan.toml"), PLAN).unwrap();
+    std::fs::create_dir(dir.path().join("runs")).unwrap();
+    let runs = runs(&plan, |run: &mut Run| {
+        scale_cpu(run, scatter(run, 0.02) * if run.variant.name == "async" { 0.8 } else { 1.0 });
+    });
+    for (name, run) in named(runs) {
+        std::fs::write(dir.path().join("runs").join(name), serde_json::to_string(&run).unwrap()).unwrap();
+    }
+    dir
+}
+
+fn path(dir: &Path) -> &str {
+    dir.to_str().unwrap()
+}
+
+#[test]
+fn compare_prints_and_writes() {
+    let dir = results();
+    let assert = analysis(&["compare", path(dir.path())]).success();
+    let printed = stdout(&assert);
+    assert!(printed.contains("% less CPU per task than threads"), "{printed}");
+    assert!(!printed.contains('\u{1b}'), "no colour where there is no terminal");
+    let json = std::fs::read_to_string(dir.path().join("comparison.json")).unwrap();
+    let comparison: Comparison = serde_json::from_str(&json).unwrap();
+    let again = analysis::compare(dir.path()).unwrap();
+    assert_eq!(String::from_utf8(analysis::export::json::bytes(&again).unwrap()).unwrap(), json);
+    assert_eq!(analysis::tables::terminal(&comparison), printed);
+    assert!(std::fs::read_to_string(dir.path().join("comparison.md")).unwrap().starts_with("# two: which costs less?"));
+    let mut files: Vec<String> =
+        dir.path().read_dir().unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    files.sort();
+    assert_eq!(files, ["comparison.json", "comparison.md", "plan.toml", "runs"], "no temporary file stays");
+    // Again over its own results: the same bytes.
+    analysis(&["compare", path(dir.path())]).success();
+    assert_eq!(std::fs::read_to_string(dir.path().join("comparison.json")).unwrap(), json);
+}
+
+#[test]
+fn show_prints_a_run() {
+    let dir = results();
+    let file = dir.path().join("runs/c0-b0-a0-threads.json");
+    let printed = stdout(&analysis(&["show", path(&file)]).success());
+    assert!(printed.starts_with("two: which costs less?\nvariant threads, cell 0, block 0"), "{printed}");
+}
+
+#[test]
+fn refused_results_exit_with_2_and_one_line() {
+    let dir = results();
+    std::fs::write(dir.path().join("runs/broken.json"), "{").unwrap();
+    for arguments in [
+        ["compare", path(dir.path())],
+        ["compare", "/nonexistent"],
+        ["show", path(&dir.path().join("runs/broken.json"))],
+    ] {
+        let assert = analysis(&arguments).code(2);
+        let message = stderr(&assert);
+        assert!(message.starts_with("analysis: ") && message.lines().count() == 1, "{message}");
+        assert!(stdout(&assert).is_empty());
+    }
+    assert!(!dir.path().join("comparison.json").exists());
+}
+
+#[test]
+fn bad_usage_exits_with_2() {
+    for arguments in [&[][..], &["compare"], &["show"], &["judge"], &["compare", "a", "b"]] {
+        analysis(arguments).code(2);
+    }
+}
+
+#[test]
+fn help_names_commands_and_exit_codes() {
+    let help = stdout(&analysis(&["--help"]).success());
+    for part in ["compare", "show", "Exit codes: 0", "2 usage"] {
+        assert!(help.contains(part), "{part} is missing in {help}");
+    }
+    assert!(stdout(&analysis(&["compare", "--help"]).success()).contains("plan.toml and runs/*.json"));
+}

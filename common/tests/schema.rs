@@ -1,0 +1,226 @@
+//! The JSON Schemas in `docs/schema/` are those of the types, and what the types write is valid by them.
+
+use std::fs;
+use std::path::PathBuf;
+
+use common::report::Run;
+use common::report::comparison::Comparison;
+use schemars::generate::SchemaSettings;
+use schemars::{JsonSchema, Schema};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+const UPDATE: &str = "UPDATE_SCHEMAS";
+
+/// The schema of what is written: keys that are always there are required, even where a reader would do without.
+fn schema<T: JsonSchema>() -> Schema {
+    SchemaSettings::draft2020_12().for_serialize().into_generator().into_root_schema_for::<T>()
+}
+
+fn path(name: &str) -> PathBuf {
+    [env!("CARGO_MANIFEST_DIR"), "../docs/schema", name].iter().collect()
+}
+
+/// `docs/schema/<name>` is the schema of `T`, byte for byte.
+#[track_caller]
+fn check_committed<T: JsonSchema>(name: &str) {
+    let text = format!("{}\n", serde_json::to_string_pretty(&schema::<T>()).unwrap());
+    let path = path(name);
+    if std::env::var_os(UPDATE).is_some() {
+        fs::write(&path, &text).unwrap();
+    }
+    let committed = fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        committed == text,
+        "docs/schema/{name} is not the schema of the types. If the change is meant: is SCHEMA_VERSION to be raised, does \
+         docs/report.md say it? Then: {UPDATE}=1 cargo test -p common --test schema"
+    );
+}
+
+#[test]
+fn the_committed_schemas_are_those_of_the_types() {
+    check_committed::<Run>("run.schema.json");
+    check_committed::<Comparison>("comparison.schema.json");
+}
+
+/// `value` is what `T` writes, and its schema accepts it; without any one of its keys it does not.
+#[track_caller]
+fn check_valid<T: JsonSchema + Serialize + DeserializeOwned>(value: &Value) {
+    let typed: T = serde_json::from_value(value.clone()).unwrap();
+    assert_eq!(&serde_json::to_value(&typed).unwrap(), value, "what is read is not what is written");
+    let validator = jsonschema::validator_for(schema::<T>().as_value()).unwrap();
+    let errors: Vec<String> =
+        validator.iter_errors(value).map(|error| format!("{} at {}", error, error.instance_path())).collect();
+    assert!(errors.is_empty(), "{errors:#?}");
+    for key in value.as_object().unwrap().keys() {
+        let mut without = value.clone();
+        without.as_object_mut().unwrap().remove(key);
+        assert!(!validator.is_valid(&without), "valid without {key}");
+    }
+    let mut other = value.clone();
+    other["kind"] = json!("other");
+    assert!(!validator.is_valid(&other), "valid with kind \"other\"");
+}
+
+#[test]
+fn a_run_is_valid() {
+    check_valid::<Run>(&run());
+}
+
+#[test]
+fn a_comparison_is_valid() {
+    check_valid::<Comparison>(&comparison());
+}
+
+fn variant() -> Value {
+    json!({
+        "name": "threads", "engine": "threaded", "executor": "dedicated", "connections": "own", "client": "blocking",
+        "pool_size": null,
+    })
+}
+
+fn host() -> Value {
+    json!({
+        "fingerprint": "0123456789abcdef", "cpu_model": "a CPU", "cpus": 2, "memory_bytes": 1, "kernel": "6.18",
+        "arch": "x86_64", "load_average_start": 0.5, "load_average_end": 0.5, "scheduling": "shared",
+        "pacer_priority": "normal",
+    })
+}
+
+fn redis_server() -> Value {
+    json!({
+        "product": "redis", "version": "7.0.15", "allocator": "jemalloc-5.2.1", "io_threads": null, "private": true,
+        "origin": "path", "keys_start": 0, "keys_end": 4, "used_memory_start_bytes": 1, "used_memory_end_bytes": 2,
+    })
+}
+
+fn counts() -> Value {
+    json!({
+        "planned": 1, "sent": 1, "missed": 0, "completed": 1, "rejected": 0,
+        "failed": {"timeout": 0, "disconnected": 0, "server_error": 0, "pool_timeout": 0}, "unfinished": 0, "warmup": 0,
+    })
+}
+
+fn versions() -> Value {
+    json!({"headroom": "0.1.0", "workers": "workers-threaded 0.1.0", "loadgen": "loadgen 0.1.0"})
+}
+
+/// The smallest run: one task, nothing optional measured.
+fn run() -> Value {
+    let latency = json!({
+        "n": 1, "unbounded": 0, "mean": 1.5, "p50": 1.5, "p90": 1.5, "p99": 1.5, "p99_9": 1.5, "max": 1.5, "hdr_v2": "",
+    });
+    let usage = json!({
+        "cpu_user_s": null, "cpu_sys_s": null, "cpu_us_per_task": null, "rss_max_bytes": null, "threads": null,
+        "voluntary_switches": null, "involuntary_switches": null, "sockets": null,
+    });
+    json!({
+        "kind": "run",
+        "schema_version": 1,
+        "plan": {
+            "name": "t",
+            "question": "",
+            "task": {"kind": "document", "list_max": 1, "payload_kb": 5.0, "prefill": true},
+            "load": {
+                "rate_per_s": 1.0, "arrivals": "poisson", "duration_s": 1.0, "warmup_s": 0.0, "drain_s": 10.0, "seed": 1,
+            },
+            "workers": {
+                "count": 1, "dynos": 1, "backlog_max": 100, "choice": "random", "order": "lifo", "on_overload": "stop",
+            },
+            "slo": {"response_p99_ms": null, "drain_within_s": 1.0},
+            "redis": {"connect_timeout_s": 1.0, "response_timeout_s": 5.0, "checkout_timeout_s": 5.0},
+        },
+        "plan_hash": "0123456789abcdef",
+        "arrivals_hash": "0123456789abcdef",
+        "cell": {"index": 0, "parameters": {}},
+        "block": 0,
+        "position": 0,
+        "attempt": 0,
+        "variant": variant(),
+        "started_at": "2026-11-23T12:00:00Z",
+        "versions": versions(),
+        "host": host(),
+        "redis_server": redis_server(),
+        "ended": {"how": "dyno-lost", "dyno": 0, "at_s": 0.5},
+        "counts": counts(),
+        "rate_per_s": {"asked": 1.0, "sent": 1.0, "completed": 1.0},
+        "latency_us": {
+            "lateness": latency, "batch_wait": null, "queue_wait": latency, "pool_wait": latency, "service": latency,
+            "response": latency, "response_from_send": latency, "spans": {"fetch": latency},
+        },
+        "backlog": {
+            "max": 1, "limit": 100, "total_max": 1, "slope_per_s": null, "drain_ms": null,
+            "overload": {"at_s": -0.5, "dyno": 0, "worker": null, "backlog": 100},
+        },
+        "workers": {"count": 1, "dynos": 1, "cycles": [1], "backlog_max": [1], "busy_ns": [1500]},
+        "startup": {"server_ms": 1.0, "prefill_ms": 1.0, "dynos_ms": 1.0, "untimed_ms": 1.0},
+        "resources": {"workers": usage, "redis": usage, "loadgen": usage, "proxy": null},
+        "redis_work": {
+            "tasks": 1, "commands_per_task": {"get": 1.0}, "command_us_per_task": {"get": 0.5},
+            "bytes_in_per_task": null, "bytes_out_per_task": null, "request_errors": {}, "reconnects": 0,
+        },
+        "timeline": [{
+            "t_s": 1.0, "phase": "window", "sent": 1, "completed": 1, "failed": 0, "backlog": 0, "response_p50_us": null,
+            "response_p90_us": null, "response_p99_us": null, "response_max_us": null, "service_p50_us": null,
+        }],
+        "validity": {
+            "valid": true,
+            "checks": [{
+                "name": "on time", "ok": true, "severity": "invalid", "value": 1.0, "limit": 0.99, "remedy": "",
+            }],
+        },
+        "verdict": {"result": "ok", "reason": "all 1 tasks completed", "remedy": ""},
+    })
+}
+
+fn contrast() -> Value {
+    json!({
+        "metric": "cpu_us_per_task", "primary": true, "baseline": "threads", "contender": "async",
+        "ratio": {"value": 1.0, "low": null, "high": null}, "p_value": null, "p_adjusted": null, "p_same": null,
+        "p_same_adjusted": null, "noise_floor": null, "detectable": null, "blocks_needed_better": null,
+        "blocks_needed_same": null, "order_effect": {"value": 0.0, "low": null, "high": null}, "n": 1,
+        "calibrated": false, "verdict": "unknown", "cause": "few-blocks", "reason": "1 block",
+    })
+}
+
+/// The smallest comparison that has one of everything.
+fn comparison() -> Value {
+    json!({
+        "kind": "comparison",
+        "schema_version": 1,
+        "plan": "t",
+        "question": "",
+        "plan_hash": "0123456789abcdef",
+        "primary": "cpu_us_per_task",
+        "margin": 0.03,
+        "alpha": 0.05,
+        "blocks_planned": 10,
+        "complete": false,
+        "host": host(),
+        "redis_server": redis_server(),
+        "versions": versions(),
+        "cells": [{
+            "index": 0,
+            "parameters": {"load.rate_per_s": 100},
+            "blocks": 1,
+            "blocks_void": 0,
+            "variants": [{
+                "variant": variant(),
+                "runs": {"ok": 1, "overloaded": 0, "invalid": 0, "inconclusive": 0},
+                "counts": counts(),
+                "checks_failed": {"lateness": 1},
+                "metrics": {"cpu_us_per_task": {"value": 300.0, "low": null, "high": null, "n": 1}},
+            }],
+            "contrasts": [contrast()],
+            "keeps_up": [{
+                "baseline": "threads", "contender": "async", "only_baseline": 0, "only_contender": 0, "p_value": 1.0,
+            }],
+            "recommendation": {"variant": null, "sentence": "cannot tell"},
+        }],
+        "published": [{
+            "source": "x", "dyno": null, "result": "success", "sent": 1, "completed": 1, "uptime_s": 1.0,
+            "real_per_s": null, "task_ms": null, "fetch_ms": null, "save_ms": null, "ping_ms": null,
+        }],
+    })
+}

@@ -1,0 +1,201 @@
+//! The command line, and how its flags become a plan.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use common::plan::Engine;
+use toml::{Table, Value};
+
+use crate::error::Refused;
+
+/// Sends open-loop load to Redis-backed workers and measures what they make of it.
+#[derive(Debug, Parser)]
+#[command(name = "loadgen", version, about)]
+pub struct Cli {
+    /// What to do
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Runs all blocks of a plan and compares its variants
+    Bench(Bench),
+    /// One ad hoc run from flags
+    Run(Run),
+}
+
+/// Flags of every command.
+#[derive(Debug, Args)]
+pub struct Common {
+    /// Where everything is written [default: results/<time>-<plan>]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Overrides a key of the plan, such as load.duration_s=10 (repeatable)
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// A Redis server to use instead of private ones; only its selected database is touched
+    #[arg(long, value_name = "URL", env = "REDIS_URL", hide_env_values = true)]
+    pub redis_url: Option<String>,
+    /// Allows that database to be flushed when it is not empty
+    #[arg(long)]
+    pub flush: bool,
+    /// Seed of everything random (load.seed)
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// What to do when a worker's backlog reaches the limit (workers.on_overload)
+    #[arg(long, value_name = "WHAT", value_parser = ["stop", "continue"])]
+    pub on_overload: Option<String>,
+}
+
+impl Common {
+    /// `--set` and the flags that are short for one.
+    #[must_use]
+    pub fn sets(&self) -> Vec<String> {
+        let mut sets = self.set.clone();
+        sets.extend(self.seed.map(|seed| format!("load.seed={seed}")));
+        sets.extend(self.on_overload.as_ref().map(|what| format!("workers.on_overload=\"{what}\"")));
+        sets
+    }
+}
+
+/// `loadgen bench`
+#[derive(Debug, Args)]
+pub struct Bench {
+    /// The plan, such as plans/default.toml
+    pub plan: PathBuf,
+    /// Makes other verdicts than this one an error: exit code 3 (overloaded) or 5 (inconclusive)
+    #[arg(long, value_name = "VERDICT", value_parser = ["ok"])]
+    pub require: Option<String>,
+    /// Flags of every command
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// `loadgen run`
+#[derive(Debug, Args)]
+pub struct Run {
+    /// threaded or async
+    #[arg(long, value_parser = parse_engine)]
+    pub engine: Engine,
+    /// document or null
+    #[arg(long, default_value = "document")]
+    pub task: String,
+    /// Workers of each dyno
+    #[arg(long, default_value_t = 28)]
+    pub workers: u32,
+    /// Tasks a second, over all dynos
+    #[arg(long)]
+    pub rate: f64,
+    /// Seconds of the window
+    #[arg(long, default_value_t = 10.0)]
+    pub duration: f64,
+    /// Seconds of warm-up before it
+    #[arg(long, default_value_t = 1.0)]
+    pub warmup: f64,
+    /// constant or poisson
+    #[arg(long, default_value = "poisson")]
+    pub arrivals: String,
+    /// own, pool or shared
+    #[arg(long, default_value = "pool")]
+    pub connections: String,
+    /// Connections of each dyno [default: 28, or 1 when shared]
+    #[arg(long)]
+    pub pool_size: Option<u32>,
+    /// Worker processes
+    #[arg(long, default_value_t = 1)]
+    pub dynos: u32,
+    /// Waits here for dynos started by hand with --connect, instead of starting them
+    #[arg(long, value_name = "ADDR")]
+    pub listen: Option<SocketAddr>,
+    /// Tasks that may wait at a worker
+    #[arg(long, default_value_t = 100)]
+    pub backlog_max: u32,
+    /// round-robin or random
+    #[arg(long, default_value = "round-robin")]
+    pub choice: String,
+    /// fifo or lifo
+    #[arg(long, default_value = "fifo")]
+    pub order: String,
+    /// Most flats in a document
+    #[arg(long, default_value_t = 100)]
+    pub list_max: u32,
+    /// Kilobytes of text in a mail
+    #[arg(long, default_value_t = 5.0)]
+    pub payload_kb: f64,
+    /// Documents grow from nothing instead of being prefilled
+    #[arg(long)]
+    pub grow: bool,
+    /// Flags of every command
+    #[command(flatten)]
+    pub common: Common,
+}
+
+fn parse_engine(text: &str) -> Result<Engine, String> {
+    match text {
+        "threaded" => Ok(Engine::Threaded),
+        "async" => Ok(Engine::Async),
+        _ => Err("threaded or async".to_owned()),
+    }
+}
+
+impl Run {
+    /// The plan that these flags mean, as TOML: `loadgen run` is a bench of one run.
+    #[must_use]
+    pub fn plan(&self) -> String {
+        let table = |pairs: Vec<(&str, Value)>| {
+            Value::Table(pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
+        };
+        let text = |text: &str| Value::String(text.to_owned());
+        let number = |number: u32| Value::Integer(i64::from(number));
+        let engine = self.engine.to_string();
+        let mut variant =
+            vec![("name", text(&engine)), ("engine", text(&engine)), ("connections", text(&self.connections))];
+        variant.extend(self.pool_size.map(|size| ("pool_size", number(size))));
+        let mut plan = Table::new();
+        let mut add = |key: &str, value: Value| plan.insert(key.to_owned(), value);
+        add("name", text("run"));
+        add(
+            "task",
+            table(vec![
+                ("kind", text(&self.task)),
+                ("list_max", number(self.list_max)),
+                ("payload_kb", Value::Float(self.payload_kb)),
+                ("prefill", Value::Boolean(!self.grow)),
+            ]),
+        );
+        add(
+            "load",
+            table(vec![
+                ("rate_per_s", Value::Float(self.rate)),
+                ("arrivals", text(&self.arrivals)),
+                ("duration_s", Value::Float(self.duration)),
+                ("warmup_s", Value::Float(self.warmup)),
+            ]),
+        );
+        add(
+            "workers",
+            table(vec![
+                ("count", number(self.workers)),
+                ("dynos", number(self.dynos)),
+                ("backlog_max", number(self.backlog_max)),
+                ("choice", text(&self.choice)),
+                ("order", text(&self.order)),
+            ]),
+        );
+        add("repeat", table(vec![("blocks", number(1))]));
+        add("variant", Value::Array(vec![table(variant)]));
+        plan.to_string()
+    }
+}
+
+/// Reads a plan file.
+///
+/// # Errors
+/// The file cannot be read; the message names it and says what would do.
+pub fn read_plan(path: &std::path::Path) -> Result<String, Refused> {
+    std::fs::read_to_string(path)
+        .map_err(|error| Refused(format!("{}: {error}; give a plan such as plans/default.toml", path.display())))
+}

@@ -1,0 +1,235 @@
+//! What the dynos report during a run, put together. Pure.
+
+use std::collections::BTreeMap;
+
+use common::latency::Latency;
+use common::recorder::{Delta, Histograms, PhaseCounts, Totals};
+use common::request::RequestErrorKind;
+use common::wire::{Final, FromDyno, ProcessUsage, TaskPhase};
+
+/// Everything that dynos have said.
+#[derive(Debug)]
+pub struct Collected {
+    start_ns: u64,
+    /// By dyno.
+    pub dynos: Vec<DynoReports>,
+    /// Of the window's tasks, all dynos.
+    pub histograms: Histograms,
+    /// Lateness of the window's tasks up to and including the second of the overload.
+    pub lateness_before_overload: Latency,
+    /// By second since the start, from 0.
+    pub seconds: BTreeMap<u32, SecondReports>,
+    /// The first overload.
+    pub overload: Option<OverloadReport>,
+    /// A delta that could not be read: a defect.
+    pub broken: Option<String>,
+}
+
+/// What one dyno has said.
+#[derive(Debug, Default)]
+pub struct DynoReports {
+    /// Latest counters.
+    pub totals: Totals,
+    /// Of the latest delta: these agree with the histograms.
+    pub counts: [PhaseCounts; TaskPhase::COUNT],
+    /// Of the latest delta.
+    pub request_errors: [u64; RequestErrorKind::COUNT],
+    /// At the beginning of the window.
+    pub usage_start: Option<ProcessUsage>,
+    /// At its end.
+    pub usage_end: Option<ProcessUsage>,
+    /// Its last word.
+    pub last: Option<Final>,
+    /// When its connection ended before that.
+    pub lost_at_ns: Option<u64>,
+}
+
+/// One second, all dynos together.
+#[derive(Debug, Default)]
+pub struct SecondReports {
+    /// Completed, warm-up included.
+    pub completed: u64,
+    /// Failed, warm-up included.
+    pub failed: u64,
+    /// Of the window's tasks.
+    pub response: Latency,
+    /// Of the window's tasks.
+    pub service: Latency,
+}
+
+/// Who was overloaded first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OverloadReport {
+    /// When, on `CLOCK_MONOTONIC`.
+    pub at_ns: u64,
+    /// Which dyno.
+    pub dyno: u32,
+    /// Which of its workers; `None`: its intake.
+    pub worker: Option<u32>,
+    /// How many tasks waited.
+    pub backlog: u64,
+}
+
+const SECOND_NS: u64 = 1_000_000_000;
+
+impl Collected {
+    /// Nothing yet, from `dynos` dynos; the run starts at `start_ns`.
+    #[must_use]
+    pub fn new(dynos: usize, start_ns: u64) -> Collected {
+        Collected {
+            start_ns,
+            dynos: (0..dynos).map(|_| DynoReports::default()).collect(),
+            histograms: Histograms::default(),
+            lateness_before_overload: Latency::new(),
+            seconds: BTreeMap::new(),
+            overload: None,
+            broken: None,
+        }
+    }
+
+    /// Takes a message of `dyno`.
+    pub fn take(&mut self, dyno: u32, message: FromDyno) {
+        let reports = &mut self.dynos[dyno as usize];
+        match message {
+            FromDyno::Counters(totals) => reports.totals = totals,
+            FromDyno::Delta(delta) => self.take_delta(dyno, &delta),
+            FromDyno::Overload { at_ns, worker, backlog } => {
+                let report = OverloadReport { at_ns, dyno, worker: Some(worker), backlog: u64::from(backlog) };
+                self.overloaded(report);
+            }
+            FromDyno::Usage { end: false, usage } => reports.usage_start = Some(usage),
+            FromDyno::Usage { end: true, usage } => reports.usage_end = Some(usage),
+            FromDyno::Final(last) => reports.last = Some(last),
+            FromDyno::Fatal(why) => self.broken = Some(why),
+            FromDyno::Hello(_) | FromDyno::Dispatch { .. } | FromDyno::Ready => {}
+        }
+    }
+
+    /// The first one counts.
+    pub fn overloaded(&mut self, report: OverloadReport) {
+        if self.overload.is_none_or(|first| report.at_ns < first.at_ns) {
+            self.overload = Some(report);
+        }
+    }
+
+    /// The control connection of `dyno` ended at `at_ns`.
+    pub fn gone(&mut self, dyno: u32, at_ns: u64) {
+        let reports = &mut self.dynos[dyno as usize];
+        if reports.last.is_none() {
+            reports.lost_at_ns.get_or_insert(at_ns);
+        }
+    }
+
+    fn take_delta(&mut self, dyno: u32, delta: &Delta) {
+        let histograms = match delta.decode() {
+            Ok(histograms) => histograms,
+            Err(why) => {
+                self.broken = Some(why);
+                return;
+            }
+        };
+        let reports = &mut self.dynos[dyno as usize];
+        let timed = |counts: &[PhaseCounts; TaskPhase::COUNT]| {
+            let timed = [counts[TaskPhase::WarmUp as usize], counts[TaskPhase::Window as usize]];
+            (timed.iter().map(|c| c.completed).sum::<u64>(), timed.iter().map(|c| c.failed.total()).sum::<u64>())
+        };
+        let (before, now) = (timed(&reports.counts), timed(&delta.counts));
+        reports.counts = delta.counts;
+        reports.request_errors = delta.request_errors;
+
+        // A delta is taken a little after the end of its second.
+        let since_start = delta.at_ns.saturating_sub(self.start_ns + SECOND_NS / 2);
+        let second = self.seconds.entry((since_start / SECOND_NS) as u32).or_default();
+        second.completed += now.0.saturating_sub(before.0);
+        second.failed += now.1.saturating_sub(before.1);
+        second.response.merge(&histograms.response);
+        second.service.merge(&histograms.service);
+        if self.overload.is_none_or(|overload| delta.at_ns <= overload.at_ns + SECOND_NS) {
+            self.lateness_before_overload.merge(&histograms.lateness);
+        }
+        self.histograms.merge(&histograms);
+    }
+
+    /// Tasks ended so far by the latest counters: all, and failed.
+    #[must_use]
+    pub fn ended(&self) -> (u64, u64) {
+        self.dynos.iter().fold((0, 0), |sum, dyno| (sum.0 + dyno.totals.ended, sum.1 + dyno.totals.failed))
+    }
+
+    /// Tasks of a phase by outcome, by the latest deltas.
+    #[must_use]
+    pub fn counts(&self, phase: TaskPhase) -> PhaseCounts {
+        let mut sum = PhaseCounts::default();
+        self.dynos.iter().for_each(|dyno| sum.add(&dyno.counts[phase as usize]));
+        sum
+    }
+
+    /// Whether every dyno has said its last word or is lost.
+    #[must_use]
+    pub fn complete(&self) -> bool {
+        self.dynos.iter().all(|dyno| dyno.last.is_some() || dyno.lost_at_ns.is_some())
+    }
+
+    /// The first dyno that was lost, and when.
+    #[must_use]
+    pub fn lost(&self) -> Option<(u32, u64)> {
+        let lost = self.dynos.iter().zip(0..).filter_map(|(dyno, number)| Some((number, dyno.lost_at_ns?)));
+        lost.min_by_key(|&(_, at_ns)| at_ns)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use common::recorder::{Histograms, Record, Recorder};
+    use common::step::{Outcome, Span};
+    use common::wire::{FromDyno, TaskPhase};
+
+    use super::Collected;
+
+    fn settle(recorder: &Recorder, phase: TaskPhase, count: u64) {
+        for _ in 0..count {
+            let record = Record {
+                intended_ns: 1,
+                sent_ns: 2,
+                started_ns: 3,
+                ended_ns: 1_000_000,
+                pool_wait_ns: 0,
+                spans_ns: [0; Span::COUNT],
+                phase,
+                outcome: Outcome::Completed,
+            };
+            recorder.settle(0, &record);
+        }
+    }
+
+    /// Counts and histograms of a dyno that dies come from the same, last delta.
+    #[test]
+    fn a_lost_dyno_keeps_what_its_last_delta_said() {
+        let (recorder, mut spare) = (Recorder::new(1, 1), Histograms::default());
+        let mut collected = Collected::new(1, 1_000_000_000);
+        settle(&recorder, TaskPhase::Untimed, 1);
+        settle(&recorder, TaskPhase::WarmUp, 10);
+        collected.take(0, FromDyno::Delta(Box::new(recorder.collect(2_000_300_000, &mut spare))));
+        settle(&recorder, TaskPhase::Window, 20);
+        collected.take(0, FromDyno::Delta(Box::new(recorder.collect(3_000_300_000, &mut spare))));
+        settle(&recorder, TaskPhase::Window, 5);
+        collected.take(0, FromDyno::Counters(recorder.totals()));
+        collected.gone(0, 3_500_000_000);
+
+        assert_eq!(collected.counts(TaskPhase::Window).completed, 20);
+        assert_eq!(collected.histograms.response.n(), 20);
+        assert_eq!(collected.ended(), (36, 0));
+        assert_eq!(collected.seconds.iter().map(|(k, v)| (*k, v.completed)).collect::<Vec<_>>(), [(0, 10), (1, 20)]);
+        assert_eq!(collected.lost(), Some((0, 3_500_000_000)));
+        assert!(collected.complete());
+    }
+
+    #[test]
+    fn the_first_overload_counts() {
+        let mut collected = Collected::new(2, 0);
+        collected.take(1, FromDyno::Overload { at_ns: 20, worker: 5, backlog: 100 });
+        collected.take(0, FromDyno::Overload { at_ns: 10, worker: 3, backlog: 100 });
+        let first = collected.overload.unwrap();
+        assert_eq!((first.at_ns, first.dyno, first.worker), (10, 0, Some(3)));
+    }
+}

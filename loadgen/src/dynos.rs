@@ -1,0 +1,280 @@
+//! Worker processes: started or awaited, greeted, listened to, and never left behind.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use common::plan::Engine;
+use common::wire::{Assign, FromDyno, Hello, MessageDecoder, ToDyno, WIRE_VERSION, encode_message};
+use crossbeam_channel::{Receiver, Sender, select, tick, unbounded};
+
+use crate::child::{self, ChildGuard};
+use crate::dispatch::Lane;
+use crate::error::{Interrupted, Refused};
+use crate::signals::Interrupt;
+
+/// How long all dynos together may take to spawn workers and open connections.
+const READY_WITHIN: Duration = Duration::from_secs(120);
+/// How long a connection may take to say who it is.
+const GREETING_WITHIN: Duration = Duration::from_secs(5);
+/// How long a dyno may take to end after its last word.
+const EXIT_WITHIN: Duration = Duration::from_secs(2);
+
+/// Where dynos come from.
+#[derive(Debug, Clone)]
+pub enum Origin {
+    /// Started here, from the binaries beside loadgen's.
+    Spawned {
+        /// Bytes added to the environment: stack addresses depend on its size, and one block must not stand on one
+        /// accident.
+        padding: usize,
+    },
+    /// Started by hand with `--connect`.
+    Awaited(SocketAddr),
+}
+
+/// What a dyno says, or that it will say no more.
+#[derive(Debug)]
+pub enum Event {
+    /// A message of dyno `.0`.
+    Message(u32, Box<FromDyno>),
+    /// Its control connection ended.
+    Gone(u32),
+}
+
+/// All dynos of a run, ready. Dropping them ends them.
+pub struct Dynos {
+    controls: Vec<TcpStream>,
+    children: Vec<ChildGuard>,
+    /// What they say.
+    pub events: Receiver<Event>,
+    /// What they said of themselves.
+    pub builds: Vec<String>,
+}
+
+/// A connection that has said who it is.
+enum Arrived {
+    Control(Hello, TcpStream, MessageDecoder),
+    Dispatch(u64, TcpStream),
+}
+
+/// Starts or awaits the dynos, gives each its assignment, and returns when all are ready, with their dispatch
+/// connections.
+///
+/// # Errors
+/// A dyno that cannot start, in its own words; an interruption.
+pub fn assemble(
+    origin: &Origin,
+    engine: Engine,
+    assigns: Vec<Assign>,
+    interrupt: &Interrupt,
+    say: &mut dyn FnMut(&str),
+) -> anyhow::Result<(Dynos, Vec<Lane>)> {
+    let address = match origin {
+        Origin::Spawned { .. } => SocketAddr::from(([127, 0, 0, 1], 0)),
+        Origin::Awaited(address) => *address,
+    };
+    let listener = TcpListener::bind(address)
+        .map_err(|error| Refused(format!("--listen {address}: {error}; choose a free address of this machine")))?;
+    let address = listener.local_addr()?;
+    let mut children = Vec::new();
+    match origin {
+        Origin::Spawned { padding } => {
+            let binary = binary(engine)?;
+            for _ in &assigns {
+                let mut command = Command::new(&binary);
+                command.arg("--connect").arg(address.to_string()).env("HEADROOM_PADDING", "x".repeat(*padding));
+                children.push(child::spawn(&mut command).with_context(|| binary.display().to_string())?);
+            }
+        }
+        Origin::Awaited(_) => {
+            say(&format!("waiting for {} x `workers-{engine} --connect {address}` (Ctrl-C to give up)", assigns.len()))
+        }
+    }
+
+    let (arrived, arrivals) = unbounded();
+    accept(listener, arrived)?;
+    let (say_event, events) = unbounded();
+    let mut dynos = Dynos { controls: Vec::new(), children, events, builds: Vec::new() };
+    let mut lanes: Vec<Option<Lane>> = assigns.iter().map(|_| None).collect();
+    let mut ready = 0;
+    let clock = tick(Duration::from_millis(100));
+    let begun = Instant::now();
+    let spawned = matches!(origin, Origin::Spawned { .. });
+    while ready < assigns.len() || lanes.iter().any(Option::is_none) {
+        select! {
+            recv(arrivals) -> one => match one? {
+                Arrived::Control(hello, stream, decoder) => {
+                    if let Err(why) = welcome(&hello, engine, dynos.controls.len(), assigns.len()) {
+                        refuse(stream, &why);
+                        if spawned {
+                            return Err(Refused(why).into());
+                        }
+                        say(&format!("refused a dyno: {why}"));
+                        continue;
+                    }
+                    let dyno = dynos.controls.len() as u32;
+                    let assign = Box::new(assigns[dyno as usize].clone());
+                    let mut control = stream.try_clone()?;
+                    control.write_all(&encode_message(&ToDyno::Assign(assign)))?;
+                    listen(dyno, stream, decoder, say_event.clone())?;
+                    dynos.controls.push(control);
+                    dynos.builds.push(hello.build);
+                }
+                Arrived::Dispatch(token, stream) => {
+                    let dyno = assigns.iter().position(|assign| assign.token == token);
+                    if let Some(lane) = dyno.and_then(|dyno| lanes.get_mut(dyno)) {
+                        *lane = Some(Lane::new(stream)?);
+                    }
+                }
+            },
+            recv(dynos.events) -> event => match event? {
+                Event::Message(_, message) => match *message {
+                    FromDyno::Ready => ready += 1,
+                    FromDyno::Fatal(why) => return Err(Refused(format!("a dyno cannot start: {why}")).into()),
+                    _ => {}
+                },
+                Event::Gone(dyno) => anyhow::bail!("dyno {dyno} ended before it was ready; see its message above"),
+            },
+            recv(interrupt.channel()) -> _ => return Err(Interrupted.into()),
+            recv(clock) -> _ => {
+                for child in &mut dynos.children {
+                    if let Some(status) = child.try_wait()? {
+                        anyhow::bail!("a dyno ended before it was ready ({status}); see its message above");
+                    }
+                }
+                if spawned && begun.elapsed() > READY_WITHIN {
+                    anyhow::bail!("the dynos were not ready within {} s", READY_WITHIN.as_secs());
+                }
+            }
+        }
+    }
+    let lanes = lanes.into_iter().flatten().collect();
+    Ok((dynos, lanes))
+}
+
+impl Dynos {
+    /// Says something to all of them. A dyno that is gone says so by its event.
+    pub fn tell(&mut self, message: &ToDyno) {
+        let frame = encode_message(message);
+        for control in &mut self.controls {
+            let _ = control.write_all(&frame);
+        }
+    }
+
+    /// Processes of the dynos that were started here.
+    #[must_use]
+    pub fn pids(&self) -> Vec<u32> {
+        self.children.iter().map(ChildGuard::pid).collect()
+    }
+
+    /// After their last word: waits for the processes, and kills those that stay.
+    pub fn end(mut self) {
+        for control in &self.controls {
+            let _ = control.shutdown(std::net::Shutdown::Both);
+        }
+        for child in &mut self.children {
+            // Dropping the guard kills what is left.
+            let _ = child.wait_timeout(EXIT_WITHIN);
+        }
+    }
+}
+
+/// The worker binary of an engine, beside loadgen's own.
+fn binary(engine: Engine) -> anyhow::Result<PathBuf> {
+    let own = std::env::current_exe()?;
+    let name = format!("workers-{engine}");
+    // Tests run from a directory below the binaries.
+    let candidates = own.ancestors().skip(1).take(2).map(|directory| directory.join(&name));
+    candidates
+        .into_iter()
+        .find(|path| path.is_file())
+        .ok_or_else(|| Refused(format!("{name} is not beside {}: build it with `make build`", own.display())).into())
+}
+
+/// Whether a dyno may take part.
+fn welcome(hello: &Hello, engine: Engine, present: usize, wanted: usize) -> Result<(), String> {
+    if hello.wire_version != WIRE_VERSION {
+        return Err(format!(
+            "{} speaks wire version {} and loadgen {WIRE_VERSION}: build both from the same source",
+            hello.build, hello.wire_version
+        ));
+    }
+    if hello.engine != engine {
+        return Err(format!(
+            "the run needs dynos of engine {engine:?} ({engine}) and this is workers-{}",
+            hello.engine
+        ));
+    }
+    if hello.boot_id != dyno::boot_id() {
+        return Err("the dyno runs on another machine: instants can be compared only within one boot".to_owned());
+    }
+    if present == wanted {
+        return Err(format!("the run needs {wanted} dynos and has them"));
+    }
+    Ok(())
+}
+
+fn refuse(mut stream: TcpStream, why: &str) {
+    let _ = stream.write_all(&encode_message(&ToDyno::Refuse(why.to_owned())));
+}
+
+/// Accepts connections until the run is ready; each says who it is on a thread of its own, so that a silent one does
+/// not keep the others waiting.
+fn accept(listener: TcpListener, arrived: Sender<Arrived>) -> anyhow::Result<()> {
+    thread::Builder::new().name("accept".into()).spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let arrived = arrived.clone();
+            let _ = thread::Builder::new().name("greeting".into()).spawn(move || {
+                if let Some(one) = greeting(stream) {
+                    let _ = arrived.send(one);
+                }
+            });
+        }
+    })?;
+    Ok(())
+}
+
+fn greeting(mut stream: TcpStream) -> Option<Arrived> {
+    stream.set_nodelay(true).ok()?;
+    stream.set_read_timeout(Some(GREETING_WITHIN)).ok()?;
+    let mut decoder = MessageDecoder::default();
+    match next_message(&mut stream, &mut decoder)? {
+        FromDyno::Hello(hello) => {
+            stream.set_read_timeout(None).ok()?;
+            Some(Arrived::Control(hello, stream, decoder))
+        }
+        FromDyno::Dispatch { token } => Some(Arrived::Dispatch(token, stream)),
+        _ => None,
+    }
+}
+
+/// `None` at the end of the connection, and for bytes that are no message.
+fn next_message(stream: &mut TcpStream, decoder: &mut MessageDecoder) -> Option<FromDyno> {
+    let mut bytes = [0; 64 * 1024];
+    loop {
+        if let Some(message) = decoder.message().ok()? {
+            return Some(message);
+        }
+        match stream.read(&mut bytes).ok()? {
+            0 => return None,
+            count => decoder.extend(&bytes[..count]),
+        }
+    }
+}
+
+fn listen(dyno: u32, mut stream: TcpStream, mut decoder: MessageDecoder, events: Sender<Event>) -> anyhow::Result<()> {
+    thread::Builder::new().name(format!("dyno-{dyno}")).spawn(move || {
+        while let Some(message) = next_message(&mut stream, &mut decoder) {
+            if events.send(Event::Message(dyno, Box::new(message))).is_err() {
+                return;
+            }
+        }
+        let _ = events.send(Event::Gone(dyno));
+    })?;
+    Ok(())
+}

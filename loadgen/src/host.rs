@@ -1,0 +1,51 @@
+//! The machine, as reports describe it.
+
+use std::fs;
+
+use common::plan::hex16;
+use common::report::Host;
+use sha2::{Digest, Sha256};
+
+/// Reads what `/proc` and `uname` say now; `load_average_end`, `scheduling` and `pacer_priority` are filled in later.
+#[must_use]
+pub fn read() -> Host {
+    let cpu_info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = cpu_info
+        .lines()
+        .find_map(|line| line.strip_prefix("model name").or_else(|| line.strip_prefix("CPU part")))
+        .and_then(|rest| rest.split_once(':'))
+        .map_or_else(|| "unknown".to_owned(), |(_, model)| model.trim().to_owned());
+    let cpus = std::thread::available_parallelism().map_or(1, |n| n.get() as u32);
+    let memory_bytes = memory("MemTotal:").unwrap_or(0);
+    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default().trim().to_owned();
+    let arch = std::env::consts::ARCH.to_owned();
+    // Memory in whole GiB: the kernel reserves a little more or less at every boot.
+    let stable = format!("{model}\n{cpus}\n{}\n{kernel}\n{arch}", memory_bytes.div_ceil(1 << 30));
+    Host {
+        fingerprint: hex16(&Sha256::digest(stable)),
+        cpu_model: model,
+        cpus,
+        memory_bytes,
+        kernel,
+        arch,
+        load_average_start: load_average(),
+        load_average_end: 0.0,
+        scheduling: String::new(),
+        pacer_priority: String::new(),
+    }
+}
+
+/// A line of `/proc/meminfo`, in bytes.
+#[must_use]
+pub fn memory(name: &str) -> Option<u64> {
+    let info = fs::read_to_string("/proc/meminfo").ok()?;
+    let line = info.lines().find_map(|line| line.strip_prefix(name))?;
+    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kib| kib * 1024)
+}
+
+/// Of the last minute.
+#[must_use]
+pub fn load_average() -> f64 {
+    let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    text.split(' ').next().and_then(|first| first.parse().ok()).unwrap_or(0.0)
+}

@@ -1,0 +1,137 @@
+//! Whether this machine can give what a run demands: asked before anything starts.
+
+use std::fs;
+
+use common::plan::demand::Demand;
+use nix::sys::resource::{Resource, getrlimit};
+
+use crate::error::Refused;
+use crate::host;
+
+/// What there is. `u64::MAX`: no limit is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Capacity {
+    /// Memory that can be had without swapping.
+    pub memory_bytes: u64,
+    /// Threads that may still be started.
+    pub threads: u64,
+    /// Memory mappings of one process (`vm.max_map_count`).
+    pub mappings: u64,
+    /// Files that one process may open (hard limit).
+    pub files: u64,
+}
+
+/// std's threads need four mappings each: stack, its guard, the signal stack, its guard.
+const MAPPINGS_PER_THREAD: u64 = 4;
+/// Mappings of a process without workers, generously.
+const MAPPINGS_BASE: u64 = 500;
+
+impl Capacity {
+    /// Of this machine, now.
+    #[must_use]
+    pub fn read() -> Capacity {
+        let number = |path: &str| fs::read_to_string(path).ok()?.trim().parse::<u64>().ok();
+        let limit = |resource| match getrlimit(resource) {
+            Ok((_, hard)) if hard != nix::libc::RLIM_INFINITY => hard,
+            _ => u64::MAX,
+        };
+        let threads = [
+            number("/proc/sys/kernel/threads-max"),
+            number("/proc/sys/kernel/pid_max"),
+            Some(limit(Resource::RLIMIT_NPROC)),
+            number("/sys/fs/cgroup/pids.max"),
+            number("/sys/fs/cgroup/pids/pids.max"),
+        ];
+        Capacity {
+            memory_bytes: host::memory("MemAvailable:").unwrap_or(u64::MAX),
+            threads: threads.into_iter().flatten().min().unwrap_or(u64::MAX),
+            mappings: number("/proc/sys/vm/max_map_count").unwrap_or(u64::MAX),
+            files: limit(Resource::RLIMIT_NOFILE),
+        }
+    }
+
+    /// Compares with what a run demands; `private` says whether the server's share has to be found here too.
+    ///
+    /// # Errors
+    /// The first shortage: what is needed, what there is, which setting would do.
+    pub fn admit(&self, demand: &Demand, private: bool) -> Result<(), Refused> {
+        let memory = demand.dynos_bytes + if private { demand.redis_bytes } else { 0 };
+        if memory > self.memory_bytes {
+            return Err(Refused(format!(
+                "the run needs about {} of memory ({} for Redis, {} for workers) and {} are available: lower \
+                 load.rate_per_s, load.duration_s, task.payload_kb or workers.count",
+                gib(memory),
+                gib(if private { demand.redis_bytes } else { 0 }),
+                gib(demand.dynos_bytes),
+                gib(self.memory_bytes)
+            )));
+        }
+        if demand.threads > self.threads {
+            return Err(Refused(format!(
+                "the run needs {} threads and this machine allows {}: lower workers.count or workers.dynos, or raise \
+                 kernel.threads-max, kernel.pid_max, ulimit -u or the cgroup's pids.max",
+                demand.threads, self.threads
+            )));
+        }
+        let mappings = demand.dyno_threads * MAPPINGS_PER_THREAD + MAPPINGS_BASE;
+        if mappings > self.mappings {
+            return Err(Refused(format!(
+                "a dyno of {} threads needs about {mappings} memory mappings and vm.max_map_count is {}: lower \
+                 workers.count, spread them over more dynos, or run `sysctl -w vm.max_map_count={mappings}`",
+                demand.dyno_threads, self.mappings
+            )));
+        }
+        let files = demand.dyno_files.max(if private { demand.redis_connections } else { 0 });
+        if files > self.files {
+            return Err(Refused(format!(
+                "the run needs {files} open files in one process and `ulimit -Hn` is {}: lower workers.count or \
+                 pool_size, or raise the limit",
+                self.files
+            )));
+        }
+        Ok(())
+    }
+}
+
+fn gib(bytes: u64) -> String {
+    format!("{:.1} GiB", bytes as f64 / f64::from(1 << 30))
+}
+
+#[cfg(test)]
+mod tests {
+    use common::plan::demand::Demand;
+
+    use super::Capacity;
+
+    const ROOM: Capacity = Capacity { memory_bytes: 1 << 34, threads: 30_000, mappings: 65_530, files: 1024 };
+    const DEMAND: Demand = Demand {
+        redis_bytes: 1 << 30,
+        dynos_bytes: 1 << 30,
+        dyno_threads: 100,
+        threads: 100,
+        dyno_files: 100,
+        redis_connections: 100,
+    };
+
+    #[test]
+    fn every_shortage_names_what_is_needed_and_what_there_is() {
+        assert_eq!(ROOM.admit(&DEMAND, true), Ok(()));
+        let cases = [
+            (Demand { redis_bytes: 1 << 35, ..DEMAND }, "33.0 GiB of memory", "16.0 GiB are available"),
+            (Demand { threads: 40_000, ..DEMAND }, "40000 threads", "allows 30000"),
+            (Demand { dyno_threads: 20_000, ..DEMAND }, "80500 memory mappings", "vm.max_map_count is 65530"),
+            (Demand { dyno_files: 2000, ..DEMAND }, "2000 open files", "`ulimit -Hn` is 1024"),
+            (Demand { redis_connections: 3000, ..DEMAND }, "3000 open files", "`ulimit -Hn` is 1024"),
+        ];
+        for (demand, needed, there_is) in cases {
+            let message = ROOM.admit(&demand, true).unwrap_err().to_string();
+            assert!(message.contains(needed) && message.contains(there_is), "{message}");
+        }
+    }
+
+    #[test]
+    fn an_external_server_needs_nothing_here() {
+        let demand = Demand { redis_bytes: 1 << 40, redis_connections: 3000, ..DEMAND };
+        assert_eq!(ROOM.admit(&demand, false), Ok(()));
+    }
+}

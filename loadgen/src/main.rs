@@ -1,0 +1,107 @@
+//! `loadgen`: parses the command line, does what it says, maps the outcome to an exit code.
+
+use std::process::ExitCode;
+
+use analysis::tables;
+use anyhow::Context;
+use clap::Parser;
+use common::plan::Plan;
+use common::random::block_seed;
+use common::report::{Ended, RunResult};
+use loadgen::args::{self, Cli, Command};
+use loadgen::dynos::Origin;
+use loadgen::error::{Interrupted, exit_code};
+use loadgen::progress::Progress;
+use loadgen::run::{Site, Spec};
+use loadgen::server::Source;
+use loadgen::signals::Interrupt;
+use loadgen::store::Store;
+use loadgen::{bench, run};
+
+#[cfg(feature = "mimalloc")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+const OVERLOADED: u8 = 3;
+const INVALID: u8 = 4;
+const INCONCLUSIVE: u8 = 5;
+const INTERRUPTED: u8 = 130;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let result = Interrupt::install().and_then(|interrupt| match cli.command {
+        Command::Bench(args) => bench_plan(&args, &interrupt),
+        Command::Run(args) => run_once(&args, &interrupt),
+    });
+    match result {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            eprintln!("loadgen: {error:#}");
+            ExitCode::from(exit_code(&error))
+        }
+    }
+}
+
+fn bench_plan(args: &args::Bench, interrupt: &Interrupt) -> anyhow::Result<u8> {
+    let text = args::read_plan(&args.plan)?;
+    let plan = Plan::parse(&text, &args.common.sets()).with_context(|| args.plan.display().to_string())?;
+    let mut progress = Progress::new();
+    let source = Source::find(args.common.redis_url.as_deref(), args.common.flush, &mut |line| progress.line(line))?;
+    bench::admit(&plan, &source)?;
+    let store = Store::create(args.common.out.as_deref(), &plan.name)?;
+    store.write_plan(&plan.source)?;
+    let outcome = bench::bench(&plan, &source, &store, interrupt, &mut progress);
+    progress.finish();
+    let interrupted = matches!(&outcome, Err(error) if error.downcast_ref::<Interrupted>().is_some());
+    if let Err(error) = &outcome
+        && !interrupted
+    {
+        eprintln!("loadgen: the bench ended early: {error:#}");
+    }
+    // Whatever was measured so far is compared: an interrupted bench keeps what it has.
+    match analysis::compare(store.directory()) {
+        Ok(comparison) => {
+            analysis::write(store.directory(), &comparison)?;
+            println!("{}", tables::terminal(&comparison));
+            println!("{}", store.directory().join("comparison.json").display());
+        }
+        Err(_) if outcome.is_err() => println!("no whole block was measured; see {}", store.directory().display()),
+        Err(error) => return Err(error.into()),
+    }
+    let summary = outcome?;
+    Ok(match &args.require {
+        _ if summary.void > 0 => INVALID,
+        Some(_) if summary.overloaded => OVERLOADED,
+        Some(_) if summary.inconclusive => INCONCLUSIVE,
+        _ => 0,
+    })
+}
+
+fn run_once(args: &args::Run, interrupt: &Interrupt) -> anyhow::Result<u8> {
+    let plan = Plan::parse(&args.plan(), &args.common.sets())?;
+    let mut progress = Progress::new();
+    let source = Source::find(args.common.redis_url.as_deref(), args.common.flush, &mut |line| progress.line(line))?;
+    bench::admit(&plan, &source)?;
+    let store = Store::create(args.common.out.as_deref(), &plan.name)?;
+    store.write_plan(&plan.source)?;
+    let (cell, variant) = (&plan.cells[0], &plan.variants[0]);
+    let seed = block_seed(cell.settings.load.seed, cell.index, 0);
+    let spec = Spec { plan: &plan, cell, variant, block: 0, position: 0, attempt: 0, seed };
+    let dynos = args.listen.map_or(Origin::Spawned { padding: 0 }, Origin::Awaited);
+    let site = Site { source: &source, dynos, directory: store.directory(), interrupt };
+    let length = cell.settings.load.duration_s + cell.settings.load.warmup_s;
+    progress.begin(1, 1, &variant.name, std::time::Duration::from_secs_f64(length));
+    let report = run::run(&spec, &site, &mut progress);
+    progress.finish();
+    let report = report?;
+    let path = store.write_run(&report)?;
+    println!("{}", analysis::show::text(&report));
+    println!("{}", path.display());
+    Ok(match (&report.ended, report.verdict.result) {
+        (Ended::Interrupted, _) => INTERRUPTED,
+        (_, RunResult::Ok) => 0,
+        (_, RunResult::Overloaded) => OVERLOADED,
+        (_, RunResult::Invalid) => INVALID,
+        (_, RunResult::Inconclusive) => INCONCLUSIVE,
+    })
+}

@@ -1,0 +1,28 @@
+//! Writes the documents before a run, in bounded pipelines.
+
+use common::plan::Settings;
+use common::request::{Replies, Request};
+use common::task::Work;
+use common::task::document::{SCRIPT, prefill};
+use redis::{Connection, ConnectionLike};
+
+/// Loads the task's scripts and, where the plan asks for it, writes every worker's document.
+///
+/// # Errors
+/// The server refuses, in a sentence.
+pub fn prepare(connection: &mut Connection, settings: &Settings, work: &Work) -> anyhow::Result<()> {
+    let Work::Document(document) = work else { return Ok(()) };
+    let load = Request::new().command("SCRIPT", [b"LOAD".as_slice(), SCRIPT.as_bytes()]);
+    send(connection, &load)?;
+    if settings.task.prefill {
+        for request in (0..settings.workers.total()).flat_map(|worker| prefill(document, worker)) {
+            send(connection, &request)?;
+        }
+    }
+    Ok(())
+}
+
+fn send(connection: &mut Connection, request: &Request) -> anyhow::Result<()> {
+    let values = connection.req_packed_commands(&request.encode(), 0, request.replies())?;
+    Replies::new(values).map(drop).map_err(|error| anyhow::anyhow!("the server refused the prefill: {error}"))
+}

@@ -1,0 +1,137 @@
+//! What the server and loadgen used between the two instants of the window.
+
+use std::fs;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use common::report::Usage;
+use common::wire::ProcessUsage;
+use crossbeam_channel::{Receiver, Sender, bounded};
+use dyno::clock::now_ns;
+
+use crate::monitor::{Monitor, ServerCpu};
+
+/// Both at one instant.
+#[derive(Debug, Clone, Copy)]
+struct Sample {
+    at_ns: u64,
+    redis_cpu: Option<ServerCpu>,
+    redis: Option<ProcessUsage>,
+    loadgen: ProcessUsage,
+}
+
+/// What was used over the window.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct WindowUsage {
+    /// Between the two samples.
+    pub seconds: f64,
+    /// The server.
+    pub redis: Usage,
+    /// Loadgen.
+    pub loadgen: Usage,
+}
+
+/// Takes a sample at each end of the window, from a thread of its own.
+pub struct Sampler {
+    thread: JoinHandle<(Monitor, Option<WindowUsage>)>,
+    stop: Sender<()>,
+}
+
+impl Sampler {
+    /// `redis_pid`: the server's process, if it is on this machine.
+    ///
+    /// # Errors
+    /// No thread left.
+    pub fn start(mut monitor: Monitor, redis_pid: Option<u32>, window_ns: (u64, u64)) -> anyhow::Result<Sampler> {
+        let (stop, stopped) = bounded(1);
+        let thread = thread::Builder::new().name("sampler".into()).spawn(move || {
+            if wait_until(window_ns.0, &stopped) {
+                return (monitor, None);
+            }
+            let before = sample(&mut monitor, redis_pid);
+            wait_until(window_ns.1, &stopped);
+            let after = sample(&mut monitor, redis_pid);
+            let usage = between(&before, &after);
+            (monitor, Some(usage))
+        })?;
+        Ok(Sampler { thread, stop })
+    }
+
+    /// Takes the second sample now if the window has not ended, and gives the monitor back. No usage when the window
+    /// has not even begun.
+    ///
+    /// # Errors
+    /// The sampling thread died.
+    pub fn finish(self) -> anyhow::Result<(Monitor, Option<WindowUsage>)> {
+        let _ = self.stop.send(());
+        self.thread.join().map_err(|_| anyhow::anyhow!("the sampling thread panicked"))
+    }
+}
+
+/// Whether it was stopped before the instant.
+fn wait_until(instant_ns: u64, stopped: &Receiver<()>) -> bool {
+    let wait = Duration::from_nanos(instant_ns.saturating_sub(now_ns()));
+    stopped.recv_timeout(wait).is_ok()
+}
+
+fn sample(monitor: &mut Monitor, redis_pid: Option<u32>) -> Sample {
+    let redis_cpu = monitor.cpu().ok();
+    Sample {
+        at_ns: now_ns(),
+        redis_cpu,
+        redis: redis_pid.and_then(of_process),
+        loadgen: dyno::usage::of_this_process(),
+    }
+}
+
+fn between(before: &Sample, after: &Sample) -> WindowUsage {
+    let mut redis = match (&before.redis, &after.redis) {
+        (Some(before), Some(after)) => difference(before, after),
+        _ => Usage::default(),
+    };
+    if let (Some(before), Some(after)) = (before.redis_cpu, after.redis_cpu) {
+        redis.cpu_user_s = Some(after.user_s - before.user_s);
+        redis.cpu_sys_s = Some(after.sys_s - before.sys_s);
+    }
+    WindowUsage {
+        seconds: after.at_ns.saturating_sub(before.at_ns) as f64 / 1e9,
+        redis,
+        loadgen: difference(&before.loadgen, &after.loadgen),
+    }
+}
+
+/// What a process used between two of its reports; CPU per task is left to the caller.
+#[must_use]
+pub fn difference(before: &ProcessUsage, after: &ProcessUsage) -> Usage {
+    let seconds = |before: u64, after: u64| Some(after.saturating_sub(before) as f64 / 1e6);
+    Usage {
+        cpu_user_s: seconds(before.user_us, after.user_us),
+        cpu_sys_s: seconds(before.sys_us, after.sys_us),
+        cpu_us_per_task: None,
+        rss_max_bytes: Some(after.rss_max_bytes),
+        threads: Some(after.threads),
+        voluntary_switches: Some(after.voluntary_switches.saturating_sub(before.voluntary_switches)),
+        involuntary_switches: Some(after.involuntary_switches.saturating_sub(before.involuntary_switches)),
+        sockets: Some(after.sockets),
+    }
+}
+
+/// Another process of this machine, CPU left out: the server states its own.
+fn of_process(pid: u32) -> Option<ProcessUsage> {
+    let mut usage = ProcessUsage::default();
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    usage.rss_max_bytes = number(&status, "VmHWM:").unwrap_or(0) * 1024;
+    for thread in fs::read_dir(format!("/proc/{pid}/task")).ok()?.flatten() {
+        let Ok(status) = fs::read_to_string(thread.path().join("status")) else { continue };
+        usage.threads += 1;
+        usage.voluntary_switches += number(&status, "voluntary_ctxt_switches:").unwrap_or(0);
+        usage.involuntary_switches += number(&status, "nonvoluntary_ctxt_switches:").unwrap_or(0);
+    }
+    usage.sockets = dyno::usage::sockets(pid);
+    Some(usage)
+}
+
+fn number(status: &str, name: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+    line.split_whitespace().next()?.parse().ok()
+}

@@ -1,0 +1,367 @@
+//! One run: a fresh server, fresh dynos, one window.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use common::arrivals::{self, Schedule};
+use common::plan::demand::{Demand, demand};
+use common::plan::{Cell, OnOverload, Plan, Variant};
+use common::report::{Ended, Run, Startup};
+use common::task::Work;
+use common::wire::{Assign, Dispatch, FromDyno, TaskPhase, ToDyno};
+use crossbeam_channel::{after, bounded, never, select, tick};
+use dyno::clock::now_ns;
+
+use crate::assemble::{self, BacklogSample, Measured};
+use crate::collect::{Collected, OverloadReport};
+use crate::dispatch::Lane;
+use crate::dynos::{self, Dynos, Event};
+use crate::error::Interrupted;
+use crate::host;
+use crate::monitor::Monitor;
+use crate::pacer::{Pacer, PacerEnd};
+use crate::prefill;
+use crate::progress::{Live, Progress};
+use crate::redis_server::ServerFacts;
+use crate::resources::Sampler;
+use crate::server::{Server, Source};
+use crate::signals::Interrupt;
+
+/// Which run of a bench.
+#[derive(Debug, Clone, Copy)]
+pub struct Spec<'a> {
+    /// Whose.
+    pub plan: &'a Plan,
+    /// Load and workers.
+    pub cell: &'a Cell,
+    /// The engine and its settings.
+    pub variant: &'a Variant,
+    /// From 0.
+    pub block: u32,
+    /// In the block's order, from 0.
+    pub position: u32,
+    /// Repeat of the block, from 0.
+    pub attempt: u32,
+    /// Of the block's arrivals and contents.
+    pub seed: u64,
+}
+
+/// What all runs of a bench share.
+pub struct Site<'a> {
+    /// Which server.
+    pub source: &'a Source,
+    /// Started or awaited.
+    pub dynos: dynos::Origin,
+    /// Of the bench; the server logs below it.
+    pub directory: &'a Path,
+    /// Ctrl-C.
+    pub interrupt: &'a Interrupt,
+}
+
+/// Between the start message and the first arrival: every process must have read it.
+const LEAD_NS: u64 = 300_000_000;
+/// How long the untimed tasks may take altogether, on top of one second per thousand workers.
+const UNTIMED_WITHIN: Duration = Duration::from_secs(30);
+/// How long the dynos may take for their last word.
+const LAST_WORD_WITHIN: Duration = Duration::from_secs(5);
+/// Numbers of untimed tasks begin here: no timed task has them.
+const UNTIMED_INDEX: u64 = 1 << 40;
+
+/// Runs `spec` from an empty server to the finished report.
+///
+/// # Errors
+/// What kept the run from being measured; [`Interrupted`] before it began. From the first arrival on, whatever happens
+/// ends in a report.
+pub fn run(spec: &Spec<'_>, site: &Site<'_>, progress: &mut Progress) -> anyhow::Result<Run> {
+    let settings = &spec.cell.settings;
+    let demand = demand(settings, spec.variant);
+    let schedule = Arc::new(arrivals::schedule(settings, spec.seed));
+    let started_at = jiff::Timestamp::now();
+    let mut host = host::read();
+
+    let prepared = prepare(spec, site, &demand, progress)?;
+    let Prepared { server, facts, monitor, mut dynos, mut lanes, mut startup, size } = prepared;
+    let mut monitor = monitor;
+    let begun = Instant::now();
+    untimed(&mut dynos, &mut lanes, settings.workers.total(), settings, site.interrupt)?;
+    startup.untimed_ms = milliseconds(begun);
+
+    let baseline = monitor.work()?;
+    let start_ns = now_ns() + LEAD_NS;
+    let window_ns = (start_ns + schedule.window_start_ns, start_ns + schedule.window_end_ns);
+    dynos.tell(&ToDyno::Start { start_ns, window_start_ns: window_ns.0, window_end_ns: window_ns.1 });
+    let sampler = Sampler::start(monitor, server.pid, window_ns)?;
+    let (say_end, pacer_end) = bounded(1);
+    let pacer = Pacer::start(Arc::clone(&schedule), start_ns, lanes, say_end)?;
+    host.pacer_priority.clone_from(&pacer.priority);
+
+    let mut watch = Watch {
+        spec,
+        schedule: &schedule,
+        start_ns,
+        collected: Collected::new(dynos.builds.len(), start_ns),
+        samples: Vec::new(),
+        untimed: u64::from(settings.workers.total()),
+    };
+    let mut ended = watch.until_end(&dynos, &pacer, &pacer_end, site.interrupt, progress)?;
+    pacer.progress.stop.store(true, Ordering::Relaxed);
+    let pacing = Arc::clone(&pacer.progress);
+    // Closing the lanes and the stop together tell the dynos that nothing more will come.
+    drop(pacer.join());
+    dynos.tell(&ToDyno::Stop);
+    watch.last_words(&dynos);
+    if let (Some((dyno, at_ns)), Ended::Complete) = (watch.collected.lost(), &ended) {
+        ended = Ended::DynoLost { dyno, at_s: watch.seconds(at_ns) };
+    }
+    let (mut monitor, usage) = sampler.finish()?;
+    let builds = std::mem::take(&mut dynos.builds);
+    dynos.end();
+    // A server that is gone by now has taken its counters with it: the run says so by their absence.
+    let work = monitor.work().ok().map(|work| work.since(&baseline));
+    let size_end = monitor.size().unwrap_or_default();
+    host.load_average_end = host::load_average();
+    drop(monitor);
+    let measured = Measured {
+        started_at,
+        host,
+        server: assemble::server(&facts, &server, size, size_end),
+        builds,
+        ended,
+        collected: watch.collected,
+        samples: watch.samples,
+        pacing,
+        usage: usage.unwrap_or_default(),
+        work,
+        startup,
+        start_ns,
+    };
+    server.end()?;
+    Ok(assemble::run(spec, &schedule, measured))
+}
+
+/// Everything that stands when the untimed tasks begin.
+struct Prepared {
+    server: Server,
+    facts: ServerFacts,
+    monitor: Monitor,
+    dynos: Dynos,
+    lanes: Vec<Lane>,
+    startup: Startup,
+    /// Keys and memory after the prefill.
+    size: (u64, u64),
+}
+
+fn prepare(spec: &Spec<'_>, site: &Site<'_>, demand: &Demand, progress: &mut Progress) -> anyhow::Result<Prepared> {
+    let settings = &spec.cell.settings;
+    let mut startup = Startup::default();
+    let begun = Instant::now();
+    let server = site.source.provide(&site.directory.join("server"), demand)?;
+    startup.server_ms = milliseconds(begun);
+    site.interrupt.check()?;
+
+    let begun = Instant::now();
+    let mut connection = server.connect()?;
+    let facts = ServerFacts::read(&mut connection)?;
+    prefill::prepare(&mut connection, settings, &Work::new(settings, spec.seed))?;
+    startup.prefill_ms = milliseconds(begun);
+    site.interrupt.check()?;
+    let mut monitor = Monitor::new(connection);
+    let size = monitor.size()?;
+
+    let begun = Instant::now();
+    let assigns = (0..settings.workers.dynos)
+        .map(|dyno| Assign {
+            dyno,
+            // Tells dispatch connections apart; it is no secret.
+            token: common::random::mix(now_ns(), u64::from(dyno)),
+            variant: spec.variant.clone(),
+            first_worker: settings.workers.first_of(dyno),
+            workers: settings.workers.count_of(dyno),
+            backlog_max: settings.workers.backlog_max_of(dyno),
+            settings: settings.clone(),
+            seed: spec.seed,
+            redis_url: server.url.expose().to_owned(),
+        })
+        .collect();
+    let engine = spec.variant.engine;
+    let (dynos, lanes) =
+        dynos::assemble(&site.dynos, engine, assigns, site.interrupt, &mut |line| progress.line(line))?;
+    startup.dynos_ms = milliseconds(begun);
+    Ok(Prepared { server, facts, monitor, dynos, lanes, startup, size })
+}
+
+/// One task per worker, all at once, and waits for all of them.
+fn untimed(
+    dynos: &mut Dynos,
+    lanes: &mut [Lane],
+    total: u32,
+    settings: &common::plan::Settings,
+    interrupt: &Interrupt,
+) -> anyhow::Result<()> {
+    for (dyno, lane) in (0..).zip(lanes.iter_mut()) {
+        let first = u64::from(settings.workers.first_of(dyno));
+        let now = now_ns();
+        let task = |worker: u32| Dispatch {
+            intended_ns: now,
+            sent_ns: now,
+            index: UNTIMED_INDEX + first + u64::from(worker),
+            worker,
+            phase: TaskPhase::Untimed,
+        };
+        lane.send_untimed((0..settings.workers.count_of(dyno)).map(task))?;
+    }
+    let mut collected = Collected::new(lanes.len(), 0);
+    let give_up = after(UNTIMED_WITHIN + Duration::from_secs(u64::from(total / 1000)));
+    loop {
+        let (ended, failed) = collected.ended();
+        anyhow::ensure!(failed == 0, "{failed} of {total} untimed tasks failed: is the Redis server all right?");
+        if ended == u64::from(total) {
+            return Ok(());
+        }
+        select! {
+            recv(dynos.events) -> event => match event? {
+                Event::Message(_, message) if matches!(*message, FromDyno::Fatal(_)) => {
+                    anyhow::bail!("a dyno cannot go on: {message:?}")
+                }
+                Event::Message(dyno, message) => collected.take(dyno, *message),
+                Event::Gone(dyno) => anyhow::bail!("dyno {dyno} ended in its first task; see its message above"),
+            },
+            recv(interrupt.channel()) -> _ => return Err(Interrupted.into()),
+            recv(give_up) -> _ => anyhow::bail!("{ended} of {total} untimed tasks ended in time; the Redis server is too slow for this plan"),
+        }
+    }
+}
+
+/// Follows a run from its start to its end.
+struct Watch<'a> {
+    spec: &'a Spec<'a>,
+    schedule: &'a Schedule,
+    start_ns: u64,
+    collected: Collected,
+    samples: Vec<BacklogSample>,
+    /// Tasks that the counters hold besides the timed ones.
+    untimed: u64,
+}
+
+impl Watch<'_> {
+    /// Seconds since the window began.
+    fn seconds(&self, at_ns: u64) -> f64 {
+        (at_ns as f64 - (self.start_ns + self.schedule.window_start_ns) as f64) / 1e9
+    }
+
+    fn until_end(
+        &mut self,
+        dynos: &Dynos,
+        pacer: &Pacer,
+        pacer_end: &crossbeam_channel::Receiver<PacerEnd>,
+        interrupt: &Interrupt,
+        progress: &mut Progress,
+    ) -> anyhow::Result<Ended> {
+        let load = &self.spec.cell.settings.load;
+        let stop_at_overload = self.spec.cell.settings.workers.on_overload == OnOverload::Stop;
+        let window_end_ns = self.start_ns + self.schedule.window_end_ns;
+        let clock = tick(Duration::from_millis(200));
+        let mut pacer_end = pacer_end.clone();
+        let mut drain_bound = never();
+        let mut all_sent = false;
+        let mut interrupted = interrupt.channel().clone();
+        let mut ended = Ended::Complete;
+        let mut last = (self.start_ns, 0);
+        loop {
+            select! {
+                recv(dynos.events) -> event => match event? {
+                    Event::Message(dyno, message) => {
+                        let counters = matches!(*message, FromDyno::Counters(_));
+                        self.collected.take(dyno, *message);
+                        if counters {
+                            self.sample(pacer);
+                        }
+                    }
+                    Event::Gone(dyno) => {
+                        let at_ns = now_ns();
+                        self.collected.gone(dyno, at_ns);
+                        return Ok(Ended::DynoLost { dyno, at_s: self.seconds(at_ns) });
+                    }
+                },
+                recv(pacer_end) -> end => match end? {
+                    PacerEnd::Done | PacerEnd::Stopped => {
+                        all_sent = true;
+                        pacer_end = never();
+                        let left = window_end_ns.saturating_sub(now_ns());
+                        drain_bound = after(Duration::from_nanos(left) + Duration::from_secs_f64(load.drain_s));
+                    }
+                    PacerEnd::IntakeOverloaded { dyno, pending, at_ns } => {
+                        self.collected.overloaded(OverloadReport { at_ns, dyno, worker: None, backlog: pending });
+                        return Ok(Ended::Overloaded);
+                    }
+                    // Its control connection will say so too.
+                    PacerEnd::DynoGone { dyno } => {
+                        let at_ns = now_ns();
+                        self.collected.gone(dyno, at_ns);
+                        return Ok(Ended::DynoLost { dyno, at_s: self.seconds(at_ns) });
+                    }
+                },
+                recv(interrupted) -> _ => {
+                    // No more arrivals; what was sent may end within the drain bound.
+                    pacer.progress.stop.store(true, Ordering::Relaxed);
+                    interrupted = never();
+                    ended = Ended::Interrupted;
+                }
+                recv(drain_bound) -> _ => return Ok(ended),
+                recv(clock) -> _ => {
+                    let now = now_ns();
+                    let done = self.collected.ended().0.saturating_sub(self.untimed);
+                    if now > last.0 + 1_000_000_000 {
+                        let achieved = (done - last.1) as f64 / ((now - last.0) as f64 / 1e9);
+                        last = (now, done);
+                        progress.show(&Live {
+                            since_window_s: self.seconds(now),
+                            asked_per_s: load.rate_per_s,
+                            achieved_per_s: achieved,
+                            backlog: pacer.progress.sent.load(Ordering::Relaxed).saturating_sub(done),
+                            response_p99_us: self.collected.histograms.response.percentile_ns(0.99, 0).map(|ns| ns as f64 / 1e3),
+                        });
+                    }
+                }
+            }
+            if stop_at_overload && self.collected.overload.is_some() {
+                return Ok(Ended::Overloaded);
+            }
+            if let Some(why) = &self.collected.broken {
+                anyhow::bail!("a dyno cannot go on: {why}");
+            }
+            let done = self.collected.ended().0.saturating_sub(self.untimed);
+            let drained = all_sent && done == pacer.progress.sent.load(Ordering::Relaxed);
+            if drained && (now_ns() > window_end_ns || ended == Ended::Interrupted) {
+                return Ok(ended);
+            }
+        }
+    }
+
+    fn sample(&mut self, pacer: &Pacer) {
+        let sent = pacer.progress.sent.load(Ordering::Relaxed);
+        let done = self.collected.ended().0.saturating_sub(self.untimed);
+        self.samples.push(BacklogSample { at_s: self.seconds(now_ns()), total: sent.saturating_sub(done) });
+    }
+
+    /// Collects until every dyno has said its last word.
+    fn last_words(&mut self, dynos: &Dynos) {
+        let give_up = after(LAST_WORD_WITHIN);
+        while !self.collected.complete() {
+            select! {
+                recv(dynos.events) -> event => match event {
+                    Ok(Event::Message(dyno, message)) => self.collected.take(dyno, *message),
+                    Ok(Event::Gone(dyno)) => self.collected.gone(dyno, now_ns()),
+                    Err(_) => return,
+                },
+                recv(give_up) -> _ => return,
+            }
+        }
+    }
+}
+
+fn milliseconds(begun: Instant) -> f64 {
+    begun.elapsed().as_secs_f64() * 1e3
+}

@@ -1,0 +1,82 @@
+//! Where results go: one directory per bench, every file written beside its place and renamed into it.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use common::report::Run;
+
+/// The directory of one bench.
+#[derive(Debug, Clone)]
+pub struct Store {
+    directory: PathBuf,
+}
+
+impl Store {
+    /// Creates `out`, or `results/<time>-<name>`; in the second case `results/latest` links to it.
+    ///
+    /// # Errors
+    /// The file system refuses.
+    pub fn create(out: Option<&Path>, name: &str) -> anyhow::Result<Store> {
+        let directory = match out {
+            Some(out) => out.to_owned(),
+            None => Path::new("results").join(format!("{}-{name}", timestamp())),
+        };
+        fs::create_dir_all(directory.join("runs")).with_context(|| format!("--out {}", directory.display()))?;
+        if out.is_none() {
+            link_latest(&directory).context("results/latest")?;
+        }
+        Ok(Store { directory })
+    }
+
+    /// The directory itself.
+    #[must_use]
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// Writes `plan.toml`.
+    ///
+    /// # Errors
+    /// The file system refuses.
+    pub fn write_plan(&self, source: &str) -> anyhow::Result<()> {
+        self.write(&self.directory.join("plan.toml"), source.as_bytes())
+    }
+
+    /// Writes `runs/<cell>-<block>-<attempt>-<variant>.json` and returns its path.
+    ///
+    /// # Errors
+    /// The file system refuses.
+    pub fn write_run(&self, run: &Run) -> anyhow::Result<PathBuf> {
+        let name = format!("c{:03}-b{:03}-a{}-{}.json", run.cell.index, run.block, run.attempt, run.variant.name);
+        let path = self.directory.join("runs").join(name);
+        let mut json = serde_json::to_vec_pretty(run)?;
+        json.push(b'\n');
+        self.write(&path, &json)?;
+        Ok(path)
+    }
+
+    fn write(&self, path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+        let mut beside = path.as_os_str().to_owned();
+        beside.push(".part");
+        fs::write(&beside, bytes).and_then(|()| fs::rename(&beside, path)).with_context(|| path.display().to_string())
+    }
+}
+
+/// `20261123T222809`, UTC.
+fn timestamp() -> String {
+    jiff::Timestamp::now().strftime("%Y%m%dT%H%M%S").to_string()
+}
+
+fn link_latest(directory: &Path) -> io::Result<()> {
+    let target = directory.file_name().unwrap_or_default();
+    let beside = Path::new("results/.latest.part");
+    match fs::remove_file(beside) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    symlink(target, beside)?;
+    fs::rename(beside, "results/latest")
+}
