@@ -6,7 +6,7 @@ PACKAGES := common dyno testkit $(BINARIES)
 RELEASE  := target/release
 
 .DEFAULT_GOAL := help
-.PHONY: help build bench $(addprefix bench-,$(PLANS)) test verify lint doc criterion driver-diff clean
+.PHONY: help build bench $(addprefix bench-,$(PLANS)) test verify lint doc criterion driver-diff schema clean
 
 help: ## lists the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -25,9 +25,22 @@ test: ## every test that needs no timing
 	$(foreach binary,$(BINARIES),cargo build -p $(binary) &&) true
 	$(foreach package,$(PACKAGES),cargo test -p $(package) &&) true
 
-lint: ## formatting, clippy per package
+verify: build ## browser, kill and soak tests, self-tests of the instrument: what takes time
+	cargo test --release -p loadgen --features verify --test verify -- --test-threads 1
+
+lint: ## formatting, clippy per package, no runtime in common
 	cargo fmt --all --check
 	$(foreach package,$(PACKAGES),cargo clippy -q -p $(package) --all-targets -- -D warnings &&) true
+	! cargo tree -p common -e normal --prefix none | grep -E '^(tokio|mio|async-std|smol|futures-executor) '
+
+driver-diff: ## writes the difference of the two drivers into the README
+	UPDATE_README=1 cargo test -q -p common --test readme
+
+schema: ## writes the JSON Schemas of the reports anew
+	UPDATE_SCHEMAS=1 cargo test -q -p common --test schema
+
+criterion: ## what the pieces of the hot path cost
+	cargo bench -p common --bench hot_path -- --quiet
 
 doc: ## the API documentation
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps

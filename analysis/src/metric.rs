@@ -75,8 +75,8 @@ fn count(usage: &Usage, field: impl Fn(&Usage) -> Option<u64>) -> Option<f64> {
 
 /// `total` of the window over the tasks that ended in it.
 fn per_task(run: &Run, total: Option<f64>) -> Option<f64> {
-    let tasks = run.rate_per_s.completed * run.plan.settings.load.duration_s;
-    total.filter(|_| tasks > 0.0).map(|total| total / tasks)
+    let tasks = run.resources.tasks;
+    total.filter(|_| tasks > 0).map(|total| total / tasks as f64)
 }
 
 /// A name with its unit, and how to read it.

@@ -230,7 +230,7 @@ pub struct Rates {
     pub asked: f64,
     /// Tasks of the window that were sent, over the time in which they were sent.
     pub sent: f64,
-    /// Tasks that ended (whatever their intended instant) between the window's two instants, over the window.
+    /// `resources.tasks` over `resources.window_s`.
     pub completed: f64,
 }
 
@@ -339,6 +339,10 @@ pub struct Startup {
 /// What each part used between the window's two instants.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Resources {
+    /// Length of the window as it was: shorter than the plan's when the run ended early, 0 when it never began.
+    pub window_s: f64,
+    /// Tasks that ended between the two instants, in any way and whatever their intended instant.
+    pub tasks: u64,
     /// All dynos together.
     pub workers: Usage,
     /// The server; `null` fields where it is not on this machine.

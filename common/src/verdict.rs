@@ -34,6 +34,8 @@ pub fn on_time_limit_us(response_p50_us: Option<f64>) -> f64 {
 }
 
 const ON_TIME_MIN: f64 = 0.99;
+/// Tasks that must lie beyond a percentile before it is looked at.
+const TAIL_MIN: f64 = 30.0;
 
 /// Validity and verdict of a run.
 #[must_use]
@@ -50,7 +52,9 @@ fn checks(evidence: &Evidence<'_>) -> Vec<Check> {
     let on_time = if overloaded { evidence.on_time_before_overload } else { evidence.on_time };
     let late_p99 = latency_us.lateness.p99.unwrap_or(0.0);
     let response_p99 = latency_us.response.p99;
-    let share = response_p99.map(|response| late_p99 / response);
+    // With fewer than 30 tasks beyond it, a 99th percentile is hardly more than the largest value.
+    let measured = latency_us.response.n as f64 * 0.01 >= TAIL_MIN;
+    let share = response_p99.filter(|_| measured).map(|response| late_p99 / response);
     let failed = counts.failed.server_error + counts.failed.disconnected;
     let sums = counts.planned.abs_diff(counts.sent + counts.missed)
         + counts.sent.abs_diff(counts.completed + counts.failed.total() + counts.unfinished);
@@ -156,15 +160,15 @@ fn verdict(evidence: &Evidence<'_>, checks: &[Check], valid: bool) -> Verdict {
     }
     const MORE: &str = "more workers, more connections or a lower rate";
     if let Some(overload) = &backlog.overload {
+        let at = match overload.at_s {
+            at_s if at_s < 0.0 => format!("{:.2} s before the window", -at_s),
+            at_s => format!("{at_s:.2} s into the window"),
+        };
         let reason = match overload.worker {
-            Some(worker) => format!(
-                "worker {worker} had {} tasks waiting {:.2} s into the window when another arrived",
-                overload.backlog, overload.at_s
-            ),
-            None => format!(
-                "dyno {} left {} tasks in loadgen's hands {:.2} s into the window",
-                overload.dyno, overload.backlog, overload.at_s
-            ),
+            Some(worker) => {
+                format!("worker {worker} had {} tasks waiting {at} when another arrived", overload.backlog)
+            }
+            None => format!("dyno {} left {} tasks in loadgen's hands {at}", overload.dyno, overload.backlog),
         };
         return say(RunResult::Overloaded, reason, MORE);
     }

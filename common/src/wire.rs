@@ -90,7 +90,7 @@ pub enum ToDyno {
 }
 
 /// Everything a dyno needs to know.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub struct Assign {
     /// Number of the dyno, from 0.
     pub dyno: u32,
@@ -110,6 +110,17 @@ pub struct Assign {
     pub seed: u64,
     /// `redis://` URL, credentials included: never printed.
     pub redis_url: String,
+}
+
+impl std::fmt::Debug for Assign {
+    /// Without the URL: it may hold a password.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Assign")
+            .field("dyno", &self.dyno)
+            .field("variant", &self.variant)
+            .field("workers", &(self.first_worker..self.first_worker + self.workers))
+            .finish_non_exhaustive()
+    }
 }
 
 /// What a process has used since it started.

@@ -1,5 +1,11 @@
 //! Every plan in `plans/` parses, is called what its file is called, and quotes the write-ups correctly.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test may panic, and this one reads files; the crate does not"
+)]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
@@ -29,6 +35,14 @@ fn every_plan_parses_and_is_called_what_its_file_is_called() {
         assert_eq!(plan.name, file);
         assert!(plan.question.ends_with('?'), "{file}: {:?} is no question", plan.question);
     }
+}
+
+#[test]
+fn the_plan_in_the_readme_parses() {
+    let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md")).unwrap();
+    let (_, rest) = readme.split_once("```toml\n").unwrap();
+    let plan = Plan::parse(rest.split_once("```").unwrap().0, &[]).unwrap();
+    assert_eq!((plan.cells.len(), plan.variants.len()), (3, 2));
 }
 
 #[test]

@@ -1,5 +1,12 @@
 //! The JSON Schemas in `docs/schema/` are those of the types, and what the types write is valid by them.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test may panic, and this one reads files; the crate does not"
+)]
+
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
 
@@ -42,6 +49,32 @@ fn check_committed<T: JsonSchema>(name: &str) {
 fn the_committed_schemas_are_those_of_the_types() {
     check_committed::<Run>("run.schema.json");
     check_committed::<Comparison>("comparison.schema.json");
+}
+
+/// Names of all properties in a schema, at any depth.
+fn properties(schema: &Value, names: &mut BTreeSet<String>) {
+    match schema {
+        Value::Object(keys) => {
+            if let Some(Value::Object(properties)) = keys.get("properties") {
+                names.extend(properties.keys().cloned());
+            }
+            keys.values().for_each(|value| properties(value, names));
+        }
+        Value::Array(values) => values.iter().for_each(|value| properties(value, names)),
+        _ => {}
+    }
+}
+
+#[test]
+fn every_field_is_explained() {
+    let document = fs::read_to_string(path("../report.md")).unwrap();
+    let words: BTreeSet<&str> =
+        document.split('`').flat_map(|text| text.split('.')).filter(|word| !word.contains(' ')).collect();
+    let mut names = BTreeSet::new();
+    properties(schema::<Run>().as_value(), &mut names);
+    properties(schema::<Comparison>().as_value(), &mut names);
+    let missing: Vec<&String> = names.iter().filter(|name| !words.contains(name.as_str())).collect();
+    assert!(missing.is_empty(), "docs/report.md does not explain {missing:?}");
 }
 
 /// `value` is what `T` writes, and its schema accepts it; without any one of its keys it does not.
@@ -155,7 +188,7 @@ fn run() -> Value {
         },
         "workers": {"count": 1, "dynos": 1, "cycles": [1], "backlog_max": [1], "busy_ns": [1500]},
         "startup": {"server_ms": 1.0, "prefill_ms": 1.0, "dynos_ms": 1.0, "untimed_ms": 1.0},
-        "resources": {"workers": usage, "redis": usage, "loadgen": usage, "proxy": null},
+        "resources": {"window_s": 1.0, "tasks": 1, "workers": usage, "redis": usage, "loadgen": usage, "proxy": null},
         "redis_work": {
             "tasks": 1, "commands_per_task": {"get": 1.0}, "command_us_per_task": {"get": 0.5},
             "bytes_in_per_task": null, "bytes_out_per_task": null, "request_errors": {}, "reconnects": 0,

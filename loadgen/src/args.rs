@@ -43,7 +43,7 @@ pub struct Common {
     #[arg(long)]
     pub flush: bool,
     /// Seed of everything random (load.seed)
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
     pub seed: Option<u64>,
     /// What to do when a worker's backlog reaches the limit (workers.on_overload)
     #[arg(long, value_name = "WHAT", value_parser = ["stop", "continue"])]
@@ -69,6 +69,9 @@ pub struct Bench {
     /// Makes other verdicts than this one an error: exit code 3 (overloaded) or 5 (inconclusive)
     #[arg(long, value_name = "VERDICT", value_parser = ["ok"])]
     pub require: Option<String>,
+    /// Goes on with the bench in --out: blocks that are complete there are not run again
+    #[arg(long)]
+    pub resume: bool,
     /// Flags of every command
     #[command(flatten)]
     pub common: Common,

@@ -192,6 +192,8 @@ fn resources(measured: &Measured, tasks: u64) -> Resources {
         measured.collected.dynos.iter().map(|dyno| Some(difference(&dyno.usage_start?, &dyno.usage_end?))).collect();
     let workers = of_dynos.map(|all| all.into_iter().reduce(add).unwrap_or_default()).unwrap_or_default();
     Resources {
+        window_s: measured.usage.seconds,
+        tasks,
         workers: per_task(workers),
         redis: per_task(measured.usage.redis),
         loadgen: per_task(measured.usage.loadgen),
@@ -296,11 +298,11 @@ fn rates(settings: &Settings, schedule: &Schedule, measured: &Measured, tasks_in
     // All sent: over the window they were planned for. Stopped early: over the time there was.
     let all = sent == (schedule.arrivals.len() - schedule.warmup) as u64;
     let sent_s = if all { planned_s.max(last_s) } else { last_s };
-    let window_s = if measured.usage.seconds > 0.0 { measured.usage.seconds } else { planned_s };
+    let window_s = measured.usage.seconds;
     Rates {
         asked: settings.load.rate_per_s,
         sent: if sent_s > 0.0 { sent as f64 / sent_s } else { 0.0 },
-        completed: tasks_in_window as f64 / window_s,
+        completed: if window_s > 0.0 { tasks_in_window as f64 / window_s } else { 0.0 },
     }
 }
 

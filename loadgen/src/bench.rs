@@ -1,5 +1,6 @@
 //! All blocks of a plan: in balanced random order, every run stored as it ends, void blocks repeated.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use common::plan::demand::demand;
@@ -98,30 +99,84 @@ impl Draw {
     }
 }
 
-/// Runs every block of the plan and stores every run.
+/// What an earlier start of the same bench has left of one block.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Earlier {
+    /// Every variant has a run that is valid and was not interrupted, all of one attempt.
+    complete: bool,
+    /// Attempts that were begun.
+    attempts: u32,
+}
+
+/// A run of an earlier start, as far as it matters here.
+#[derive(Debug, Clone, Copy)]
+struct Kept {
+    cell: u32,
+    block: u32,
+    attempt: u32,
+    /// Valid and not interrupted.
+    usable: bool,
+}
+
+impl Kept {
+    fn of(run: &Run) -> Kept {
+        let usable = run.verdict.result != RunResult::Invalid && run.ended != Ended::Interrupted;
+        Kept { cell: run.cell.index, block: run.block, attempt: run.attempt, usable }
+    }
+}
+
+/// What is left of an earlier start, by cell and block.
+fn earlier(variants: usize, kept: impl Iterator<Item = Kept>) -> BTreeMap<(u32, u32), Earlier> {
+    let mut usable: BTreeMap<(u32, u32, u32), usize> = BTreeMap::new();
+    let mut blocks: BTreeMap<(u32, u32), Earlier> = BTreeMap::new();
+    for run in kept {
+        let block = blocks.entry((run.cell, run.block)).or_default();
+        block.attempts = block.attempts.max(run.attempt + 1);
+        if run.usable {
+            let count = usable.entry((run.cell, run.block, run.attempt)).or_default();
+            *count += 1;
+            block.complete |= *count == variants;
+        }
+    }
+    blocks
+}
+
+/// Runs every block of the plan and stores every run. Blocks that are complete among the `kept` runs of an earlier start
+/// are left out.
 ///
 /// # Errors
 /// What kept a run from being measured, or [`Interrupted`]; everything stored so far stays.
 pub fn bench(
     plan: &Plan,
+    kept: &[Run],
     source: &Source,
     store: &Store,
     interrupt: &Interrupt,
     progress: &mut Progress,
 ) -> anyhow::Result<Summary> {
     admit(plan, source)?;
-    let blocks = blocks(plan);
+    let earlier = earlier(plan.variants.len(), kept.iter().map(Kept::of));
+    let of = |block: &Block| earlier.get(&(block.cell as u32, block.number)).copied().unwrap_or_default();
+    let mut blocks = blocks(plan);
+    let complete = blocks.iter().filter(|block| of(block).complete).count() as u32;
+    blocks.retain(|block| !of(block).complete);
     let mut pace = Pace::new(plan, &blocks);
     let bench = Bench { plan, source, store, interrupt };
     if let Some(first) = blocks.first() {
         // The first block finds cold caches and idle clocks: it is run and thrown away.
         bench.block(first, 0, false, &mut pace, progress)?;
     }
-    let mut summary = Summary { blocks: 0, void: 0, overloaded: false, inconclusive: false };
+    let any = |result| kept.iter().any(|run| run.verdict.result == result);
+    let mut summary = Summary {
+        blocks: complete,
+        void: 0,
+        overloaded: any(RunResult::Overloaded),
+        inconclusive: any(RunResult::Inconclusive),
+    };
     let mut repeats_left = (plan.repeat.blocks * plan.cells.len() as u32).div_ceil(5);
     for block in &blocks {
         for attempt in 0..ATTEMPTS_MAX {
-            let results = bench.block(block, attempt, true, &mut pace, progress)?;
+            let results = bench.block(block, of(block).attempts + attempt, true, &mut pace, progress)?;
             summary.overloaded |= results.contains(&RunResult::Overloaded);
             summary.inconclusive |= results.contains(&RunResult::Inconclusive);
             if !results.contains(&RunResult::Invalid) {
@@ -243,7 +298,7 @@ fn line(run: &Run) -> String {
 mod tests {
     use common::plan::Plan;
 
-    use super::blocks;
+    use super::{Kept, blocks, earlier};
 
     fn plan(variants: usize, blocks: u32) -> Plan {
         let mut text = format!(
@@ -266,6 +321,25 @@ mod tests {
             order.sort_unstable();
             assert_eq!(order, [0, 1, 2]);
         }
+    }
+
+    /// A block is complete when one attempt has a valid, uninterrupted run of every variant.
+    #[test]
+    fn what_an_earlier_start_left_is_judged_by_whole_attempts() {
+        let run = |block, attempt, usable| Kept { cell: 0, block, attempt, usable };
+        let kept = [
+            run(0, 0, true),
+            run(0, 0, true),
+            run(1, 0, true),
+            run(1, 0, false),
+            run(2, 0, true),
+            run(2, 1, false),
+            run(2, 1, true),
+        ];
+        let earlier = earlier(2, kept.into_iter());
+        let of = |block| earlier.get(&(0, block)).copied().unwrap_or_default();
+        let blocks = [0, 1, 2, 3].map(|block| (of(block).complete, of(block).attempts));
+        assert_eq!(blocks, [(true, 1), (false, 1), (false, 2), (false, 0)]);
     }
 
     #[test]

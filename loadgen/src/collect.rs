@@ -21,8 +21,8 @@ pub struct Collected {
     pub seconds: BTreeMap<u32, SecondReports>,
     /// The first overload.
     pub overload: Option<OverloadReport>,
-    /// A delta that could not be read: a defect.
-    pub broken: Option<String>,
+    /// The first dyno that cannot go on, and why.
+    pub broken: Option<(u32, String)>,
 }
 
 /// What one dyno has said.
@@ -100,7 +100,7 @@ impl Collected {
             FromDyno::Usage { end: false, usage } => reports.usage_start = Some(usage),
             FromDyno::Usage { end: true, usage } => reports.usage_end = Some(usage),
             FromDyno::Final(last) => reports.last = Some(last),
-            FromDyno::Fatal(why) => self.broken = Some(why),
+            FromDyno::Fatal(why) => self.broken = Some((dyno, why)),
             FromDyno::Hello(_) | FromDyno::Dispatch { .. } | FromDyno::Ready => {}
         }
     }
@@ -124,7 +124,7 @@ impl Collected {
         let histograms = match delta.decode() {
             Ok(histograms) => histograms,
             Err(why) => {
-                self.broken = Some(why);
+                self.broken = Some((dyno, format!("it sent what cannot be read: {why}")));
                 return;
             }
         };

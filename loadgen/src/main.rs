@@ -48,9 +48,11 @@ fn bench_plan(args: &args::Bench, interrupt: &Interrupt) -> anyhow::Result<u8> {
     let mut progress = Progress::new();
     let source = Source::find(args.common.redis_url.as_deref(), args.common.flush, &mut |line| progress.line(line))?;
     bench::admit(&plan, &source)?;
-    let store = Store::create(args.common.out.as_deref(), &plan.name)?;
+    let out = args.common.out.as_deref();
+    let (store, kept) =
+        if args.resume { Store::resume(out, &plan)? } else { (Store::create(out, &plan.name)?, Vec::new()) };
     store.write_plan(&plan.source)?;
-    let outcome = bench::bench(&plan, &source, &store, interrupt, &mut progress);
+    let outcome = bench::bench(&plan, &kept, &source, &store, interrupt, &mut progress);
     progress.finish();
     let interrupted = matches!(&outcome, Err(error) if error.downcast_ref::<Interrupted>().is_some());
     if let Err(error) = &outcome

@@ -137,7 +137,9 @@ pub fn run(spec: &Spec<'_>, site: &Site<'_>, progress: &mut Progress) -> anyhow:
         startup,
         start_ns,
     };
-    server.end()?;
+    if let Err(error) = server.end() {
+        progress.line(&format!("the server did not end in order: {error:#}"));
+    }
     Ok(assemble::run(spec, &schedule, measured))
 }
 
@@ -329,8 +331,9 @@ impl Watch<'_> {
             if stop_at_overload && self.collected.overload.is_some() {
                 return Ok(Ended::Overloaded);
             }
-            if let Some(why) = &self.collected.broken {
-                anyhow::bail!("a dyno cannot go on: {why}");
+            if let Some((dyno, why)) = &self.collected.broken {
+                progress.line(&format!("dyno {dyno} cannot go on: {why}"));
+                return Ok(Ended::DynoLost { dyno: *dyno, at_s: self.seconds(now_ns()) });
             }
             let done = self.collected.ended().0.saturating_sub(self.untimed);
             let drained = all_sent && done == pacer.progress.sent.load(Ordering::Relaxed);

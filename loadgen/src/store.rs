@@ -6,7 +6,10 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use common::plan::Plan;
 use common::report::Run;
+
+use crate::error::Refused;
 
 /// The directory of one bench.
 #[derive(Debug, Clone)]
@@ -29,6 +32,38 @@ impl Store {
             link_latest(&directory).context("results/latest")?;
         }
         Ok(Store { directory })
+    }
+
+    /// Takes over the directory of an earlier bench of the same plan, and returns what stands in it.
+    ///
+    /// # Errors
+    /// No such bench, one of another plan, or a run that cannot be read: the message names the file.
+    pub fn resume(out: Option<&Path>, plan: &Plan) -> anyhow::Result<(Store, Vec<Run>)> {
+        let directory =
+            out.ok_or_else(|| Refused("--resume needs --out DIR: the directory of the bench".to_owned()))?;
+        let pattern = directory.join("runs");
+        let files = fs::read_dir(&pattern)
+            .map_err(|error| Refused(format!("--resume {}: {error}; nothing to go on with", pattern.display())))?;
+        let mut runs = Vec::new();
+        for file in files {
+            let path = file?.path();
+            if path.extension().is_none_or(|extension| extension != "json") {
+                continue;
+            }
+            let run: Run = serde_json::from_slice(&fs::read(&path)?)
+                .map_err(|error| Refused(format!("--resume {}: no run of this version: {error}", path.display())))?;
+            if run.plan_hash != plan.hash {
+                return Err(Refused(format!(
+                    "--resume {}: measured under another plan ({}, this one is {}); start a new bench",
+                    path.display(),
+                    run.plan_hash,
+                    plan.hash
+                ))
+                .into());
+            }
+            runs.push(run);
+        }
+        Ok((Store { directory: directory.to_owned() }, runs))
     }
 
     /// The directory itself.

@@ -78,7 +78,7 @@ fn directories_without_a_bench_are_refused() {
     let dir = tempfile::tempdir().unwrap();
     insta::assert_snapshot!(message(dir.path()), @"DIR/plan.toml: No such file or directory (os error 2); a results directory holds plan.toml and runs/*.json");
     std::fs::write(dir.path().join("plan.toml"), "name = \"two\"").unwrap();
-    insta::assert_snapshot!(message(dir.path()), @"DIR/plan.toml: task: missing field `kind`");
+    insta::assert_snapshot!(message(dir.path()), @"DIR/plan.toml: task.kind: missing, and it has no default");
     std::fs::write(dir.path().join("plan.toml"), PLAN).unwrap();
     insta::assert_snapshot!(message(dir.path()), @"DIR/runs: No such file or directory (os error 2); a results directory holds plan.toml and runs/*.json");
     std::fs::create_dir(dir.path().join("runs")).unwrap();

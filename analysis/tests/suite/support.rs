@@ -192,7 +192,7 @@ fn resources() -> Resources {
         sockets: Some(29),
     };
     let redis = Usage { cpu_us_per_task: Some(50.0), cpu_user_s: Some(0.3), cpu_sys_s: Some(0.2), ..Usage::default() };
-    Resources { workers, redis, loadgen: Usage::default(), proxy: None }
+    Resources { window_s: 10.0, tasks: 10_000, workers, redis, loadgen: Usage::default(), proxy: None }
 }
 
 fn redis_work(tasks: u64) -> RedisWork {

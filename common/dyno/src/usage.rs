@@ -9,7 +9,8 @@ use nix::sys::resource::{Resource, UsageWho, getrlimit, getrusage, setrlimit};
 #[must_use]
 pub fn of_this_process() -> ProcessUsage {
     let micros = |time: nix::sys::time::TimeVal| time.tv_sec() as u64 * 1_000_000 + time.tv_usec() as u64;
-    let mut usage = ProcessUsage { threads: threads(), sockets: sockets(std::process::id()), ..ProcessUsage::default() };
+    let mut usage =
+        ProcessUsage { threads: threads(), sockets: sockets(std::process::id()), ..ProcessUsage::default() };
     if let Ok(used) = getrusage(UsageWho::RUSAGE_SELF) {
         usage.user_us = micros(used.user_time());
         usage.sys_us = micros(used.system_time());

@@ -1,0 +1,23 @@
+//! loadgen and its dynos as a user runs them: the built binaries, real servers, exit codes, what is left behind.
+//!
+//! Nothing here depends on how fast the machine is: every wait is for an event, and what noise may do to a verdict is
+//! said in one place (`support::runs`). Tests that need time are in `verify.rs`.
+
+#![expect(clippy::unwrap_used, reason = "clippy's exception for tests does not reach their helper functions")]
+
+#[path = "e2e/bad_input.rs"]
+mod bad_input;
+#[path = "e2e/bench.rs"]
+mod bench;
+#[path = "e2e/conservation.rs"]
+mod conservation;
+#[path = "e2e/engines.rs"]
+mod engines;
+#[path = "e2e/external.rs"]
+mod external;
+#[path = "e2e/lifecycle.rs"]
+mod lifecycle;
+#[path = "e2e/listen.rs"]
+mod listen;
+#[path = "e2e/support.rs"]
+mod support;

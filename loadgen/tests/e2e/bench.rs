@@ -1,0 +1,169 @@
+//! A bench from the plan to the comparison: what it writes, in which order, and how it ends.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+
+use common::plan::Plan;
+use common::report::comparison::Comparison;
+use common::report::{Run, RunResult};
+use nix::sys::signal::Signal;
+use testkit::TestServer;
+
+use crate::support::redis::{Watch, hold_writes};
+use crate::support::runs::{assert_conserved, assert_verdict};
+use crate::support::{Finished, Invocation};
+
+/// Two engines, two blocks, half a second each.
+const PLAN: &str = r#"name = "tiny"
+question = "does a bench work?"
+[task]
+kind = "document"
+list_max = 3
+[load]
+rate_per_s = 40
+duration_s = 0.5
+warmup_s = 0.1
+drain_s = 60
+seed = 5
+[workers]
+count = 2
+dynos = 2
+backlog_max = 1000
+[slo]
+drain_within_s = 60
+[repeat]
+blocks = 2
+[[variant]]
+name = "threads"
+engine = "threaded"
+connections = "own"
+[[variant]]
+name = "async"
+engine = "async"
+connections = "pool"
+pool_size = 2
+"#;
+
+fn bench(flags: &str) -> Invocation {
+    Invocation::new(&format!("bench p.toml {flags}")).file("p.toml", PLAN)
+}
+
+/// Runs by block: the last attempt at each, which is the one that counts.
+fn last_attempts(runs: &[Run]) -> BTreeMap<u32, BTreeMap<&str, &Run>> {
+    let mut blocks: BTreeMap<u32, BTreeMap<&str, &Run>> = BTreeMap::new();
+    for run in runs {
+        let block = blocks.entry(run.block).or_default();
+        let last = block.entry(&run.variant.name).or_insert(run);
+        if run.attempt > last.attempt {
+            *last = run;
+        }
+    }
+    blocks
+}
+
+/// The code that a bench owes to its runs: blocks that stayed void are an error, no other verdict is.
+fn code(runs: &[Run]) -> i32 {
+    let mut runs = last_attempts(runs).into_values().flat_map(BTreeMap::into_values);
+    if runs.any(|run| run.verdict.result == RunResult::Invalid) { 4 } else { 0 }
+}
+
+fn comparison(finished: &Finished) -> Comparison {
+    serde_json::from_slice(&fs::read(finished.out().join("comparison.json")).unwrap()).unwrap()
+}
+
+#[test]
+fn a_bench_writes_every_run_and_compares_them() {
+    let finished = bench("--set load.duration_s=0.4").start().finish();
+    assert_eq!(finished.code, Some(code(&finished.runs)), "{finished}");
+    let plan = Plan::parse(&fs::read_to_string(finished.out().join("plan.toml")).unwrap(), &[]).unwrap();
+    assert_eq!(plan.cells[0].settings.load.duration_s, 0.4, "the stored plan is the one after --set");
+
+    let blocks = last_attempts(&finished.runs);
+    assert_eq!(blocks.keys().copied().collect::<Vec<_>>(), [0, 1]);
+    let mut hashes = BTreeSet::new();
+    let mut first = BTreeSet::new();
+    for block in blocks.values() {
+        assert_eq!(block.keys().copied().collect::<Vec<_>>(), ["async", "threads"]);
+        let of_block: BTreeSet<&str> = block.values().map(|run| run.arrivals_hash.as_str()).collect();
+        assert_eq!(of_block.len(), 1, "the same arrivals for both");
+        hashes.extend(of_block);
+        let positions: BTreeSet<u32> = block.values().map(|run| run.position).collect();
+        assert_eq!(positions, [0, 1].into());
+        first.extend(block.values().filter(|run| run.position == 0).map(|run| run.variant.name.as_str()));
+        for run in block.values() {
+            assert_conserved(run);
+            assert_verdict(run, RunResult::Ok);
+            assert_eq!((run.counts.planned, run.counts.warmup), (16, 4));
+            assert_eq!((run.plan_hash.as_str(), run.cell.index), (plan.hash.as_str(), 0));
+        }
+    }
+    assert_eq!(hashes.len(), 2, "other arrivals in every block");
+    assert_eq!(first.len(), 2, "each comes first once");
+
+    let comparison = comparison(&finished);
+    assert_eq!((comparison.plan.as_str(), comparison.blocks_planned), ("tiny", 2));
+    assert_eq!(comparison.complete, finished.code == Some(0));
+    let names: Vec<_> = comparison.cells[0].variants.iter().map(|summary| summary.variant.name.as_str()).collect();
+    assert_eq!(names, ["threads", "async"]);
+    assert!(finished.stdout.contains("CPU per task"), "{finished}");
+    let path = finished.out().join("comparison.json").display().to_string();
+    assert_eq!(finished.stdout.lines().last(), Some(path.as_str()), "{finished}");
+    assert!(!finished.files().iter().any(|(path, _)| path.extension().is_some_and(|part| part == "part")));
+}
+
+#[test]
+fn an_interrupted_bench_keeps_what_it_has() {
+    let mut bench = bench("--set repeat.blocks=100").start();
+    // Two runs that are thrown away, one that is kept: its file is there when the next one is announced.
+    bench.await_stderr("run 4/202");
+    bench.signal(Signal::SIGINT);
+    let finished = bench.finish();
+    assert_eq!(finished.code, Some(130), "{finished}");
+    assert!(matches!(finished.runs.len(), 1 | 2), "the finished one, and at most the interrupted one:\n{finished}");
+    finished.runs.iter().for_each(assert_conserved);
+    assert!(finished.out().join("plan.toml").is_file());
+    // No block is whole, and a comparison of parts would be none.
+    if let Ok(bytes) = fs::read(finished.out().join("comparison.json")) {
+        let comparison: Comparison = serde_json::from_slice(&bytes).unwrap();
+        assert!(!comparison.complete, "{finished}");
+        assert_eq!(comparison.cells[0].blocks, 0, "a run that was cut short is no measurement:\n{finished}");
+    }
+}
+
+#[test]
+fn results_go_to_a_directory_of_their_own_with_a_link_to_the_latest() {
+    let line = "run --engine async --task null --workers 1 --rate 20 --duration 0.1 --warmup 0";
+    let finished = Invocation::new(line).without_out().start().finish();
+    let results = finished.work().join("results");
+    let target = fs::read_link(results.join("latest")).unwrap();
+    assert!(target.to_str().unwrap().ends_with("-run"), "{target:?}");
+    assert_eq!(finished.runs.len(), 1, "{finished}");
+    let mut names: Vec<_> = fs::read_dir(&results).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    names.sort();
+    assert_eq!(names, [target.into_os_string(), "latest".into()]);
+}
+
+/// A variant that does not keep up is a result; only who asks for more gets an exit code.
+#[test]
+fn overloads_are_an_error_only_where_ok_is_required() {
+    for (flags, expected) in [("", 0), ("--require ok", 3)] {
+        let server = TestServer::start();
+        let mut watch = Watch::on(server.addr());
+        let bench = Invocation::new(&format!(
+            "bench p.toml --redis-url {} {flags} --set repeat.blocks=1 --set workers.backlog_max=2 --set load.warmup_s=1",
+            server.url()
+        ));
+        let one_variant = PLAN.split("[[variant]]").take(2).collect::<Vec<_>>().join("[[variant]]");
+        let bench = bench.file("p.toml", &one_variant).start();
+        // The run that is thrown away; then the one that counts: four untimed tasks and one of the warm-up.
+        watch.calls("FLUSHDB", 2);
+        watch.calls("PING", 5);
+        hold_writes(&server);
+        let finished = bench.finish();
+        let run = finished.run();
+        assert_conserved(run);
+        assert_eq!(run.verdict.result, RunResult::Overloaded, "{finished}");
+        assert_eq!(finished.code, Some(expected), "{finished}");
+        assert!(comparison(&finished).complete, "{finished}");
+    }
+}

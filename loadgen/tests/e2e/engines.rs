@@ -1,0 +1,123 @@
+//! The two engines, with every kind of connections, do exactly the same work: the commands that the server counts, the
+//! bytes, and every key and value that is there afterwards.
+
+use std::collections::BTreeMap;
+
+use common::report::{Run, RunResult};
+use testkit::TestServer;
+
+use crate::support::loadgen;
+use crate::support::redis::{Value, contents};
+use crate::support::runs::assert_run;
+
+/// Engine and connections; sizes that make workers share.
+const VARIANTS: [(&str, &str); 5] = [
+    ("threaded", "--connections own"),
+    ("threaded", "--connections pool --pool-size 3"),
+    ("async", "--connections own"),
+    ("async", "--connections pool --pool-size 3"),
+    ("async", "--connections shared --pool-size 2"),
+];
+
+/// What one task of the original sends once its list is not empty: each of them once.
+const COMMANDS: [&str; 9] = ["evalsha", "exec", "get", "hgetall", "hset", "multi", "ping", "rpush", "set"];
+
+type Contents = BTreeMap<String, Value>;
+
+/// The same plan and seed once per variant, each on an empty server.
+fn runs(plan: &str) -> Vec<(Run, Contents)> {
+    let server = TestServer::start();
+    let url = server.url();
+    let one = |(engine, connections)| {
+        // Nothing depends on the machine keeping up: limits are far away.
+        let finished = loadgen(&format!(
+            "run --engine {engine} {connections} --workers 4 --dynos 2 --rate 100 --duration 0.6 --warmup 0.2 --seed 7 {plan} \
+             --backlog-max 1000 --set load.drain_s=60 --set slo.drain_within_s=60 --redis-url {url} --flush"
+        ));
+        (assert_run(&finished, RunResult::Ok).clone(), contents(&mut server.connection()))
+    };
+    VARIANTS.into_iter().map(one).collect()
+}
+
+/// Both counts and contents are the same in all; returns them.
+fn assert_same(runs: Vec<(Run, Contents)>) -> (Run, Contents) {
+    let mut runs = runs.into_iter();
+    let (first, contents) = runs.next().unwrap();
+    assert_eq!((first.counts.planned, first.counts.completed, first.counts.warmup), (60, 60, 20));
+    for (run, others) in runs.map(|(run, contents)| (run, contents)).chain([(first.clone(), contents.clone())]) {
+        let name = format!("{:?} {:?}", run.variant.engine, run.variant.connections);
+        assert_eq!(run.arrivals_hash, first.arrivals_hash, "{name}");
+        assert_eq!(run.counts, first.counts, "{name}");
+        assert_eq!(run.workers.cycles, first.workers.cycles, "{name}");
+        assert_eq!(run.redis_work.tasks, 80, "{name}");
+        let once: BTreeMap<_, _> = COMMANDS.map(|command| (command.to_owned(), 1.0)).into();
+        assert_eq!(run.redis_work.commands_per_task, once, "{name}");
+        assert_eq!(run.redis_work.bytes_in_per_task, first.redis_work.bytes_in_per_task, "{name}");
+        assert_eq!(run.redis_work.bytes_out_per_task, first.redis_work.bytes_out_per_task, "{name}");
+        assert_eq!((run.redis_work.reconnects, run.redis_work.request_errors.len()), (0, 0), "{name}");
+        let keys = |contents: &Contents| contents.keys().cloned().collect::<Vec<_>>();
+        assert_eq!(keys(&others), keys(&contents), "{name}");
+        // Not assert_eq: the contents are megabytes.
+        let differing = others.iter().find(|(key, value)| contents[*key] != **value);
+        assert!(differing.is_none(), "{name}: {:?}", differing.map(|(key, _)| key));
+    }
+    (first, contents)
+}
+
+fn mails(contents: &Contents) -> usize {
+    contents.values().map(|value| if let Value::List(mails) = value { mails.len() } else { 0 }).sum()
+}
+
+fn flats(contents: &Contents) -> Vec<usize> {
+    contents.values().filter_map(|value| if let Value::Hash(flats) = value { Some(flats.len()) } else { None }).collect()
+}
+
+/// 32 210 bytes in and 26 779 out, as on the original's wire with a text of 5 KiB.
+#[test]
+fn prefilled_documents_of_100_flats() {
+    let (run, contents) = assert_same(runs("--list-max 100 --arrivals poisson"));
+    assert_eq!(run.redis_work.bytes_in_per_task.map(f64::round), Some(32_210.0), "{:?}", run.redis_work);
+    assert_eq!(run.redis_work.bytes_out_per_task.map(f64::round), Some(26_779.0), "{:?}", run.redis_work);
+    assert_eq!(flats(&contents), [100; 8]);
+    // Of the prefill, of the untimed tasks, of the timed ones.
+    assert_eq!(mails(&contents), 800 + 8 + 80);
+    assert_eq!(contents.len(), 8 + 8 + 800);
+}
+
+/// The published fit: 5 705 + 265 F bytes in, 14 + 265 F out; ours has one reply more and ids of one digit less.
+#[test]
+fn prefilled_documents_of_10_flats() {
+    let (run, contents) = assert_same(runs("--list-max 10 --arrivals constant --choice random"));
+    let near = |bytes: Option<f64>, fit: f64| bytes.is_some_and(|bytes| (bytes / fit - 1.0).abs() < 0.02);
+    assert!(near(run.redis_work.bytes_in_per_task, 5_705.0 + 265.0 * 10.0), "{:?}", run.redis_work);
+    assert!(near(run.redis_work.bytes_out_per_task, 14.0 + 265.0 * 10.0), "{:?}", run.redis_work);
+    assert_eq!((flats(&contents), mails(&contents)), (vec![10; 8], 80 + 8 + 80));
+}
+
+/// From nothing, as the original does: the untimed task makes the root, every other one adds a flat.
+#[test]
+fn documents_that_grow_from_nothing() {
+    let (run, contents) = assert_same(runs("--grow --list-max 5 --arrivals poisson"));
+    assert_eq!((flats(&contents), mails(&contents)), (vec![5; 8], 8 + 80));
+    assert_eq!(run.redis_server.keys_start, 0);
+    let (_, longer) = assert_same(runs("--grow --list-max 100 --arrivals poisson"));
+    // One flat per task: the untimed one, and ten or so on each of eight workers.
+    assert_eq!(flats(&longer).iter().sum::<usize>(), 88);
+    assert_eq!(mails(&longer), 88);
+}
+
+/// A null task asks nothing of the server.
+#[test]
+fn null_tasks_leave_the_server_alone() {
+    let server = TestServer::start();
+    for (engine, connections) in VARIANTS {
+        let finished = loadgen(&format!(
+            "run --engine {engine} {connections} --task null --workers 3 --dynos 2 --rate 200 --duration 0.5 --warmup 0 \
+             --backlog-max 1000 --set slo.drain_within_s=60 --redis-url {}",
+            server.url()
+        ));
+        let run = assert_run(&finished, RunResult::Ok);
+        assert!(run.redis_work.commands_per_task.is_empty(), "{:?}", run.redis_work);
+        assert_eq!((run.counts.completed, run.redis_server.keys_end), (100, 0));
+    }
+}

@@ -1,0 +1,116 @@
+//! However loadgen ends, nothing that it has started outlives it.
+
+use std::fs;
+
+use nix::sys::signal::Signal;
+use testkit::TestServer;
+
+use crate::support::process::{Process, await_children, await_taken, of_session, signal};
+use crate::support::redis::{Watch, free_address, hold_writes};
+use crate::support::{Loadgen, start, worker};
+
+const ENDLESS: &str = "--workers 2 --dynos 2 --rate 50 --duration 600 --warmup 0 --list-max 3 --payload-kb 0.1 \
+                       --backlog-max 100000 --set load.drain_s=600";
+
+/// The private server of a run, and where it listens.
+fn private_server(run: &Loadgen) -> (Process, std::net::SocketAddr) {
+    // Its name is the binary's; `--version` is asked of one that has no port.
+    let server = crate::support::process::until("the private server", || {
+        let servers = await_children(run.pid(), "", 1);
+        servers.into_iter().find(|child| child.argument("--port").is_some() && !child.name.starts_with("workers-"))
+    });
+    let port: u16 = server.argument("--port").unwrap().parse().unwrap();
+    (server, ([127, 0, 0, 1], port).into())
+}
+
+#[test]
+fn what_a_killed_loadgen_has_started_ends_with_it() {
+    for engine in ["threaded", "async"] {
+        let run = start(&format!("run --engine {engine} {ENDLESS}"));
+        let workers = await_children(run.pid(), "workers-", 2);
+        // Its workers are there, so it listens.
+        let (server, address) = private_server(&run);
+        Watch::on(address).calls("PING", 4 + 10);
+        assert_eq!(of_session(run.pid()).len(), 1 + workers.len() + 1, "loadgen, its dynos and its server");
+        run.signal(Signal::SIGKILL);
+        let finished = run.finish_with_orphans();
+        assert_eq!((finished.code, finished.runs.len()), (None, 0), "{finished}");
+        for process in workers.iter().chain([&server]) {
+            assert!(!fs::exists(format!("/proc/{}/exe", process.pid)).unwrap_or(false), "{process:?}");
+        }
+    }
+}
+
+/// The first one waits for what was sent, and here that never ends; the second one waits for nothing.
+#[test]
+fn a_second_interrupt_ends_everything_at_once() {
+    let server = TestServer::start();
+    let mut watch = Watch::on(server.addr());
+    let run = start(&format!("run --engine threaded {ENDLESS} --redis-url {}", server.url()));
+    watch.calls("PING", 4 + 10);
+    hold_writes(&server);
+    watch.calls("GET", 2);
+    run.signal(Signal::SIGINT);
+    await_taken(run.pid());
+    run.signal(Signal::SIGINT);
+    let finished = run.finish_with_orphans();
+    assert_eq!((finished.code, finished.runs.len()), (Some(130), 0), "{finished}");
+}
+
+#[test]
+fn an_interrupt_while_dynos_are_awaited_ends_the_run_before_it_began() {
+    let server = TestServer::start();
+    let address = free_address();
+    let line = format!("run --engine async {ENDLESS} --listen {address} --redis-url {}", server.url());
+    let mut run = start(&line);
+    run.await_stderr("waiting for 2 x `workers-async --connect");
+    // One of two is there already, and is sent home.
+    let mut dyno = worker("workers-async", &address.to_string());
+    let mut watch = Watch::on(server.addr());
+    watch.calls("DBSIZE", 0);
+    run.signal(Signal::SIGINT);
+    let finished = run.finish();
+    assert_eq!((finished.code, finished.runs.len()), (Some(130), 0), "{finished}");
+    assert_eq!(finished.stderr.lines().last(), Some("loadgen: interrupted"), "{finished}");
+    dyno.await_end();
+}
+
+/// Wherever in its start-up it is hit.
+#[test]
+fn an_interrupt_during_start_up_leaves_nothing() {
+    let mut run = start(&format!("run --engine threaded {ENDLESS}"));
+    run.await_stderr("starting");
+    run.signal(Signal::SIGINT);
+    let finished = run.finish();
+    assert_eq!(finished.code, Some(130), "{finished}");
+
+    // With documents that take long to write.
+    let mut run = start("run --engine threaded --workers 50 --rate 10 --duration 600 --list-max 1000 --payload-kb 0.1");
+    run.await_stderr("starting");
+    private_server(&run);
+    run.signal(Signal::SIGTERM);
+    let finished = run.finish();
+    assert_eq!((finished.code, finished.runs.len()), (Some(130), 0), "{finished}");
+}
+
+/// A stopped loadgen is not a dead one: its children wait.
+#[test]
+fn a_server_that_dies_during_the_untimed_tasks_is_reported() {
+    let server = TestServer::start();
+    let mut run = start(&format!(
+        "run --engine async --listen {} {ENDLESS} --redis-url {}",
+        free_address(),
+        server.url()
+    ));
+    let said = run.await_stderr("waiting for 2 x");
+    let address = said.split("--connect ").nth(1).unwrap().split('`').next().unwrap().to_owned();
+    signal(server.pid(), Signal::SIGKILL);
+    assert!(loadgen::child::wait_for_exit(server.pid(), crate::support::LONG).unwrap());
+    let dynos = [worker("workers-async", &address), worker("workers-async", &address)];
+    let finished = run.finish();
+    assert_eq!((finished.code, finished.stdout.as_str(), finished.runs.len()), (Some(2), "", 0), "{finished}");
+    assert!(finished.stderr.contains("a dyno cannot start"), "{finished}");
+    for mut dyno in dynos {
+        dyno.await_end();
+    }
+}
