@@ -24,17 +24,10 @@ fn stored(work: &DocumentWork) -> (Vec<u8>, Vec<u8>) {
     let mut root = Vec::new();
     let mut fields: Vec<Vec<u8>> = Vec::new();
     for request in prefill(work, 0) {
-        for command in request.pipeline().cmd_iter() {
-            let args: Vec<Vec<u8>> = command
-                .args_iter()
-                .map(|arg| match arg {
-                    redis::Arg::Simple(bytes) => bytes.to_vec(),
-                    _ => Vec::new(),
-                })
-                .collect();
-            match args[0].as_slice() {
-                b"SET" => root.clone_from(&args[2]),
-                b"HSET" => fields.extend_from_slice(&args[2..]),
+        for command in request.commands() {
+            match command[0] {
+                b"SET" => root = command[2].to_vec(),
+                b"HSET" => fields.extend(command[2..].iter().map(|arg| arg.to_vec())),
                 _ => {}
             }
         }
@@ -70,7 +63,7 @@ fn document(c: &mut Criterion) {
                 let evalsha = task.resume(reply(vec![Value::BulkString(root.clone())]));
                 let Step::Redis(_, save) = task.resume(reply(value.into_iter().collect())) else { return 0 };
                 drop((get, evalsha));
-                save.encode().len()
+                save.bytes().len()
             },
             criterion::BatchSize::SmallInput,
         );

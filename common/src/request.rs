@@ -1,13 +1,17 @@
-//! What goes to the server and what comes back: opaque to tasks and drivers, redis-rs inside.
+//! What goes to the server and what comes back: opaque to tasks and drivers.
+//!
+//! A request is the bytes that go to the socket, written once into one buffer. Replies are redis-rs's values.
 
 use redis::{Pipeline, Value};
 
 use crate::step::Failure;
 
 /// One or more commands that are sent in one write and answered one by one.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Request {
-    pipeline: Pipeline,
+    /// RESP2 arrays of bulk strings.
+    bytes: Vec<u8>,
+    commands: usize,
 }
 
 impl Request {
@@ -17,33 +21,93 @@ impl Request {
         Request::default()
     }
 
+    /// No commands yet, and room for `bytes` bytes.
+    #[must_use]
+    pub fn with_capacity(bytes: usize) -> Request {
+        Request { bytes: Vec::with_capacity(bytes), commands: 0 }
+    }
+
     /// Appends a command: its name and arguments.
     #[must_use]
-    pub fn command<'a>(mut self, name: &str, args: impl IntoIterator<Item = &'a [u8]>) -> Request {
-        self.pipeline.cmd(name);
-        for arg in args {
-            self.pipeline.arg(arg);
-        }
+    pub fn command<'a, I>(mut self, name: &str, args: I) -> Request
+    where
+        I: IntoIterator<Item = &'a [u8], IntoIter: ExactSizeIterator>,
+    {
+        let args = args.into_iter();
+        self.open(name, args.len());
+        args.for_each(|arg| self.arg(arg));
         self
+    }
+
+    /// Begins a command of `args` arguments, which must follow by [`Request::arg`]: for what is encoded as it goes.
+    pub fn open(&mut self, name: &str, args: usize) {
+        self.commands += 1;
+        self.length(b'*', args + 1);
+        self.arg(name.as_bytes());
+    }
+
+    /// Appends an argument of the command that was opened last.
+    pub fn arg(&mut self, arg: &[u8]) {
+        self.length(b'$', arg.len());
+        self.bytes.extend_from_slice(arg);
+        self.bytes.extend_from_slice(b"\r\n");
+    }
+
+    fn length(&mut self, kind: u8, length: usize) {
+        self.bytes.push(kind);
+        self.bytes.extend_from_slice(itoa::Buffer::new().format(length).as_bytes());
+        self.bytes.extend_from_slice(b"\r\n");
     }
 
     /// The bytes on the wire (RESP2).
     #[must_use]
-    pub fn encode(&self) -> Vec<u8> {
-        self.pipeline.get_packed_pipeline()
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
     }
 
     /// How many replies will come.
     #[must_use]
     pub fn replies(&self) -> usize {
-        self.pipeline.len()
+        self.commands
     }
 
-    /// For clients that encode by themselves.
-    #[must_use]
-    pub fn pipeline(&self) -> &Pipeline {
-        &self.pipeline
+    /// The commands with their arguments, names first.
+    pub fn commands(&self) -> impl Iterator<Item = Vec<&[u8]>> {
+        let mut rest = self.bytes.as_slice();
+        std::iter::from_fn(move || {
+            let count = take_length(&mut rest)?;
+            (0..count).map(|_| take_arg(&mut rest)).collect()
+        })
     }
+
+    /// For clients that encode by themselves. Taking the commands apart again is a cost of such a client.
+    #[must_use]
+    pub fn pipeline(&self) -> Pipeline {
+        let mut pipeline = Pipeline::with_capacity(self.commands);
+        for command in self.commands() {
+            let mut cmd = redis::Cmd::new();
+            for arg in command {
+                cmd.arg(arg);
+            }
+            pipeline.add_command(cmd);
+        }
+        pipeline
+    }
+}
+
+/// The number behind `*` or `$`, up to the end of its line.
+fn take_length(rest: &mut &[u8]) -> Option<usize> {
+    let end = rest.iter().position(|&byte| byte == b'\r')?;
+    let length = str::from_utf8(rest.get(1..end)?).ok()?.parse().ok()?;
+    *rest = rest.get(end + 2..)?;
+    Some(length)
+}
+
+fn take_arg<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
+    let length = take_length(rest)?;
+    let arg = rest.get(..length)?;
+    *rest = rest.get(length + 2..)?;
+    Some(arg)
 }
 
 /// The replies to a [`Request`], in order, none of them an error.
@@ -196,6 +260,28 @@ impl RequestErrorKind {
             RequestErrorKind::Disconnected => "disconnected",
             RequestErrorKind::Noscript => "noscript",
             RequestErrorKind::ServerError => "server_error",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::{any, prop_assert_eq, proptest};
+
+    use super::Request;
+
+    proptest! {
+        /// The bytes are those of redis-rs's own encoder, and can be taken apart again.
+        #[test]
+        fn requests_are_encoded_as_redis_rs_does(commands in proptest::collection::vec(proptest::collection::vec(any::<Vec<u8>>(), 0..4), 1..4)) {
+            let mut request = Request::new();
+            for args in &commands {
+                request = request.command("HSET", args.iter().map(Vec::as_slice));
+            }
+            prop_assert_eq!(request.pipeline().get_packed_pipeline(), request.bytes());
+            prop_assert_eq!(request.replies(), commands.len());
+            let taken: Vec<Vec<Vec<u8>>> = request.commands().map(|command| command[1..].iter().map(|arg| arg.to_vec()).collect()).collect();
+            prop_assert_eq!(taken, commands);
         }
     }
 }

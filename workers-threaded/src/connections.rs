@@ -130,7 +130,7 @@ struct Link {
 
 impl Link {
     fn query(&mut self, request: &Request) -> Result<Replies, RequestError> {
-        let values = self.connection.req_packed_commands(&request.encode(), 0, request.replies());
+        let values = self.connection.req_packed_commands(request.bytes(), 0, request.replies());
         let result = values.map_err(RequestError::from).and_then(Replies::new);
         self.broken = matches!(&result, Err(error) if error.breaks_connection());
         result

@@ -19,6 +19,7 @@ use crossbeam_channel::{RecvTimeoutError, Sender, bounded, unbounded};
 pub mod args;
 pub mod clock;
 pub mod frames;
+pub mod limits;
 pub mod usage;
 
 /// Counters go out this often.
@@ -119,6 +120,11 @@ pub fn run<E: Engine + Send + 'static>(connect: SocketAddr) -> anyhow::Result<()
         Some(other) => bail!("loadgen said {other:?} before the assignment"),
         None => bail!("loadgen at {connect} hung up before the assignment"),
     };
+    let room = limits::make_room(assign.variant.connections_per_dyno(assign.workers));
+    if let Err(error) = room {
+        control.write_all(&encode_message(&FromDyno::Fatal(format!("{error:#}"))))?;
+        return Err(error);
+    }
     let mut dispatch = TcpStream::connect(connect)?;
     dispatch.set_nodelay(true)?;
     dispatch.write_all(&encode_message(&FromDyno::Dispatch { token: assign.token }))?;

@@ -1,9 +1,9 @@
-//! What this process has used so far, and its limits.
+//! What this process has used so far.
 
 use std::fs;
 
 use common::wire::ProcessUsage;
-use nix::sys::resource::{Resource, UsageWho, getrlimit, getrusage, setrlimit};
+use nix::sys::resource::{UsageWho, getrusage};
 
 /// CPU and context switches by `getrusage`, the rest from `/proc/self`; `ended` is left to the caller.
 #[must_use]
@@ -36,17 +36,4 @@ pub fn sockets(pid: u32) -> u64 {
         fs::read_link(file.path()).is_ok_and(|to| to.as_os_str().as_encoded_bytes().starts_with(b"socket:"))
     };
     files.flatten().filter(is_socket).count() as u64
-}
-
-/// Raises the number of files that this process may open as far as it is allowed to, and returns it.
-#[must_use]
-pub fn raise_file_limit() -> u64 {
-    match getrlimit(Resource::RLIMIT_NOFILE) {
-        Ok((soft, hard)) if soft < hard => match setrlimit(Resource::RLIMIT_NOFILE, hard, hard) {
-            Ok(()) => hard,
-            Err(_) => soft,
-        },
-        Ok((soft, _)) => soft,
-        Err(_) => 1024,
-    }
 }

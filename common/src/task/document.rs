@@ -26,6 +26,11 @@ use model::{Building, Flat, Mail};
 pub const SCRIPT: &str =
     "local result = {}\nfor i, key in ipairs(KEYS) do result[i] = redis.call('HGETALL', key) end\nreturn result\n";
 
+/// Room for a flat in a request: 237 bytes, its id and their lengths.
+const FLAT_BYTES: usize = 270;
+/// Room for the rest of a save but for the mail.
+const SAVE_BYTES: usize = 640;
+
 /// Offsets of a mail's text in its block: many texts from little memory.
 const TEXT_OFFSETS: usize = 8192;
 
@@ -198,7 +203,7 @@ impl Document {
             flats.push(Flat::new(flats.len() as u32, &self.id, &id, bits));
         }
         let mail = self.work.mail(self.index).encode();
-        let request = Request::new()
+        let request = Request::with_capacity(SAVE_BYTES + mail.len() + flats.len() * FLAT_BYTES)
             .command("MULTI", [])
             .command("SET", [keys::root(&self.id).as_bytes(), &root.encode()])
             .command("RPUSH", [keys::mail(&self.id, &flats[picked].json.id).as_bytes(), &mail]);
@@ -217,12 +222,19 @@ impl Document {
     }
 }
 
-/// Appends the `HSET` of all flats.
-fn set_flats(request: Request, document: &str, flats: &[Flat]) -> Request {
-    let key = keys::flats(document);
-    let encoded: Vec<Vec<u8>> = flats.iter().map(Flat::encode).collect();
-    let fields = flats.iter().zip(&encoded).flat_map(|(flat, json)| [flat.json.id.as_bytes(), json.as_slice()]);
-    request.command("HSET", std::iter::once(key.as_bytes()).chain(fields))
+/// Appends the `HSET` of all flats, each encoded where it goes but for a stop in one small buffer: its length stands
+/// before it.
+fn set_flats(mut request: Request, document: &str, flats: &[Flat]) -> Request {
+    request.open("HSET", 1 + 2 * flats.len());
+    request.arg(keys::flats(document).as_bytes());
+    let mut json = Vec::with_capacity(2 * FLAT_BYTES);
+    for flat in flats {
+        json.clear();
+        flat.encode(&mut json);
+        request.arg(flat.json.id.as_bytes());
+        request.arg(&json);
+    }
+    request
 }
 
 #[cfg(test)]

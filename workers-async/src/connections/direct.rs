@@ -47,7 +47,7 @@ impl Link {
         // A query that is dropped half-way leaves replies in the socket.
         self.broken = true;
         let exchange = async {
-            self.socket.write_all(&request.encode()).await.map_err(disconnected)?;
+            self.socket.write_all(request.bytes()).await.map_err(disconnected)?;
             let mut values: Vec<Value> = Vec::with_capacity(request.replies());
             for _ in 0..request.replies() {
                 values.push(redis::parse_redis_value_async(&mut self.decoder, &mut self.socket).await?);
@@ -68,8 +68,10 @@ fn setup(endpoint: &Endpoint) -> Request {
     let redis = endpoint.info.redis_settings();
     let mut request = Request::new();
     if let Some(password) = redis.password() {
-        let user = redis.username().map(str::as_bytes);
-        request = request.command("AUTH", user.into_iter().chain([password.as_bytes()]));
+        request = match redis.username() {
+            Some(user) => request.command("AUTH", [user.as_bytes(), password.as_bytes()]),
+            None => request.command("AUTH", [password.as_bytes()]),
+        };
     }
     if redis.db() != 0 {
         request = request.command("SELECT", [redis.db().to_string().as_bytes()]);

@@ -64,7 +64,7 @@ impl Multiplexed {
 
 impl Lease<'_> {
     pub(super) async fn query(&mut self, request: &Request) -> Result<Replies, RequestError> {
-        let values = self.numbered.connection.req_packed_commands(request.pipeline(), 0, request.replies()).await;
+        let values = self.numbered.connection.req_packed_commands(&request.pipeline(), 0, request.replies()).await;
         let result = values.map_err(RequestError::from).and_then(Replies::new);
         if matches!(&result, Err(error) if error.breaks_connection()) {
             let mut current = self.owner.current();

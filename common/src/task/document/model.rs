@@ -99,10 +99,9 @@ impl Flat {
         decode(json)
     }
 
-    /// To JSON.
-    #[must_use]
-    pub fn encode(&self) -> Vec<u8> {
-        encode(self, 256)
+    /// Appends its JSON.
+    pub fn encode(&self, json: &mut Vec<u8>) {
+        append(self, json);
     }
 }
 
@@ -120,8 +119,12 @@ fn decode<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Result<T, RequestError> {
 
 fn encode(value: &impl Serialize, capacity: usize) -> Vec<u8> {
     let mut json = Vec::with_capacity(capacity);
-    // Writing to a Vec cannot fail, and these types have string keys only.
-    let written = serde_json::to_writer(&mut json, value);
-    debug_assert!(written.is_ok());
+    append(value, &mut json);
     json
+}
+
+fn append(value: &impl Serialize, json: &mut Vec<u8>) {
+    // Writing to a Vec cannot fail, and these types have string keys only.
+    let written = serde_json::to_writer(json, value);
+    debug_assert!(written.is_ok());
 }

@@ -16,12 +16,8 @@ fn work(list_max: u32, payload_kb: f64) -> Arc<DocumentWork> {
 
 /// The commands of a request with their arguments.
 fn commands(request: &Request) -> Vec<Vec<String>> {
-    let argument = |arg| match arg {
-        redis::Arg::Simple(bytes) => String::from_utf8_lossy(bytes).into_owned(),
-        redis::Arg::Cursor => "CURSOR".to_owned(),
-        _ => "?".to_owned(),
-    };
-    request.pipeline().cmd_iter().map(|cmd| cmd.args_iter().map(argument).collect()).collect()
+    let text = |arg: &[u8]| String::from_utf8_lossy(arg).into_owned();
+    request.commands().map(|command| command.into_iter().map(text).collect()).collect()
 }
 
 fn redis_step(step: Step) -> (Span, Request) {
@@ -114,7 +110,7 @@ impl Store {
             match step {
                 Step::Done(outcome) => return (outcome, trace, bytes),
                 Step::Redis(span, request) => {
-                    bytes += request.encode().len();
+                    bytes += request.bytes().len();
                     let names: Vec<String> = commands(&request).into_iter().map(|c| c[0].clone()).collect();
                     trace.push(format!("{} {}", span.name(), names.join(" ")));
                     step = task.resume(reply(self.run(&request)));
@@ -210,7 +206,7 @@ fn noscript_loads_the_script_and_repeats_the_request_once() {
     assert_eq!(span, Span::Fetch);
     assert_eq!(commands(&load), [["SCRIPT", "LOAD", SCRIPT]]);
     let (_, again) = redis_step(task.resume(reply(vec![bulk(b"sha")])));
-    assert_eq!(again.encode(), evalsha.encode());
+    assert_eq!(again.bytes(), evalsha.bytes());
     assert_eq!(outcome(task.resume(noscript())), Outcome::Failed(Failure::ServerError));
 }
 
