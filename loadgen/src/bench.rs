@@ -11,7 +11,7 @@ use common::report::{Ended, Run, RunResult};
 use crate::dynos::Origin;
 use crate::error::Interrupted;
 use crate::limits::Capacity;
-use crate::progress::Progress;
+use crate::progress::{Progress, Tail};
 use crate::run::{self, Site, Spec};
 use crate::server::Source;
 use crate::signals::Interrupt;
@@ -289,9 +289,14 @@ impl Bench<'_> {
 fn line(run: &Run) -> String {
     let cpu = run.resources.workers.cpu_us_per_task.zip(run.resources.redis.cpu_us_per_task);
     let cpu = cpu.map_or("?".to_owned(), |(workers, redis)| format!("{:.0}+{:.0}", workers, redis));
-    let p99 = run.latency_us.response.p99.map_or("unbounded".to_owned(), |us| format!("{:.2} ms", us / 1e3));
+    let response = &run.latency_us.response;
+    let tail = Tail::of(response.n, |p| match p {
+        0.99 => response.p99,
+        0.9 => response.p90,
+        _ => response.p50,
+    });
     let why = if run.verdict.result == RunResult::Ok { String::new() } else { format!(" ({})", run.verdict.reason) };
-    format!("{}{why}: {:.0}/s, p99 {p99}, CPU {cpu} us a task", run.verdict.result, run.rate_per_s.completed)
+    format!("{}{why}: {:.0}/s, {tail}, CPU {cpu} us a task", run.verdict.result, run.rate_per_s.completed)
 }
 
 #[cfg(test)]

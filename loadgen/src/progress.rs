@@ -17,7 +17,35 @@ pub struct Live {
     /// Sent and not finished.
     pub backlog: u64,
     /// Of the window so far.
-    pub response_p99_us: Option<f64>,
+    pub response: Tail,
+}
+
+/// The highest percentile of response that so many tasks allow: at least 30 must lie beyond it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Tail {
+    name: &'static str,
+    us: Option<f64>,
+}
+
+impl Tail {
+    /// Of `n` tasks; `percentile` gives microseconds.
+    pub fn of(n: u64, percentile: impl FnOnce(f64) -> Option<f64>) -> Tail {
+        let (name, p) = match n {
+            3000.. => ("p99", 0.99),
+            300.. => ("p90", 0.9),
+            _ => ("p50", 0.5),
+        };
+        Tail { name, us: percentile(p) }
+    }
+}
+
+impl std::fmt::Display for Tail {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.us {
+            Some(us) => write!(f, "{} {:.2} ms", self.name, us / 1e3),
+            None => write!(f, "{} -", self.name),
+        }
+    }
 }
 
 /// Says where a bench stands.
@@ -55,14 +83,14 @@ impl Progress {
     pub fn show(&mut self, live: &Live) {
         let Some(bar) = &self.bar else { return };
         let left = self.ends.map_or(Duration::ZERO, |ends| ends.saturating_duration_since(Instant::now()));
-        let p99 = live.response_p99_us.map_or("-".to_owned(), |us| format!("{:.2} ms", us / 1e3));
         let phase = if live.since_window_s < 0.0 { "warm-up" } else { "window" };
         bar.set_message(format!(
-            "{}: {phase}, {:.0}/s asked, {:.0}/s done, backlog {}, p99 {p99}, {} left",
+            "{}: {phase}, {:.0}/s asked, {:.0}/s done, backlog {}, {}, {} left",
             self.head,
             live.asked_per_s,
             live.achieved_per_s,
             live.backlog,
+            live.response,
             minutes(left)
         ));
         bar.tick();
@@ -99,5 +127,20 @@ fn minutes(time: Duration) -> String {
     match time.as_secs() {
         seconds if seconds < 100 => format!("{seconds} s"),
         seconds => format!("{} min", seconds.div_ceil(60)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Tail;
+
+    #[test]
+    fn the_percentile_follows_the_number_of_tasks() {
+        let tail = |n| Tail::of(n, |p| Some(p * 1e5)).to_string();
+        assert_eq!(
+            [1, 299, 300, 2999, 3000].map(tail),
+            ["p50 50.00 ms", "p50 50.00 ms", "p90 90.00 ms", "p90 90.00 ms", "p99 99.00 ms"]
+        );
+        assert_eq!(Tail::of(5000, |_| None).to_string(), "p99 -");
     }
 }

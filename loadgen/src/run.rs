@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use common::arrivals::{self, Schedule};
+use common::latency::microseconds;
 use common::plan::demand::{Demand, demand};
 use common::plan::{Cell, OnOverload, Plan, Variant};
 use common::report::{Ended, Run, Startup};
@@ -23,7 +24,7 @@ use crate::host;
 use crate::monitor::Monitor;
 use crate::pacer::{Pacer, PacerEnd};
 use crate::prefill;
-use crate::progress::{Live, Progress};
+use crate::progress::{Live, Progress, Tail};
 use crate::redis_server::ServerFacts;
 use crate::resources::Sampler;
 use crate::server::{Server, Source};
@@ -273,61 +274,61 @@ impl Watch<'_> {
         let mut last = (self.start_ns, 0);
         loop {
             select! {
-                recv(dynos.events) -> event => match event? {
-                    Event::Message(dyno, message) => {
-                        let counters = matches!(*message, FromDyno::Counters(_));
-                        self.collected.take(dyno, *message);
-                        if counters {
-                            self.sample(pacer);
+                            recv(dynos.events) -> event => match event? {
+                                Event::Message(dyno, message) => {
+                                    let counters = matches!(*message, FromDyno::Counters(_));
+                                    self.collected.take(dyno, *message);
+                                    if counters {
+                                        self.sample(pacer);
+                                    }
+                                }
+                                Event::Gone(dyno) => {
+                                    let at_ns = now_ns();
+                                    self.collected.gone(dyno, at_ns);
+                                    return Ok(Ended::DynoLost { dyno, at_s: self.seconds(at_ns) });
+                                }
+                            },
+                            recv(pacer_end) -> end => match end? {
+                                PacerEnd::Done | PacerEnd::Stopped => {
+                                    all_sent = true;
+                                    pacer_end = never();
+                                    let left = window_end_ns.saturating_sub(now_ns());
+                                    drain_bound = after(Duration::from_nanos(left) + Duration::from_secs_f64(load.drain_s));
+                                }
+                                PacerEnd::IntakeOverloaded { dyno, pending, at_ns } => {
+                                    self.collected.overloaded(OverloadReport { at_ns, dyno, worker: None, backlog: pending });
+                                    return Ok(Ended::Overloaded);
+                                }
+                                // Its control connection will say so too.
+                                PacerEnd::DynoGone { dyno } => {
+                                    let at_ns = now_ns();
+                                    self.collected.gone(dyno, at_ns);
+                                    return Ok(Ended::DynoLost { dyno, at_s: self.seconds(at_ns) });
+                                }
+                            },
+                            recv(interrupted) -> _ => {
+                                // No more arrivals; what was sent may end within the drain bound.
+                                pacer.progress.stop.store(true, Ordering::Relaxed);
+                                interrupted = never();
+                                ended = Ended::Interrupted;
+                            }
+                            recv(drain_bound) -> _ => return Ok(ended),
+                            recv(clock) -> _ => {
+                                let now = now_ns();
+                                let done = self.collected.ended().0.saturating_sub(self.untimed);
+                                if now > last.0 + 1_000_000_000 {
+                                    let achieved = (done - last.1) as f64 / ((now - last.0) as f64 / 1e9);
+                                    last = (now, done);
+                                    progress.show(&Live {
+                                        since_window_s: self.seconds(now),
+                                        asked_per_s: load.rate_per_s,
+                                        achieved_per_s: achieved,
+                                        backlog: pacer.progress.sent.load(Ordering::Relaxed).saturating_sub(done),
+            response: self.response(),
+                                    });
+                                }
+                            }
                         }
-                    }
-                    Event::Gone(dyno) => {
-                        let at_ns = now_ns();
-                        self.collected.gone(dyno, at_ns);
-                        return Ok(Ended::DynoLost { dyno, at_s: self.seconds(at_ns) });
-                    }
-                },
-                recv(pacer_end) -> end => match end? {
-                    PacerEnd::Done | PacerEnd::Stopped => {
-                        all_sent = true;
-                        pacer_end = never();
-                        let left = window_end_ns.saturating_sub(now_ns());
-                        drain_bound = after(Duration::from_nanos(left) + Duration::from_secs_f64(load.drain_s));
-                    }
-                    PacerEnd::IntakeOverloaded { dyno, pending, at_ns } => {
-                        self.collected.overloaded(OverloadReport { at_ns, dyno, worker: None, backlog: pending });
-                        return Ok(Ended::Overloaded);
-                    }
-                    // Its control connection will say so too.
-                    PacerEnd::DynoGone { dyno } => {
-                        let at_ns = now_ns();
-                        self.collected.gone(dyno, at_ns);
-                        return Ok(Ended::DynoLost { dyno, at_s: self.seconds(at_ns) });
-                    }
-                },
-                recv(interrupted) -> _ => {
-                    // No more arrivals; what was sent may end within the drain bound.
-                    pacer.progress.stop.store(true, Ordering::Relaxed);
-                    interrupted = never();
-                    ended = Ended::Interrupted;
-                }
-                recv(drain_bound) -> _ => return Ok(ended),
-                recv(clock) -> _ => {
-                    let now = now_ns();
-                    let done = self.collected.ended().0.saturating_sub(self.untimed);
-                    if now > last.0 + 1_000_000_000 {
-                        let achieved = (done - last.1) as f64 / ((now - last.0) as f64 / 1e9);
-                        last = (now, done);
-                        progress.show(&Live {
-                            since_window_s: self.seconds(now),
-                            asked_per_s: load.rate_per_s,
-                            achieved_per_s: achieved,
-                            backlog: pacer.progress.sent.load(Ordering::Relaxed).saturating_sub(done),
-                            response_p99_us: self.collected.histograms.response.percentile_ns(0.99, 0).map(|ns| ns as f64 / 1e3),
-                        });
-                    }
-                }
-            }
             if stop_at_overload && self.collected.overload.is_some() {
                 return Ok(Ended::Overloaded);
             }
@@ -341,6 +342,11 @@ impl Watch<'_> {
                 return Ok(ended);
             }
         }
+    }
+
+    fn response(&self) -> Tail {
+        let response = &self.collected.histograms.response;
+        Tail::of(response.n(), |p| response.percentile_ns(p, 0).map(microseconds))
     }
 
     fn sample(&mut self, pacer: &Pacer) {
