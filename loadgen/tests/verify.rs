@@ -1,1 +1,15 @@
-fn main() {}
+//! What needs time: `cargo test -p loadgen --features verify --test verify -- --test-threads 1`, part of `make verify`.
+//!
+//! Unlike in `e2e.rs`, timings are asserted here, so one test runs at a time, on a machine with nothing better to do.
+
+#![expect(clippy::unwrap_used, reason = "clippy's exception for tests does not reach their helper functions")]
+
+#[path = "verify/kills.rs"]
+mod kills;
+#[path = "verify/soak.rs"]
+mod soak;
+#[path = "verify/stall.rs"]
+mod stall;
+#[expect(dead_code, reason = "shared with e2e.rs, which uses all of it")]
+#[path = "e2e/support.rs"]
+mod support;

@@ -49,7 +49,10 @@ fn values_that_no_run_can_have_are_named_with_what_would_do() {
         ("run --engine async --rate 10 --list-max 0", &["task.list_max = 0", "1 to 100000 flats"]),
         ("run --engine async --rate 10 --payload-kb 0", &["task.payload_kb = 0", "kilobytes above 0"]),
         ("run --engine async --rate 10 --pool-size 0", &["pool_size = 0", "at least 1"]),
-        ("run --engine async --rate 10 --connections own --pool-size 5", &["connections = \"own\"", "leave pool_size out"]),
+        (
+            "run --engine async --rate 10 --connections own --pool-size 5",
+            &["connections = \"own\"", "leave pool_size out"],
+        ),
         ("run --engine threaded --rate 10 --connections shared", &["connections = \"shared\"", "engine = \"async\""]),
         ("run --engine async --rate 10 --connections many", &["connections = \"many\"", "own, pool, shared"]),
         ("run --engine async --rate 10 --task walk", &["task.kind = \"walk\"", "document or null"]),
@@ -127,7 +130,10 @@ fn plans_are_refused_by_file_and_key() {
 #[test]
 fn what_this_machine_cannot_give_is_refused_before_anything_starts() {
     // A hundred terabytes of mails; with --set on a plan too.
-    refused("run --engine async --rate 10000 --duration 9000 --payload-kb 1000", &["of memory", "available", "load.rate_per_s"]);
+    refused(
+        "run --engine async --rate 10000 --duration 9000 --payload-kb 1000",
+        &["of memory", "available", "load.rate_per_s"],
+    );
     // Threads, their stacks, or their mappings: whatever this machine has least of.
     refused("run --engine threaded --workers 900000 --rate 10 --task null", &["the run needs", "workers.count"]);
     let line = "run --engine async --connections own --workers 2000 --rate 10 --task null";

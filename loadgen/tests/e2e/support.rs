@@ -140,13 +140,12 @@ impl Loadgen {
 
     /// Waits for its end, however it comes.
     pub fn await_end(&mut self) {
-        assert!(wait_for_exit(self.pid(), LONG).unwrap(), "it does not end:\n{}", self.stderr.seen);
+        assert!(wait_for_exit(self.pid(), LONG).unwrap(), "it does not end");
     }
 
     /// Waits for its end. Whatever was started in its session must have ended before it.
     pub fn finish(mut self) -> Finished {
-        let ended = wait_for_exit(self.pid(), LONG).unwrap();
-        assert!(ended, "loadgen does not end:\n{}", self.stderr.seen);
+        self.await_end();
         let left = process::of_session(self.pid());
         assert!(left.is_empty(), "left behind: {left:?}");
         self.reap()
@@ -154,7 +153,7 @@ impl Loadgen {
 
     /// Waits for its end, and for that of all it has started: those whom the kernel kills in its place die after it.
     pub fn finish_with_orphans(mut self) -> Finished {
-        assert!(wait_for_exit(self.pid(), LONG).unwrap(), "loadgen does not end:\n{}", self.stderr.seen);
+        self.await_end();
         for orphan in process::of_session(self.pid()) {
             assert!(wait_for_exit(orphan.pid, LONG).unwrap(), "{orphan:?} outlives loadgen");
         }
@@ -179,7 +178,7 @@ impl Drop for Loadgen {
         let _ = self.child.kill();
         let _ = self.child.wait();
         if thread::panicking() {
-            eprintln!("loadgen said:\n{}{}", self.stdout.seen, self.stderr.seen);
+            eprintln!("it said:\n{}{}", self.stdout.so_far(), self.stderr.so_far());
         }
     }
 }
@@ -274,6 +273,12 @@ impl Lines {
             Err(Disconnected) => None,
             Err(Timeout) => panic!("nothing more was said, and the pipe stays open:\n{}", self.seen),
         }
+    }
+
+    /// What was said so far.
+    fn so_far(&mut self) -> &str {
+        self.seen.extend(self.receiver.try_iter().map(|line| line + "\n"));
+        &self.seen
     }
 
     fn rest(&mut self) -> String {

@@ -19,8 +19,8 @@ pub struct Process {
 }
 
 impl Process {
-    /// `None` when it has ended: one that is dead and not yet reaped (by whoever adopted it) runs no more.
-    fn read(pid: u32) -> Option<Self> {
+    /// The process of this id; `None` when it has ended: one that is dead and not yet reaped (by whoever adopted it) runs no more.
+    pub fn read(pid: u32) -> Option<Self> {
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
         // The name stands in brackets and may itself hold some.
         let (head, tail) = stat.rsplit_once(')')?;
@@ -36,10 +36,9 @@ impl Process {
         entries.filter_map(|entry| Self::read(entry.file_name().to_str()?.parse().ok()?))
     }
 
-    /// The argument after `flag` on its command line.
-    pub fn argument(&self, flag: &str) -> Option<String> {
-        let line = fs::read_to_string(format!("/proc/{}/cmdline", self.pid)).ok()?;
-        line.split('\0').skip_while(|argument| *argument != flag).nth(1).map(str::to_owned)
+    /// Its arguments, each ended by a zero; or the title that it gave itself.
+    pub fn command_line(&self) -> Option<String> {
+        fs::read_to_string(format!("/proc/{}/cmdline", self.pid)).ok()
     }
 }
 

@@ -28,6 +28,11 @@ impl Watch {
         String::from_utf8_lossy(&line).trim_end().to_owned()
     }
 
+    /// Blocks until `count` more tasks have saved their document: what comes after that is a `PING`.
+    pub fn tasks(&mut self, count: usize) {
+        self.calls("EXEC", count);
+    }
+
     /// Blocks until `command` has been called `count` more times.
     pub fn calls(&mut self, command: &str, count: usize) {
         // +1700000000.000001 [0 127.0.0.1:5000] "GET" "key"
