@@ -332,12 +332,15 @@ fn timeline(schedule: &Schedule, measured: &Measured) -> Vec<Second> {
     let last_sent = sent_by_second.iter().rposition(|&count| count > 0);
     let last = last_sent.map(|second| second as u32).max(seconds.keys().next_back().copied());
     let nothing = SecondReports::default();
-    let mut backlog = 0u64;
+    let (mut all_sent, mut all_ended) = (0u64, 0u64);
     (0..last.map_or(0, |last| last + 1))
         .map(|second| {
             let reports = seconds.get(&second).unwrap_or(&nothing);
             let sent = sent_by_second.get(second as usize).copied().unwrap_or(0);
-            backlog = (backlog + sent).saturating_sub(reports.completed + reports.failed);
+            // A delta is taken a little after the end of its second: it may hold a few tasks sent in the next one.
+            all_sent += sent;
+            all_ended += reports.completed + reports.failed;
+            let backlog = all_sent.saturating_sub(all_ended);
             let end_ns = (u64::from(second) + 1) * 1_000_000_000;
             let phase = if end_ns <= schedule.window_start_ns {
                 Phase::WarmUp

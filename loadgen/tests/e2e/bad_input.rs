@@ -1,6 +1,8 @@
 //! What cannot be done is refused before anything starts: exit code 2, one sentence that names key and value and says
 //! what would do, nothing written.
 
+use std::net::TcpListener;
+
 use crate::support::redis::free_address;
 use crate::support::{Finished, Invocation};
 
@@ -38,6 +40,7 @@ fn values_that_no_run_can_have_are_named_with_what_would_do() {
     let cases: &[(&str, &[&str])] = &[
         ("run --engine async --rate 0", &["load.rate_per_s = 0", "above 0 and at most 10000000"]),
         ("run --engine async --rate NaN", &["load.rate_per_s = NaN", "above 0"]),
+        ("run --engine async --rate -5", &["load.rate_per_s = -5", "above 0"]),
         ("run --engine async --rate=-5", &["load.rate_per_s = -5", "above 0"]),
         ("run --engine async --rate 1e999", &["load.rate_per_s = inf", "at most 10000000"]),
         ("run --engine async --rate 10 --duration 0", &["load.duration_s = 0", "seconds above 0"]),
@@ -76,6 +79,7 @@ fn overrides_that_are_none_are_refused() {
         ("lode.rate_per_s=5", &["lode: unknown key", "use one of name, question"]),
         ("load.rate_per_s=fast", &["load.rate_per_s = \"fast\"", "a number"]),
         ("variant.b.pool_size=5", &["variant.NAME.KEY", "async"]),
+        ("load.rate_per_s=[5,6]", &["one run", "2 cells", "loadgen bench"]),
         ("redis.response_timeout_s=0", &["redis.response_timeout_s = 0", "seconds above 0"]),
     ] {
         refused(&format!("{RUN} --set {set}"), words);
@@ -147,6 +151,16 @@ fn what_this_machine_cannot_give_is_refused_before_anything_starts() {
     let line = "bench p.toml --set workers.count=2000 --set variant.a.connections=own";
     let bench = Invocation::new(line).file("p.toml", &many).without_out().files_max(1024).start().finish();
     assert_refused(&bench, 1, &["2032 open files"]);
+}
+
+#[test]
+fn places_that_cannot_be_had_are_refused() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    refused(&format!("{RUN} --listen {address}"), &["--listen", &address, "choose a free address"]);
+    // No directory can be made there, whoever asks.
+    let finished = Invocation::new(&format!("{RUN} --out /proc/nowhere")).without_out().start().finish();
+    assert_refused(&finished, 0, &["--out /proc/nowhere", "a directory that can be written"]);
 }
 
 #[test]

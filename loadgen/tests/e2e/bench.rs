@@ -11,7 +11,7 @@ use testkit::TestServer;
 
 use crate::support::redis::{Watch, hold_writes};
 use crate::support::runs::{assert_conserved, assert_verdict};
-use crate::support::{Finished, Invocation};
+use crate::support::{Finished, Invocation, loadgen};
 
 /// Two engines, two blocks, half a second each.
 const PLAN: &str = r#"name = "tiny"
@@ -128,6 +128,54 @@ fn an_interrupted_bench_keeps_what_it_has() {
         assert!(!comparison.complete, "{finished}");
         assert_eq!(comparison.cells[0].blocks, 0, "a run that was cut short is no measurement:\n{finished}");
     }
+}
+
+/// The interrupted run stays, does not count, and its block is measured again; what was whole is not touched.
+#[test]
+fn an_interrupted_bench_is_resumed() {
+    let server = TestServer::start();
+    let mut watch = Watch::on(server.addr());
+    let line = format!("bench p.toml --redis-url {} --flush", server.url());
+    let bench = Invocation::new(&line).file("p.toml", PLAN).start();
+    // Two that are thrown away, the two of the first block, and some tasks of a fifth.
+    watch.calls("FLUSHDB", 5);
+    watch.tasks(4 + 4);
+    drop(watch);
+    bench.signal(Signal::SIGINT);
+    let interrupted = bench.finish();
+    assert_eq!(interrupted.code, Some(130), "{interrupted}");
+    let written = interrupted.files();
+    let before = last_attempts(&interrupted.runs).len();
+    assert!(before >= 1, "{interrupted}");
+
+    let resumed = Invocation::after(interrupted, &format!("{line} --resume --require ok")).start().finish();
+    assert_eq!(resumed.code, Some(code(&resumed.runs)), "{resumed}");
+    let blocks = last_attempts(&resumed.runs);
+    assert!(blocks.len() == 2 && blocks.values().all(|block| block.len() == 2), "{resumed}");
+    resumed.runs.iter().for_each(assert_conserved);
+    for (path, text) in written.iter().filter(|(path, _)| path.parent().is_some_and(|parent| parent.ends_with("runs")))
+    {
+        assert_eq!(*text, fs::read_to_string(path).unwrap(), "{}", path.display());
+    }
+    assert_eq!(comparison(&resumed).complete, resumed.code == Some(0));
+
+    let other = Invocation::after(resumed, &format!("{line} --resume --seed 6")).start().finish();
+    assert_eq!((other.code, other.stdout.as_str()), (Some(2), ""), "{other}");
+    assert!(other.stderr.contains("measured under another plan"), "{other}");
+}
+
+/// Neither a run nor a bench writes over what somebody has measured.
+#[test]
+fn results_are_not_written_over() {
+    let run = "run --engine async --task null --workers 1 --rate 20 --duration 0.1 --warmup 0";
+    let first = loadgen(run);
+    let written = first.files();
+    let second = Invocation::after(first, run).start().finish();
+    assert_eq!((second.code, second.stdout.as_str()), (Some(2), ""), "{second}");
+    for word in ["--out", "holds results", "--resume"] {
+        assert!(second.stderr.contains(word), "{second}");
+    }
+    assert_eq!(second.files(), written);
 }
 
 #[test]

@@ -44,7 +44,7 @@ fn assert_same(runs: Vec<(Run, Contents)>) -> (Run, Contents) {
     let mut runs = runs.into_iter();
     let (first, contents) = runs.next().unwrap();
     assert_eq!((first.counts.planned, first.counts.completed, first.counts.warmup), (60, 60, 20));
-    for (run, others) in runs.map(|(run, contents)| (run, contents)).chain([(first.clone(), contents.clone())]) {
+    for (run, others) in runs.chain([(first.clone(), contents.clone())]) {
         let name = format!("{:?} {:?}", run.variant.engine, run.variant.connections);
         assert_eq!(run.arrivals_hash, first.arrivals_hash, "{name}");
         assert_eq!(run.counts, first.counts, "{name}");

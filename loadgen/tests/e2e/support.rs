@@ -58,9 +58,18 @@ impl Invocation {
     pub fn new(line: &str) -> Self {
         let site = tempfile::tempdir().unwrap();
         fs::create_dir(site.path().join("work")).unwrap();
+        Self::at(site, line)
+    }
+
+    fn at(site: TempDir, line: &str) -> Self {
         let mut command = Command::new(binary("loadgen"));
         command.args(line.split_whitespace()).env_remove("REDIS_URL").current_dir(site.path().join("work"));
         Self { command, site, out: true }
+    }
+
+    /// In the directories of an earlier one.
+    pub fn after(earlier: Finished, line: &str) -> Self {
+        Self::at(earlier.site, line)
     }
 
     /// Writes a file into the working directory.

@@ -24,7 +24,7 @@ impl Watch {
 
     fn line(&mut self) -> String {
         let mut line = Vec::new();
-        self.0.read_until(b'\n', &mut line).expect("the server goes on talking");
+        self.0.read_until(b'\n', &mut line).unwrap();
         String::from_utf8_lossy(&line).trim_end().to_owned()
     }
 
