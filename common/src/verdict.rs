@@ -126,7 +126,8 @@ fn command_check(evidence: &Evidence<'_>) -> Option<Check> {
     let Evidence { settings, counts, redis_work, .. } = evidence;
     let expected = document::commands_per_task(&settings.task)?;
     // Tasks that ended half-way have sent some of their commands.
-    let whole = counts.failed.total() == 0 && counts.unfinished == 0 && redis_work.request_errors.is_empty();
+    let all_ended = redis_work.tasks == counts.sent + counts.warmup;
+    let whole = all_ended && counts.failed.total() == 0 && redis_work.request_errors.is_empty();
     if !whole || redis_work.commands_per_task.is_empty() {
         return None;
     }

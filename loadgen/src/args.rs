@@ -90,13 +90,13 @@ pub struct Run {
     #[arg(long, default_value_t = 28)]
     pub workers: u32,
     /// Tasks a second, over all dynos
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true)]
     pub rate: f64,
     /// Seconds of the window
-    #[arg(long, default_value_t = 10.0)]
+    #[arg(long, default_value_t = 10.0, allow_negative_numbers = true)]
     pub duration: f64,
     /// Seconds of warm-up before it
-    #[arg(long, default_value_t = 1.0)]
+    #[arg(long, default_value_t = 1.0, allow_negative_numbers = true)]
     pub warmup: f64,
     /// constant or poisson
     #[arg(long, default_value = "poisson")]
@@ -126,7 +126,7 @@ pub struct Run {
     #[arg(long, default_value_t = 100)]
     pub list_max: u32,
     /// Kilobytes of text in a mail
-    #[arg(long, default_value_t = 5.0)]
+    #[arg(long, default_value_t = 5.0, allow_negative_numbers = true)]
     pub payload_kb: f64,
     /// Documents grow from nothing instead of being prefilled
     #[arg(long)]

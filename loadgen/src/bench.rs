@@ -102,8 +102,8 @@ impl Draw {
 /// What an earlier start of the same bench has left of one block.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Earlier {
-    /// Every variant has a run that is valid and was not interrupted, all of one attempt.
-    complete: bool,
+    /// The attempt in which every variant has a run that is valid and was not interrupted.
+    complete: Option<u32>,
     /// Attempts that were begun.
     attempts: u32,
 }
@@ -135,7 +135,9 @@ fn earlier(variants: usize, kept: impl Iterator<Item = Kept>) -> BTreeMap<(u32, 
         if run.usable {
             let count = usable.entry((run.cell, run.block, run.attempt)).or_default();
             *count += 1;
-            block.complete |= *count == variants;
+            if *count == variants {
+                block.complete = Some(run.attempt);
+            }
         }
     }
     blocks
@@ -158,15 +160,17 @@ pub fn bench(
     let earlier = earlier(plan.variants.len(), kept.iter().map(Kept::of));
     let of = |block: &Block| earlier.get(&(block.cell as u32, block.number)).copied().unwrap_or_default();
     let mut blocks = blocks(plan);
-    let complete = blocks.iter().filter(|block| of(block).complete).count() as u32;
-    blocks.retain(|block| !of(block).complete);
+    let complete = blocks.iter().filter(|block| of(block).complete.is_some()).count() as u32;
+    blocks.retain(|block| of(block).complete.is_none());
     let mut pace = Pace::new(plan, &blocks);
     let bench = Bench { plan, source, store, interrupt };
     if let Some(first) = blocks.first() {
         // The first block finds cold caches and idle clocks: it is run and thrown away.
         bench.block(first, 0, false, &mut pace, progress)?;
     }
-    let any = |result| kept.iter().any(|run| run.verdict.result == result);
+    let counts =
+        |run: &&Run| earlier.get(&(run.cell.index, run.block)).is_some_and(|block| block.complete == Some(run.attempt));
+    let any = |result| kept.iter().filter(counts).any(|run| run.verdict.result == result);
     let mut summary = Summary {
         blocks: complete,
         void: 0,
@@ -344,7 +348,7 @@ mod tests {
         let earlier = earlier(2, kept.into_iter());
         let of = |block| earlier.get(&(0, block)).copied().unwrap_or_default();
         let blocks = [0, 1, 2, 3].map(|block| (of(block).complete, of(block).attempts));
-        assert_eq!(blocks, [(true, 1), (false, 1), (false, 2), (false, 0)]);
+        assert_eq!(blocks, [(Some(0), 1), (None, 1), (None, 2), (None, 0)]);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -33,8 +34,20 @@ pub enum Origin {
         /// accident.
         padding: usize,
     },
-    /// Started by hand with `--connect`.
-    Awaited(SocketAddr),
+    /// Started by hand with `--connect`, which is to say here.
+    Awaited(Arc<TcpListener>),
+}
+
+impl Origin {
+    /// Listens at `address` for dynos started by hand.
+    ///
+    /// # Errors
+    /// The address is taken, or none of this machine's.
+    pub fn awaited(address: SocketAddr) -> Result<Origin, Refused> {
+        TcpListener::bind(address)
+            .map(|listener| Origin::Awaited(Arc::new(listener)))
+            .map_err(|error| Refused(format!("--listen {address}: {error}; choose a free address of this machine")))
+    }
 }
 
 /// What a dyno says, or that it will say no more.
@@ -74,12 +87,10 @@ pub fn assemble(
     interrupt: &Interrupt,
     say: &mut dyn FnMut(&str),
 ) -> anyhow::Result<(Dynos, Vec<Lane>)> {
-    let address = match origin {
-        Origin::Spawned { .. } => SocketAddr::from(([127, 0, 0, 1], 0)),
-        Origin::Awaited(address) => *address,
+    let listener = match origin {
+        Origin::Spawned { .. } => TcpListener::bind(("127.0.0.1", 0))?,
+        Origin::Awaited(listener) => listener.try_clone()?,
     };
-    let listener = TcpListener::bind(address)
-        .map_err(|error| Refused(format!("--listen {address}: {error}; choose a free address of this machine")))?;
     let address = listener.local_addr()?;
     let mut children = Vec::new();
     match origin {

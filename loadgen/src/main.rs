@@ -10,7 +10,7 @@ use common::random::block_seed;
 use common::report::{Ended, RunResult};
 use loadgen::args::{self, Cli, Command};
 use loadgen::dynos::Origin;
-use loadgen::error::{Interrupted, exit_code};
+use loadgen::error::{Interrupted, Refused, exit_code};
 use loadgen::progress::Progress;
 use loadgen::run::{Site, Spec};
 use loadgen::server::Source;
@@ -81,15 +81,24 @@ fn bench_plan(args: &args::Bench, interrupt: &Interrupt) -> anyhow::Result<u8> {
 
 fn run_once(args: &args::Run, interrupt: &Interrupt) -> anyhow::Result<u8> {
     let plan = Plan::parse(&args.plan(), &args.common.sets())?;
+    let ([cell], [variant]) = (plan.cells.as_slice(), plan.variants.as_slice()) else {
+        return Err(Refused(format!(
+            "`loadgen run` is one run and --set makes {} cells of it: give a plan to `loadgen bench`",
+            plan.cells.len()
+        ))
+        .into());
+    };
     let mut progress = Progress::new();
     let source = Source::find(args.common.redis_url.as_deref(), args.common.flush, &mut |line| progress.line(line))?;
     bench::admit(&plan, &source)?;
+    let dynos = match args.listen {
+        Some(address) => Origin::awaited(address)?,
+        None => Origin::Spawned { padding: 0 },
+    };
     let store = Store::create(args.common.out.as_deref(), &plan.name)?;
     store.write_plan(&plan.source)?;
-    let (cell, variant) = (&plan.cells[0], &plan.variants[0]);
     let seed = block_seed(cell.settings.load.seed, cell.index, 0);
     let spec = Spec { plan: &plan, cell, variant, block: 0, position: 0, attempt: 0, seed };
-    let dynos = args.listen.map_or(Origin::Spawned { padding: 0 }, Origin::Awaited);
     let site = Site { source: &source, dynos, directory: store.directory(), interrupt };
     let length = cell.settings.load.duration_s + cell.settings.load.warmup_s;
     progress.begin(1, 1, &variant.name, std::time::Duration::from_secs_f64(length));

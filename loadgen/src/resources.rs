@@ -11,6 +11,9 @@ use dyno::clock::now_ns;
 
 use crate::monitor::{Monitor, ServerCpu};
 
+/// A server that takes longer to state its CPU time has not stated it for the instant that was asked.
+const REDIS_ANSWER_NS_MAX: u64 = 250_000_000;
+
 /// Both at one instant.
 #[derive(Debug, Clone, Copy)]
 struct Sample {
@@ -75,13 +78,12 @@ fn wait_until(instant_ns: u64, stopped: &Receiver<()>) -> bool {
 }
 
 fn sample(monitor: &mut Monitor, redis_pid: Option<u32>) -> Sample {
-    let redis_cpu = monitor.cpu().ok();
-    Sample {
-        at_ns: now_ns(),
-        redis_cpu,
-        redis: redis_pid.and_then(of_process),
-        loadgen: dyno::usage::of_this_process(),
-    }
+    let at_ns = now_ns();
+    let loadgen = dyno::usage::of_this_process();
+    let redis = redis_pid.and_then(of_process);
+    // The answer of a server that hangs belongs to another instant.
+    let redis_cpu = monitor.cpu().ok().filter(|_| now_ns() - at_ns < REDIS_ANSWER_NS_MAX);
+    Sample { at_ns, redis_cpu, redis, loadgen }
 }
 
 fn between(before: &Sample, after: &Sample) -> WindowUsage {

@@ -30,6 +30,8 @@ pub struct Server {
     private: Option<PrivateServer>,
 }
 
+/// How long the server may take to answer loadgen itself.
+const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 /// Connections beyond those of the run.
 const SPARE_CLIENTS: u32 = 32;
 /// Memory beyond the estimate: the server's own, and buffers.
@@ -92,8 +94,8 @@ impl Server {
         let connection = client
             .get_connection_with_timeout(Duration::from_secs(2))
             .with_context(|| format!("the Redis server at {}", self.url))?;
-        connection.set_read_timeout(Some(Duration::from_secs(30)))?;
-        connection.set_write_timeout(Some(Duration::from_secs(30)))?;
+        connection.set_read_timeout(Some(ANSWER_WITHIN))?;
+        connection.set_write_timeout(Some(ANSWER_WITHIN))?;
         Ok(connection)
     }
 

@@ -21,12 +21,19 @@ impl Store {
     /// Creates `out`, or `results/<time>-<name>`; in the second case `results/latest` links to it.
     ///
     /// # Errors
-    /// The file system refuses.
+    /// There are results in it, or the file system refuses.
     pub fn create(out: Option<&Path>, name: &str) -> anyhow::Result<Store> {
         let directory = match out {
             Some(out) => out.to_owned(),
             None => Path::new("results").join(format!("{}-{name}", timestamp())),
         };
+        if directory.join("plan.toml").exists() {
+            return Err(Refused(format!(
+                "--out {} holds results already: choose another directory, or go on with its bench by --resume",
+                directory.display()
+            ))
+            .into());
+        }
         fs::create_dir_all(directory.join("runs")).with_context(|| format!("--out {}", directory.display()))?;
         if out.is_none() {
             link_latest(&directory).context("results/latest")?;

@@ -40,7 +40,7 @@ fn good() -> Case {
             spans: BTreeMap::new(),
         },
         backlog: Backlog { max: 1, limit: 100, total_max: 3, slope_per_s: None, drain_ms: Some(2.0), overload: None },
-        redis_work: RedisWork::default(),
+        redis_work: RedisWork { tasks: 3000, ..RedisWork::default() },
         on_time: 1.0,
         recorded: 3000,
     }
@@ -127,6 +127,11 @@ fn the_server_must_count_what_tasks_consist_of() {
         case.redis_work.commands_per_task.insert("get".into(), 1.001);
     };
     check(meddled, &["commands"], RunResult::Invalid, "commands");
+    let halfway = |case: &mut Case| {
+        meddled(case);
+        case.counts.warmup = 1;
+    };
+    check(halfway, &[], RunResult::Ok, "completed");
 }
 
 #[test]
