@@ -34,7 +34,9 @@ impl Store {
             ))
             .into());
         }
-        fs::create_dir_all(directory.join("runs")).with_context(|| format!("--out {}", directory.display()))?;
+        fs::create_dir_all(directory.join("runs")).map_err(|error| {
+            Refused(format!("--out {}: {error}; name a directory that can be written", directory.display()))
+        })?;
         if out.is_none() {
             link_latest(&directory).context("results/latest")?;
         }
