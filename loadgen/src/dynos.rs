@@ -5,7 +5,8 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
-use std::thread;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
@@ -108,7 +109,7 @@ pub fn assemble(
     }
 
     let (arrived, arrivals) = unbounded();
-    accept(listener, arrived)?;
+    let _door = Door::open(listener, arrived)?;
     let (say_event, events) = unbounded();
     let mut dynos = Dynos { controls: Vec::new(), children, events, builds: Vec::new() };
     let mut lanes: Vec<Option<Lane>> = assigns.iter().map(|_| None).collect();
@@ -234,20 +235,46 @@ fn refuse(mut stream: TcpStream, why: &str) {
     let _ = stream.write_all(&encode_message(&ToDyno::Refuse(why.to_owned())));
 }
 
-/// Accepts connections until the run is ready; each says who it is on a thread of its own, so that a silent one does
-/// not keep the others waiting.
-fn accept(listener: TcpListener, arrived: Sender<Arrived>) -> anyhow::Result<()> {
-    thread::Builder::new().name("accept".into()).spawn(move || {
-        for stream in listener.incoming().flatten() {
-            let arrived = arrived.clone();
-            let _ = thread::Builder::new().name("greeting".into()).spawn(move || {
-                if let Some(one) = greeting(stream) {
-                    let _ = arrived.send(one);
+/// Accepts connections until it is dropped; each says who it is on a thread of its own, so that a silent one does not
+/// keep the others waiting.
+struct Door {
+    address: SocketAddr,
+    closed: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Door {
+    fn open(listener: TcpListener, arrived: Sender<Arrived>) -> anyhow::Result<Door> {
+        let address = listener.local_addr()?;
+        let closed = Arc::new(AtomicBool::new(false));
+        let seen = Arc::clone(&closed);
+        let thread = thread::Builder::new().name("accept".into()).spawn(move || {
+            for stream in listener.incoming().flatten() {
+                if seen.load(Ordering::Relaxed) {
+                    return;
                 }
-            });
+                let arrived = arrived.clone();
+                let _ = thread::Builder::new().name("greeting".into()).spawn(move || {
+                    if let Some(one) = greeting(stream) {
+                        let _ = arrived.send(one);
+                    }
+                });
+            }
+        })?;
+        Ok(Door { address, closed, thread: Some(thread) })
+    }
+}
+
+impl Drop for Door {
+    /// Wakes the thread by a last connection.
+    fn drop(&mut self) {
+        self.closed.store(true, Ordering::Relaxed);
+        if TcpStream::connect(self.address).is_ok()
+            && let Some(thread) = self.thread.take()
+        {
+            let _ = thread.join();
         }
-    })?;
-    Ok(())
+    }
 }
 
 fn greeting(mut stream: TcpStream) -> Option<Arrived> {

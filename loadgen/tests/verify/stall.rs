@@ -55,7 +55,6 @@ fn a_stalled_server_shows_in_response_and_not_in_service() {
         let (d_low, d_high) = stall(&server);
         let finished = run.finish();
         let run = assert_run(&finished, RunResult::Ok);
-        assert_eq!(run.verdict.result, RunResult::Ok, "{:?}", run.validity);
 
         let (response, service) = (&run.latency_us.response, &run.latency_us.service);
         let n = RATE * SECONDS;
@@ -80,6 +79,6 @@ fn a_stalled_server_shows_in_response_and_not_in_service() {
         // Who asks only how long tasks took sees nothing.
         assert!(service.p99.unwrap() / 1e6 < d_low / 10.0, "{service:?}");
         assert!((response.max.unwrap() / 1e6 - d_low).abs() < 0.1, "{response:?}");
-        assert!(run.latency_us.lateness.p99.unwrap() < 5_000.0, "the generator stood still with it");
+        assert!(run.latency_us.lateness.p99.unwrap() / 1e6 < d_low / 10.0, "the generator stood still with it");
     }
 }
