@@ -201,7 +201,7 @@ pub struct Totals {
 /// What happened since the last delta, and the totals.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Delta {
-    /// When it was taken, on `CLOCK_MONOTONIC`.
+    /// The end of the second that it covers, on `CLOCK_MONOTONIC`; of the last one, when it was taken.
     pub at_ns: u64,
     /// Totals by phase; position = `TaskPhase as usize`.
     pub counts: [PhaseCounts; TaskPhase::COUNT],

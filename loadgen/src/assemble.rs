@@ -85,7 +85,7 @@ pub fn run(spec: &Spec<'_>, schedule: &Schedule, measured: Measured) -> Run {
     let collected = &measured.collected;
     let counts = counts(schedule, &measured);
     let unbounded = counts.failed.total() + counts.unfinished;
-    let latency_us = latencies(collected, unbounded);
+    let latency_us = latencies(collected, unbounded, counts.unfinished);
     let tasks_in_window: u64 = collected.dynos.iter().map(|dyno| ended_in_window(dyno).unwrap_or(0)).sum();
     let resources = resources(&measured, tasks_in_window);
     let redis_work = redis_work(&measured, tasks_of_server(&measured));
@@ -161,14 +161,15 @@ fn counts(schedule: &Schedule, measured: &Measured) -> Counts {
     }
 }
 
-fn latencies(collected: &Collected, unbounded: u64) -> Latencies {
+fn latencies(collected: &Collected, unbounded: u64, unfinished: u64) -> Latencies {
     let all = &collected.histograms;
     let spans = Span::ALL.map(|span| (span.name().to_owned(), all.spans[span as usize].distribution(unbounded)));
     Latencies {
-        // Of every task that ended, failed ones included: nothing about them is unbounded.
+        // Of every task that ended, failed ones included.
         lateness: all.lateness.distribution(0),
         batch_wait: None,
-        queue_wait: all.queue_wait.distribution(0),
+        // Those that never ended waited longest, or may have.
+        queue_wait: all.queue_wait.distribution(unfinished),
         pool_wait: all.pool_wait.distribution(unbounded),
         service: all.service.distribution(unbounded),
         response: all.response.distribution(unbounded),

@@ -137,8 +137,8 @@ impl Collected {
         reports.counts = delta.counts;
         reports.request_errors = delta.request_errors;
 
-        // A delta is taken a little after the end of its second.
-        let since_start = delta.at_ns.saturating_sub(self.start_ns + SECOND_NS / 2);
+        // A delta bears the end of its second, the last one its own instant.
+        let since_start = delta.at_ns.saturating_sub(self.start_ns + 1);
         let second = self.seconds.entry((since_start / SECOND_NS) as u32).or_default();
         second.completed += now.0.saturating_sub(before.0);
         second.failed += now.1.saturating_sub(before.1);
@@ -209,9 +209,9 @@ mod tests {
         let mut collected = Collected::new(1, 1_000_000_000);
         settle(&recorder, TaskPhase::Untimed, 1);
         settle(&recorder, TaskPhase::WarmUp, 10);
-        collected.take(0, FromDyno::Delta(Box::new(recorder.collect(2_000_300_000, &mut spare))));
+        collected.take(0, FromDyno::Delta(Box::new(recorder.collect(2_000_000_000, &mut spare))));
         settle(&recorder, TaskPhase::Window, 20);
-        collected.take(0, FromDyno::Delta(Box::new(recorder.collect(3_000_300_000, &mut spare))));
+        collected.take(0, FromDyno::Delta(Box::new(recorder.collect(3_000_000_000, &mut spare))));
         settle(&recorder, TaskPhase::Window, 5);
         collected.take(0, FromDyno::Counters(recorder.totals()));
         collected.gone(0, 3_500_000_000);

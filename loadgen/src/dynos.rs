@@ -155,7 +155,11 @@ pub fn assemble(
             recv(interrupt.channel()) -> _ => return Err(Interrupted.into()),
             recv(clock) -> _ => {
                 for child in &mut dynos.children {
-                    if let Some(status) = child.try_wait()? {
+                    // What it said before it ended is a better reason than that it ended.
+                    if dynos.events.is_empty()
+                        && let Some(status) = child.try_wait()?
+                        && dynos.events.is_empty()
+                    {
                         anyhow::bail!("a dyno ended before it was ready ({status}); see its message above");
                     }
                 }
@@ -176,12 +180,6 @@ impl Dynos {
         for control in &mut self.controls {
             let _ = control.write_all(&frame);
         }
-    }
-
-    /// Processes of the dynos that were started here.
-    #[must_use]
-    pub fn pids(&self) -> Vec<u32> {
-        self.children.iter().map(ChildGuard::pid).collect()
     }
 
     /// After their last word: waits for the processes, and kills those that stay.
@@ -249,7 +247,9 @@ impl Door {
         let closed = Arc::new(AtomicBool::new(false));
         let seen = Arc::clone(&closed);
         let thread = thread::Builder::new().name("accept".into()).spawn(move || {
-            for stream in listener.incoming().flatten() {
+            for stream in listener.incoming() {
+                // Out of files: the run is not going to be ready, and says so.
+                let Ok(stream) = stream else { return };
                 if seen.load(Ordering::Relaxed) {
                     return;
                 }

@@ -59,7 +59,7 @@ impl Capacity {
         if memory > self.memory_bytes {
             return Err(Refused(format!(
                 "the run needs about {} of memory ({} for Redis, {} for workers) and {} are available: lower \
-                 load.rate_per_s, load.duration_s, task.payload_kb or workers.count",
+                 load.rate_per_s, load.duration_s, task.payload_kb, task.list_max or workers.count",
                 gib(memory),
                 gib(if private { demand.redis_bytes } else { 0 }),
                 gib(demand.dynos_bytes),

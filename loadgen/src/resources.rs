@@ -8,6 +8,7 @@ use common::report::Usage;
 use common::wire::ProcessUsage;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use dyno::clock::now_ns;
+use dyno::usage::number;
 
 use crate::monitor::{Monitor, ServerCpu};
 
@@ -60,13 +61,16 @@ impl Sampler {
         Ok(Sampler { thread, stop })
     }
 
-    /// Takes the second sample now if the window has not ended, and gives the monitor back. No usage when the window
-    /// has not even begun.
+    /// The run has ended: takes the second sample now if the window has not.
+    pub fn stop(&self) {
+        let _ = self.stop.try_send(());
+    }
+
+    /// Gives the monitor back. No usage when the window has not even begun.
     ///
     /// # Errors
     /// The sampling thread died.
     pub fn finish(self) -> anyhow::Result<(Monitor, Option<WindowUsage>)> {
-        let _ = self.stop.send(());
         self.thread.join().map_err(|_| anyhow::anyhow!("the sampling thread panicked"))
     }
 }
@@ -131,9 +135,4 @@ fn of_process(pid: u32) -> Option<ProcessUsage> {
     }
     usage.sockets = dyno::usage::sockets(pid);
     Some(usage)
-}
-
-fn number(status: &str, name: &str) -> Option<u64> {
-    let line = status.lines().find_map(|line| line.strip_prefix(name))?;
-    line.split_whitespace().next()?.parse().ok()
 }

@@ -108,6 +108,7 @@ pub fn run(spec: &Spec<'_>, site: &Site<'_>, progress: &mut Progress) -> anyhow:
     };
     let mut ended = watch.until_end(&dynos, &pacer, &pacer_end, site.interrupt, progress)?;
     pacer.progress.stop.store(true, Ordering::Relaxed);
+    sampler.stop();
     let pacing = Arc::clone(&pacer.progress);
     // Closing the lanes and the stop together tell the dynos that nothing more will come.
     drop(pacer.join());
@@ -292,7 +293,10 @@ impl Watch<'_> {
                                 PacerEnd::Done | PacerEnd::Stopped => {
                                     all_sent = true;
                                     pacer_end = never();
-                                    let left = window_end_ns.saturating_sub(now_ns());
+                                    let left = match ended {
+                            Ended::Interrupted => 0,
+                            _ => window_end_ns.saturating_sub(now_ns()),
+                        };
                                     drain_bound = after(Duration::from_nanos(left) + Duration::from_secs_f64(load.drain_s));
                                 }
                                 PacerEnd::IntakeOverloaded { dyno, pending, at_ns } => {
@@ -365,7 +369,11 @@ impl Watch<'_> {
                     Ok(Event::Gone(dyno)) => self.collected.gone(dyno, now_ns()),
                     Err(_) => return,
                 },
-                recv(give_up) -> _ => return,
+                recv(give_up) -> _ => {
+                    // Connected and silent is as good as gone.
+                    (0..self.collected.dynos.len() as u32).for_each(|dyno| self.collected.gone(dyno, now_ns()));
+                    return;
+                }
             }
         }
     }

@@ -54,7 +54,7 @@ impl Engine for Async {
     fn join(self) {
         self.runtime.block_on(async {
             for worker in self.workers {
-                // A worker that panicked has said so on stderr; its task stays unfinished.
+                // It does not panic: that ends the process.
                 drop(worker.await);
             }
         });

@@ -12,7 +12,7 @@ use common::worker::Exchange;
 use dyno::Shared;
 use dyno::clock::now_ns;
 use r2d2::{ManageConnection, Pool, PooledConnection};
-use redis::{Client, ConnectionLike};
+use redis::{Client, RedisResult};
 use scheduled_thread_pool::ScheduledThreadPool;
 
 /// One worker's way to connections.
@@ -130,8 +130,11 @@ struct Link {
 
 impl Link {
     fn query(&mut self, request: &Request) -> Result<Replies, RequestError> {
-        let values = self.connection.req_packed_commands(request.bytes(), 0, request.replies());
-        let result = values.map_err(RequestError::from).and_then(Replies::new);
+        let replies = self.connection.send_packed_command(request.bytes()).and_then(|()| {
+            // The first failure ends it: every further read would wait for the timeout again.
+            (0..request.replies()).map(|_| self.connection.recv_response()).collect::<RedisResult<Vec<_>>>()
+        });
+        let result = replies.map_err(RequestError::from).and_then(Replies::new);
         self.broken = matches!(&result, Err(error) if error.breaks_connection());
         result
     }

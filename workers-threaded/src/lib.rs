@@ -59,7 +59,7 @@ impl Engine for Threaded {
 
     fn join(self) {
         for worker in self.workers {
-            // A worker that panicked has said so on stderr; its task stays unfinished.
+            // It does not panic: that ends the process.
             drop(worker.join());
         }
     }

@@ -20,6 +20,12 @@ struct Args {
 #[must_use]
 pub fn main<E: Engine + Send + 'static>() -> ExitCode {
     let args = Args::parse();
+    // A worker that panics must not look like one that is slow: the dyno ends, and the run says that it was lost.
+    let report = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        report(panic);
+        std::process::abort();
+    }));
     match crate::run::<E>(args.connect) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -185,15 +185,17 @@ pub fn run<E: Engine + Send + 'static>(connect: SocketAddr) -> anyhow::Result<()
         reporter.usage_if_due()?;
         if clock::now_ns() >= next_ns {
             tick += 1;
-            next_ns += TICK_NS;
             if tick % TICKS_PER_DELTA == 0 && reporter.window != Window::Unknown {
-                reporter.delta()?;
+                // Its second is the one that was due, however late it is.
+                reporter.delta(next_ns)?;
             }
+            next_ns += TICK_NS;
             reporter.counters()?;
         }
     }
 
     shared.stopping.store(true, Ordering::Relaxed);
+    reporter.close_window()?;
     let (joined, done) = bounded::<()>(1);
     thread::Builder::new().name("join".into()).spawn(move || {
         engine.join();
@@ -201,6 +203,9 @@ pub fn run<E: Engine + Send + 'static>(connect: SocketAddr) -> anyhow::Result<()
     })?;
     // A worker may hang in a request until its timeout; what it is doing stays unfinished.
     let _: Result<(), RecvTimeoutError> = done.recv_timeout(LEAVE);
+    for event in outgoing.try_iter() {
+        reporter.send(&event)?;
+    }
     reporter.finish()
 }
 
@@ -267,17 +272,24 @@ impl Reporter {
         self.send(&FromDyno::Counters(totals))
     }
 
-    fn delta(&mut self) -> anyhow::Result<()> {
-        let delta = self.shared.recorder.collect(clock::now_ns(), &mut self.spare);
+    fn delta(&mut self, at_ns: u64) -> anyhow::Result<()> {
+        let delta = self.shared.recorder.collect(at_ns, &mut self.spare);
         self.send(&FromDyno::Delta(Box::new(delta)))
     }
 
-    fn finish(mut self) -> anyhow::Result<()> {
-        // A run that ends early has a shorter window, not none.
-        if let Window::Open { .. } = self.window {
-            self.usage(true)?;
+    /// A run that ends early has a shorter window, not none.
+    fn close_window(&mut self) -> anyhow::Result<()> {
+        match self.window {
+            Window::Open { .. } => {
+                self.window = Window::Past;
+                self.usage(true)
+            }
+            _ => Ok(()),
         }
-        self.delta()?;
+    }
+
+    fn finish(mut self) -> anyhow::Result<()> {
+        self.delta(clock::now_ns())?;
         let (cycles, busy_ns) = self.shared.recorder.per_worker();
         let reconnects = self.shared.reconnects.load(Ordering::Relaxed);
         let backlog_max = self.shared.waiting.max();

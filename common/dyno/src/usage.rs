@@ -5,26 +5,30 @@ use std::fs;
 use common::wire::ProcessUsage;
 use nix::sys::resource::{UsageWho, getrusage};
 
-/// CPU and context switches by `getrusage`, the rest from `/proc/self`; `ended` is left to the caller.
+/// CPU and context switches by `getrusage`, the rest from `/proc`; `ended` is left to the caller.
 #[must_use]
 pub fn of_this_process() -> ProcessUsage {
     let micros = |time: nix::sys::time::TimeVal| time.tv_sec() as u64 * 1_000_000 + time.tv_usec() as u64;
-    let mut usage =
-        ProcessUsage { threads: threads(), sockets: sockets(std::process::id()), ..ProcessUsage::default() };
+    let mut usage = ProcessUsage::default();
     if let Ok(used) = getrusage(UsageWho::RUSAGE_SELF) {
         usage.user_us = micros(used.user_time());
         usage.sys_us = micros(used.system_time());
         usage.voluntary_switches = used.voluntary_context_switches() as u64;
         usage.involuntary_switches = used.involuntary_context_switches() as u64;
-        usage.rss_max_bytes = used.max_rss() as u64 * 1024;
     }
+    // After the CPU: what looking costs is in nobody's figure. Not ru_maxrss: a child inherits its parent's.
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    usage.rss_max_bytes = number(&status, "VmHWM:").unwrap_or(0) * 1024;
+    usage.threads = number(&status, "Threads:").unwrap_or(0);
+    usage.sockets = sockets(std::process::id());
     usage
 }
 
-fn threads() -> u64 {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("Threads:"));
-    line.and_then(|count| count.trim().parse().ok()).unwrap_or(0)
+/// The number in a line of `/proc/<pid>/status`.
+#[must_use]
+pub fn number(status: &str, name: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+    line.split_whitespace().next()?.parse().ok()
 }
 
 /// Open sockets of a process.

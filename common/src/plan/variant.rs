@@ -76,19 +76,6 @@ pub struct Variant {
 }
 
 impl Variant {
-    /// The usual settings of an engine: what `loadgen run` takes unless told otherwise.
-    ///
-    /// # Errors
-    /// Settings that cannot be combined.
-    pub fn new(
-        name: &str,
-        engine: Engine,
-        connections: Connections,
-        pool_size: Option<u32>,
-    ) -> Result<Variant, PlanError> {
-        VariantInput { name: name.to_owned(), engine, connections: Some(connections), pool_size }.resolve()
-    }
-
     /// Connections that one dyno of `workers` workers holds.
     #[must_use]
     pub fn connections_per_dyno(&self, workers: u32) -> u32 {

@@ -118,8 +118,8 @@ pub struct ExternalServer {
 }
 
 impl ExternalServer {
-    /// Checks that the server answers, lets us in, is new enough, and that the selected database is empty or may be emptied (then
-    /// it is, with `FLUSHDB`).
+    /// Checks that the server answers, lets us in, is new enough, and that the selected database is empty or may be emptied:
+    /// [`ExternalServer::flush`] does that, before every run.
     ///
     /// # Errors
     /// See [`ExternalError`]; nothing has been changed on the server.
@@ -131,9 +131,6 @@ impl ExternalServer {
         if keys > 0 && !options.flush {
             let (url, db) = (url.to_string(), url.db());
             return Err(ExternalError::NotEmpty { url, db, keys });
-        }
-        if keys > 0 {
-            session.flush()?;
         }
         Ok(Self { url, facts, options })
     }

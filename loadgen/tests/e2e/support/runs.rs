@@ -31,8 +31,8 @@ pub fn assert_conserved(run: &Run) {
         assert_eq!(distribution.unbounded, failed + counts.unfinished, "{counts:?}");
         assert_eq!(distribution.max.is_some(), counts.completed > 0 && distribution.unbounded == 0);
     }
-    for distribution in [&latency.lateness, &latency.queue_wait] {
-        assert_eq!((distribution.n, distribution.unbounded), (counts.completed + failed, 0), "{counts:?}");
+    for (distribution, unbounded) in [(&latency.lateness, 0), (&latency.queue_wait, counts.unfinished)] {
+        assert_eq!((distribution.n, distribution.unbounded), (counts.completed + failed, unbounded), "{counts:?}");
     }
     let sum = |of: fn(&common::report::Second) -> u64| run.timeline.iter().map(of).sum::<u64>();
     assert_eq!(sum(|second| second.sent), counts.warmup + counts.sent);
