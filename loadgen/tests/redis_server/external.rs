@@ -35,7 +35,9 @@ fn an_external_database_that_is_not_empty_is_refused_and_left_alone() {
     assert!(!stats.keys().any(|command| command.starts_with("flush")), "{stats:?}");
 
     let flush = ExternalOptions { flush: true, ..ExternalOptions::default() };
-    ExternalServer::admit(external(&server, "", 2), flush).unwrap();
+    let admitted = ExternalServer::admit(external(&server, "", 2), flush).unwrap();
+    assert_eq!(dbsize(&server, 2), 3, "a run may still be refused for other reasons");
+    admitted.flush().unwrap();
     assert_eq!((dbsize(&server, 0), dbsize(&server, 2)), (1, 0), "only the named one is flushed");
 }
 
