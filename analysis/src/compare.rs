@@ -175,10 +175,7 @@ fn counts(runs: &[&Run]) -> Counts {
         sum.missed += counts.missed;
         sum.completed += counts.completed;
         sum.rejected += counts.rejected;
-        sum.failed.timeout += counts.failed.timeout;
-        sum.failed.disconnected += counts.failed.disconnected;
-        sum.failed.server_error += counts.failed.server_error;
-        sum.failed.pool_timeout += counts.failed.pool_timeout;
+        sum.failed.add(&counts.failed);
         sum.unfinished += counts.unfinished;
         sum.warmup += counts.warmup;
     }

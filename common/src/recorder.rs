@@ -73,10 +73,7 @@ impl PhaseCounts {
     pub fn add(&mut self, other: &PhaseCounts) {
         self.completed += other.completed;
         self.rejected += other.rejected;
-        self.failed.timeout += other.failed.timeout;
-        self.failed.disconnected += other.failed.disconnected;
-        self.failed.server_error += other.failed.server_error;
-        self.failed.pool_timeout += other.failed.pool_timeout;
+        self.failed.add(&other.failed);
     }
 }
 

@@ -221,6 +221,14 @@ impl Failures {
     pub fn total(&self) -> u64 {
         self.timeout + self.disconnected + self.server_error + self.pool_timeout
     }
+
+    /// Adds `other`.
+    pub fn add(&mut self, other: &Failures) {
+        self.timeout += other.timeout;
+        self.disconnected += other.disconnected;
+        self.server_error += other.server_error;
+        self.pool_timeout += other.pool_timeout;
+    }
 }
 
 /// Rates over the window, tasks a second.

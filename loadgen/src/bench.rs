@@ -143,7 +143,7 @@ fn earlier(variants: usize, kept: impl Iterator<Item = Kept>) -> BTreeMap<(u32, 
     blocks
 }
 
-/// Runs every block of the plan and stores every run. Blocks that are complete among the `kept` runs of an earlier start
+/// Runs every block of the plan, which [`admit`] has let in, and stores every run. Blocks that are complete among the `kept` runs of an earlier start
 /// are left out.
 ///
 /// # Errors
@@ -156,7 +156,6 @@ pub fn bench(
     interrupt: &Interrupt,
     progress: &mut Progress,
 ) -> anyhow::Result<Summary> {
-    admit(plan, source)?;
     let earlier = earlier(plan.variants.len(), kept.iter().map(Kept::of));
     let of = |block: &Block| earlier.get(&(block.cell as u32, block.number)).copied().unwrap_or_default();
     let mut blocks = blocks(plan);

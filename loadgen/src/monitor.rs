@@ -41,11 +41,6 @@ impl Monitor {
         Monitor { connection, bytes_sent: 0, bytes_received: 0 }
     }
 
-    /// For what is not counted: prefill, flush, facts.
-    pub fn connection(&mut self) -> &mut Connection {
-        &mut self.connection
-    }
-
     fn info(&mut self, sections: &[&str]) -> RedisResult<BTreeMap<String, String>> {
         let mut command = redis::cmd("INFO");
         command.arg(sections);
