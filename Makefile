@@ -6,7 +6,7 @@ PACKAGES := common dyno testkit $(BINARIES)
 RELEASE  := target/release
 
 .DEFAULT_GOAL := help
-.PHONY: help build bench $(addprefix bench-,$(PLANS)) test verify lint doc criterion driver-diff schema clean
+.PHONY: help build bench $(addprefix bench-,$(PLANS)) test verify lint pure doc criterion driver-diff schema clean
 
 help: ## lists the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -28,10 +28,15 @@ test: ## every test that needs no timing
 verify: build ## browser, kill and soak tests, self-tests of the instrument: what takes time
 	cargo test --release -p loadgen --features verify --test verify -- --test-threads 1
 
-lint: ## formatting, clippy per package, no runtime in common
+lint: pure ## formatting, clippy per package, no runtime where none belongs
 	cargo fmt --all --check
 	$(foreach package,$(PACKAGES),cargo clippy -q -p $(package) --all-targets -- -D warnings &&) true
-	! cargo tree -p common -e normal --prefix none | grep -E '^(tokio|mio|async-std|smol|futures-executor) '
+
+# No async runtime in what both engines share, nor in the threaded one. A file between, so that a cargo that fails fails.
+pure:
+	mkdir -p target && cargo tree -p common -e normal --prefix none > target/tree.txt
+	cargo tree -p workers-threaded -e normal --prefix none >> target/tree.txt
+	! grep -E '^(tokio|mio|async-std|smol|futures-executor) ' target/tree.txt
 
 driver-diff: ## writes the difference of the two drivers into the README
 	UPDATE_README=1 cargo test -q -p common --test readme
@@ -39,8 +44,9 @@ driver-diff: ## writes the difference of the two drivers into the README
 schema: ## writes the JSON Schemas of the reports anew
 	UPDATE_SCHEMAS=1 cargo test -q -p common --test schema
 
-criterion: ## what the pieces of the hot path cost
+criterion: build ## what the pieces of the hot path cost, and a whole task in both engines
 	cargo bench -p common --bench hot_path -- --quiet
+	$(RELEASE)/loadgen bench plans/cost.toml
 
 doc: ## the API documentation
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps

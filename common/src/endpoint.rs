@@ -27,15 +27,23 @@ impl Endpoint {
     /// # Errors
     /// A URL that redis-rs does not understand; the message does not repeat it, for it may hold a password.
     pub fn new(url: &str, settings: &RedisSettings) -> Result<Endpoint, RequestError> {
-        let info = url.into_connection_info().map_err(|_| {
+        let info = connection_info(url).ok_or_else(|| {
             RequestError::Disconnected("the Redis URL is not one: redis://[[user]:password@]host:port[/db]".into())
         })?;
-        let redis = info.redis_settings().clone().set_skip_set_lib_name();
         Ok(Endpoint {
-            info: info.set_tcp_settings(TcpSettings::default().set_nodelay(true)).set_redis_settings(redis),
+            info,
             connect_timeout: Duration::from_secs_f64(settings.connect_timeout_s),
             response_timeout: Duration::from_secs_f64(settings.response_timeout_s),
             checkout_timeout: Duration::from_secs_f64(settings.checkout_timeout_s),
         })
     }
+}
+
+/// How every part of Headroom connects: nodelay on, no `CLIENT SETINFO`. `None` when the URL is not one; redis-rs's own
+/// error is dropped, for it may quote a password.
+#[must_use]
+pub fn connection_info(url: &str) -> Option<ConnectionInfo> {
+    let info = url.into_connection_info().ok()?;
+    let redis = info.redis_settings().clone().set_skip_set_lib_name();
+    Some(info.set_tcp_settings(TcpSettings::default().set_nodelay(true)).set_redis_settings(redis))
 }

@@ -10,14 +10,17 @@ use sha2::{Digest, Sha256};
 use toml::{Table, Value};
 
 pub mod demand;
+mod published;
 mod settings;
 mod sweep;
+mod validate;
 mod variant;
 mod wording;
 
+pub use published::Published;
 pub use settings::{
-    ArrivalProcess, Choice, Load, OnOverload, Order, Override, Published, RedisSettings, Repeat, Settings, Slo, Task,
-    TaskKind, Workers,
+    ArrivalProcess, Choice, Load, OnOverload, Order, Override, RedisSettings, Repeat, Settings, Slo, Task, TaskKind,
+    Workers,
 };
 pub use variant::{Client, Connections, Engine, Executor, Metric, Variant};
 

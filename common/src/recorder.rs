@@ -80,8 +80,6 @@ impl PhaseCounts {
 /// The histograms of the window's completed tasks.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Histograms {
-    /// sent - intended, of failed tasks too.
-    pub lateness: Latency,
     /// started - sent, of failed tasks too.
     pub queue_wait: Latency,
     /// Waiting for connections.
@@ -102,7 +100,6 @@ impl Histograms {
     /// The histograms by the name they have on the wire and in reports.
     fn named(&self) -> impl Iterator<Item = (&'static str, &Latency)> {
         let fixed = [
-            ("lateness", &self.lateness),
             ("queue_wait", &self.queue_wait),
             ("pool_wait", &self.pool_wait),
             ("service", &self.service),
@@ -114,7 +111,6 @@ impl Histograms {
 
     fn named_mut(&mut self) -> impl Iterator<Item = (&'static str, &mut Latency)> {
         let fixed = [
-            ("lateness", &mut self.lateness),
             ("queue_wait", &mut self.queue_wait),
             ("pool_wait", &mut self.pool_wait),
             ("service", &mut self.service),
@@ -125,7 +121,6 @@ impl Histograms {
     }
 
     fn record(&mut self, record: &Record) {
-        self.lateness.record(record.sent_ns.saturating_sub(record.intended_ns));
         self.queue_wait.record(record.started_ns.saturating_sub(record.sent_ns));
         if let Outcome::Failed(_) = record.outcome {
             return;
@@ -314,7 +309,7 @@ impl Recorder {
         let histograms = taken
             .named()
             .filter(|(_, latency)| latency.n() + latency.beyond() > 0)
-            .map(|(name, latency)| (name.to_owned(), (latency.encode(), latency.beyond())))
+            .map(|(name, latency)| (name.to_owned(), (latency.pack(), latency.beyond())))
             .collect();
         let response_from_send_sum_ns = u64::try_from(taken.response_from_send_sum_ns).unwrap_or(u64::MAX);
         Delta { at_ns, counts, request_errors, histograms, response_from_send_sum_ns }

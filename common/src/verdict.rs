@@ -25,6 +25,9 @@ pub struct Evidence<'a> {
     pub on_time_before_overload: f64,
     /// Histogram entries of completed tasks, summed over all dynos.
     pub recorded: u64,
+    /// Of the dyno in which they differ most: |n x mean of the histogram of `response_from_send` / exact sum - 1|;
+    /// `None` when nothing completed.
+    pub sum_error: Option<f64>,
 }
 
 /// A task is on time when it is sent at most this late: 1 ms, or 5 % of the median response if that is more.
@@ -34,6 +37,8 @@ pub fn on_time_limit_us(response_p50_us: Option<f64>) -> f64 {
 }
 
 const ON_TIME_MIN: f64 = 0.99;
+/// Histograms of 3 significant digits are within 0.05 % of the mean.
+const SUM_ERROR_MAX: f64 = 0.002;
 /// Tasks that must lie beyond a percentile before it is looked at.
 const TAIL_MIN: f64 = 30.0;
 
@@ -74,6 +79,14 @@ fn checks(evidence: &Evidence<'_>) -> Vec<Check> {
             Some(evidence.recorded as f64),
             Some(counts.completed as f64),
             "histograms and counters disagree: a defect of Headroom, please report it",
+        ),
+        check(
+            "sum",
+            evidence.sum_error.is_none_or(|error| error <= SUM_ERROR_MAX),
+            Severity::Invalid,
+            evidence.sum_error,
+            Some(SUM_ERROR_MAX),
+            "a histogram and the exact sum of its values disagree: a defect of Headroom, please report it",
         ),
         check(
             "dynos alive",

@@ -11,7 +11,7 @@ use crate::plan::{Engine, Settings, Variant};
 use crate::recorder::{Delta, Totals};
 
 /// Raised whenever a frame changes. Both sides of a handshake must have the same.
-pub const WIRE_VERSION: u32 = 1;
+pub const WIRE_VERSION: u32 = 2;
 
 /// A control frame larger than this is nonsense.
 pub const MESSAGE_MAX: usize = 64 * 1024 * 1024;
@@ -31,7 +31,7 @@ pub enum FromDyno {
     /// The dyno cannot go on; the message is complete.
     Fatal(String),
     /// Ten times a second.
-    Counters(Totals),
+    Counters(Counters),
     /// Once a second, and once at the end.
     Delta(Box<Delta>),
     /// A worker had `backlog_max` tasks waiting when another arrived. Sent once.
@@ -52,6 +52,17 @@ pub enum FromDyno {
     },
     /// Last message, after the last delta.
     Final(Final),
+}
+
+/// What a dyno has done, at one instant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counters {
+    /// The tenth of a second for which it was due, the same in all dynos, on `CLOCK_MONOTONIC`.
+    pub due_ns: u64,
+    /// When it was taken: never before that.
+    pub taken_ns: u64,
+    /// Ended tasks.
+    pub totals: Totals,
 }
 
 /// Who a dyno is.
@@ -284,14 +295,18 @@ impl MessageDecoder {
 mod tests {
     use proptest::prelude::{any, prop_assert_eq, proptest};
 
-    use super::{Dispatch, FromDyno, MessageDecoder, TaskPhase, ToDyno, WireError, encode_message};
+    use super::{Counters, Dispatch, FromDyno, MessageDecoder, TaskPhase, ToDyno, WireError, encode_message};
     use crate::recorder::Totals;
 
     #[test]
     fn messages_survive_any_cut() {
         let messages = [
             FromDyno::Ready,
-            FromDyno::Counters(Totals { ended: 7, failed: 1, last_ended_ns: 9 }),
+            FromDyno::Counters(Counters {
+                due_ns: 1,
+                taken_ns: 2,
+                totals: Totals { ended: 7, failed: 1, last_ended_ns: 9 },
+            }),
             FromDyno::Fatal("no threads left".into()),
             FromDyno::Overload { at_ns: u64::MAX, worker: 3, backlog: 100 },
         ];

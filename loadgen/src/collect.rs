@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use common::latency::Latency;
 use common::recorder::{Delta, Histograms, PhaseCounts, Totals};
 use common::request::RequestErrorKind;
-use common::wire::{Final, FromDyno, ProcessUsage, TaskPhase};
+use common::wire::{Counters, Final, FromDyno, ProcessUsage, TaskPhase};
 
 /// Everything that dynos have said.
 #[derive(Debug)]
@@ -15,8 +15,6 @@ pub struct Collected {
     pub dynos: Vec<DynoReports>,
     /// Of the window's tasks, all dynos.
     pub histograms: Histograms,
-    /// Lateness of the window's tasks up to and including the second of the overload.
-    pub lateness_before_overload: Latency,
     /// By second since the start, from 0.
     pub seconds: BTreeMap<u32, SecondReports>,
     /// The first overload.
@@ -28,10 +26,14 @@ pub struct Collected {
 /// What one dyno has said.
 #[derive(Debug, Default)]
 pub struct DynoReports {
-    /// Latest counters.
-    pub totals: Totals,
+    /// All counters, in order.
+    pub counters: Vec<Counters>,
     /// Of the latest delta: these agree with the histograms.
     pub counts: [PhaseCounts; TaskPhase::COUNT],
+    /// ended - sent of the window's completed tasks.
+    pub response_from_send: Latency,
+    /// Its exact sum.
+    pub response_from_send_sum_ns: u128,
     /// Of the latest delta.
     pub request_errors: [u64; RequestErrorKind::COUNT],
     /// At the beginning of the window.
@@ -42,6 +44,23 @@ pub struct DynoReports {
     pub last: Option<Final>,
     /// When its connection ended before that.
     pub lost_at_ns: Option<u64>,
+}
+
+impl DynoReports {
+    /// How far the histogram of `response_from_send` is from its exact sum: 0 when they agree, `None` when there is
+    /// nothing to compare. What lies beyond the histogram's range is in the sum alone.
+    #[must_use]
+    pub fn sum_error(&self) -> Option<f64> {
+        let by_histogram = self.response_from_send.mean_ns() * self.response_from_send.n() as f64;
+        (self.response_from_send_sum_ns > 0 && self.response_from_send.beyond() == 0)
+            .then(|| (by_histogram / self.response_from_send_sum_ns as f64 - 1.0).abs())
+    }
+
+    /// By the latest counters.
+    #[must_use]
+    pub fn totals(&self) -> Totals {
+        self.counters.last().map(|counters| counters.totals).unwrap_or_default()
+    }
 }
 
 /// One second, all dynos together.
@@ -80,7 +99,6 @@ impl Collected {
             start_ns,
             dynos: (0..dynos).map(|_| DynoReports::default()).collect(),
             histograms: Histograms::default(),
-            lateness_before_overload: Latency::new(),
             seconds: BTreeMap::new(),
             overload: None,
             broken: None,
@@ -91,7 +109,7 @@ impl Collected {
     pub fn take(&mut self, dyno: u32, message: FromDyno) {
         let reports = &mut self.dynos[dyno as usize];
         match message {
-            FromDyno::Counters(totals) => reports.totals = totals,
+            FromDyno::Counters(counters) => reports.counters.push(counters),
             FromDyno::Delta(delta) => self.take_delta(dyno, &delta),
             FromDyno::Overload { at_ns, worker, backlog } => {
                 let report = OverloadReport { at_ns, dyno, worker: Some(worker), backlog: u64::from(backlog) };
@@ -136,6 +154,8 @@ impl Collected {
         let (before, now) = (timed(&reports.counts), timed(&delta.counts));
         reports.counts = delta.counts;
         reports.request_errors = delta.request_errors;
+        reports.response_from_send.merge(&histograms.response_from_send);
+        reports.response_from_send_sum_ns += histograms.response_from_send_sum_ns;
 
         // A delta bears the end of its second, the last one its own instant.
         let since_start = delta.at_ns.saturating_sub(self.start_ns + 1);
@@ -144,16 +164,16 @@ impl Collected {
         second.failed += now.1.saturating_sub(before.1);
         second.response.merge(&histograms.response);
         second.service.merge(&histograms.service);
-        if self.overload.is_none_or(|overload| delta.at_ns <= overload.at_ns + SECOND_NS) {
-            self.lateness_before_overload.merge(&histograms.lateness);
-        }
         self.histograms.merge(&histograms);
     }
 
     /// Tasks ended so far by the latest counters: all, and failed.
     #[must_use]
     pub fn ended(&self) -> (u64, u64) {
-        self.dynos.iter().fold((0, 0), |sum, dyno| (sum.0 + dyno.totals.ended, sum.1 + dyno.totals.failed))
+        self.dynos
+            .iter()
+            .map(DynoReports::totals)
+            .fold((0, 0), |sum, totals| (sum.0 + totals.ended, sum.1 + totals.failed))
     }
 
     /// Tasks of a phase by outcome, by the latest deltas.
@@ -182,7 +202,7 @@ impl Collected {
 mod tests {
     use common::recorder::{Histograms, Record, Recorder};
     use common::step::{Outcome, Span};
-    use common::wire::{FromDyno, TaskPhase};
+    use common::wire::{Counters, FromDyno, TaskPhase};
 
     use super::Collected;
 
@@ -213,7 +233,8 @@ mod tests {
         settle(&recorder, TaskPhase::Window, 20);
         collected.take(0, FromDyno::Delta(Box::new(recorder.collect(3_000_000_000, &mut spare))));
         settle(&recorder, TaskPhase::Window, 5);
-        collected.take(0, FromDyno::Counters(recorder.totals()));
+        let counters = Counters { due_ns: 3_400_000_000, taken_ns: 3_400_000_001, totals: recorder.totals() };
+        collected.take(0, FromDyno::Counters(counters));
         collected.gone(0, 3_500_000_000);
 
         assert_eq!(collected.counts(TaskPhase::Window).completed, 20);

@@ -121,6 +121,12 @@ pub fn assemble(
         select! {
             recv(arrivals) -> one => match one? {
                 Arrived::Control(hello, stream, decoder) => {
+                    let known = !spawned || dynos.children.iter().any(|child| child.pid() == hello.pid);
+                    if !known {
+                        // Not one of ours: whoever it is, it must not end this run.
+                        refuse(stream, "this run starts its own dynos: use `loadgen run --listen ADDR` for others");
+                        continue;
+                    }
                     if let Err(why) = welcome(&hello, engine, dynos.controls.len(), assigns.len()) {
                         refuse(stream, &why);
                         if spawned {

@@ -4,6 +4,7 @@ use std::fs;
 
 use common::plan::hex16;
 use common::report::Host;
+use dyno::limits;
 use sha2::{Digest, Sha256};
 
 /// Reads what `/proc` and `uname` say now; `load_average_end`, `scheduling` and `pacer_priority` are filled in later.
@@ -32,6 +33,7 @@ pub fn read() -> Host {
         load_average_end: 0.0,
         scheduling: String::new(),
         pacer_priority: String::new(),
+        huge_pages: limits::without_huge_pages().to_owned(),
     }
 }
 

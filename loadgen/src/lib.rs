@@ -3,6 +3,7 @@
 pub mod args;
 pub mod assemble;
 pub mod bench;
+pub mod cgroup;
 pub mod child;
 pub mod collect;
 pub mod dispatch;
@@ -17,6 +18,7 @@ pub mod progress;
 pub mod redis_server;
 pub mod resources;
 pub mod run;
+pub mod send_log;
 pub mod server;
 pub mod signals;
 pub mod store;

@@ -6,12 +6,12 @@ use common::plan::demand::Demand;
 use nix::sys::resource::{Resource, getrlimit};
 
 use crate::error::Refused;
-use crate::host;
+use crate::{cgroup, host};
 
 /// What there is. `u64::MAX`: no limit is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Capacity {
-    /// Memory that can be had without swapping.
+    /// Memory that can be had without swapping, and within the control groups.
     pub memory_bytes: u64,
     /// Threads that may still be started.
     pub threads: u64,
@@ -35,15 +35,15 @@ impl Capacity {
             Ok((_, hard)) if hard != nix::libc::RLIM_INFINITY => hard,
             _ => u64::MAX,
         };
+        let room = cgroup::room();
         let threads = [
             number("/proc/sys/kernel/threads-max"),
             number("/proc/sys/kernel/pid_max"),
             Some(limit(Resource::RLIMIT_NPROC)),
-            number("/sys/fs/cgroup/pids.max"),
-            number("/sys/fs/cgroup/pids/pids.max"),
+            Some(room.threads),
         ];
         Capacity {
-            memory_bytes: host::memory("MemAvailable:").unwrap_or(u64::MAX),
+            memory_bytes: host::memory("MemAvailable:").unwrap_or(u64::MAX).min(room.memory_bytes),
             threads: threads.into_iter().flatten().min().unwrap_or(u64::MAX),
             mappings: number("/proc/sys/vm/max_map_count").unwrap_or(u64::MAX),
             files: limit(Resource::RLIMIT_NOFILE),
@@ -81,11 +81,11 @@ impl Capacity {
                 demand.dyno_threads, self.mappings
             )));
         }
-        let files = demand.dyno_files.max(if private { demand.redis_connections } else { 0 });
+        let files = demand.dyno_files.max(demand.loadgen_files).max(if private { demand.redis_connections } else { 0 });
         if files > self.files {
             return Err(Refused(format!(
-                "the run needs {files} open files in one process and `ulimit -Hn` is {}: lower workers.count or \
-                 pool_size, or raise the limit",
+                "the run needs {files} open files in one process and `ulimit -Hn` is {}: lower workers.count, \
+                 workers.dynos or pool_size, or raise the limit",
                 self.files
             )));
         }
@@ -110,6 +110,7 @@ mod tests {
         dyno_threads: 100,
         threads: 100,
         dyno_files: 100,
+        loadgen_files: 100,
         redis_connections: 100,
     };
 
@@ -121,6 +122,7 @@ mod tests {
             (Demand { threads: 40_000, ..DEMAND }, "40000 threads", "allows 30000"),
             (Demand { dyno_threads: 20_000, ..DEMAND }, "80500 memory mappings", "vm.max_map_count is 65530"),
             (Demand { dyno_files: 2000, ..DEMAND }, "2000 open files", "`ulimit -Hn` is 1024"),
+            (Demand { loadgen_files: 2001, ..DEMAND }, "2001 open files", "`ulimit -Hn` is 1024"),
             (Demand { redis_connections: 3000, ..DEMAND }, "3000 open files", "`ulimit -Hn` is 1024"),
         ];
         for (demand, needed, there_is) in cases {

@@ -8,6 +8,7 @@ use clap::Parser;
 use common::plan::Plan;
 use common::random::block_seed;
 use common::report::{Ended, RunResult};
+use dyno::limits;
 use loadgen::args::{self, Cli, Command};
 use loadgen::dynos::Origin;
 use loadgen::error::{Interrupted, Refused, exit_code};
@@ -29,6 +30,9 @@ const INTERRUPTED: u8 = 130;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    // Inherited by servers and dynos.
+    limits::without_huge_pages();
+    limits::raise_file_limit();
     let result = Interrupt::install().and_then(|interrupt| match cli.command {
         Command::Bench(args) => bench_plan(&args, &interrupt),
         Command::Run(args) => run_once(&args, &interrupt),

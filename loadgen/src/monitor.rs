@@ -12,6 +12,9 @@ pub struct Monitor {
     connection: Connection,
     bytes_sent: u64,
     bytes_received: u64,
+    /// It once did not answer: a late answer would be taken for the next one, and every further question would only
+    /// wait for another timeout.
+    silent: bool,
 }
 
 /// The server's counters at one instant, loadgen's traffic taken out.
@@ -38,7 +41,16 @@ impl Monitor {
     /// Takes over a connection.
     #[must_use]
     pub fn new(connection: Connection) -> Monitor {
-        Monitor { connection, bytes_sent: 0, bytes_received: 0 }
+        Monitor { connection, bytes_sent: 0, bytes_received: 0, silent: false }
+    }
+
+    fn ask(&mut self, packed: &[u8]) -> RedisResult<Value> {
+        if self.silent {
+            return Err(redis::RedisError::from((redis::ErrorKind::Io, "the server did not answer before")));
+        }
+        let answer = self.connection.req_packed_command(packed);
+        self.silent = answer.is_err();
+        answer
     }
 
     fn info(&mut self, sections: &[&str]) -> RedisResult<BTreeMap<String, String>> {
@@ -46,7 +58,7 @@ impl Monitor {
         command.arg(sections);
         let packed = command.get_packed_command();
         self.bytes_sent += packed.len() as u64;
-        let text = match self.connection.req_packed_command(&packed)? {
+        let text = match self.ask(&packed)? {
             Value::BulkString(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
             Value::VerbatimString { text, .. } => text,
             other => redis::from_redis_value(other)?,
@@ -87,9 +99,12 @@ impl Monitor {
     /// # Errors
     /// The server does not answer.
     pub fn size(&mut self) -> RedisResult<(u64, u64)> {
-        let keys = redis::cmd("DBSIZE").query(&mut self.connection)?;
-        let text: String = redis::cmd("INFO").arg("memory").query(&mut self.connection)?;
-        let used = parse_info(&text).get("used_memory").and_then(|text| text.parse().ok()).unwrap_or(0);
+        let dbsize = redis::cmd("DBSIZE").get_packed_command();
+        self.bytes_sent += dbsize.len() as u64;
+        let keys: u64 = redis::from_redis_value(self.ask(&dbsize)?)?;
+        // :<number>\r\n
+        self.bytes_received += keys.to_string().len() as u64 + 3;
+        let used = self.info(&["memory"])?.get("used_memory").and_then(|text| text.parse().ok()).unwrap_or(0);
         Ok((keys, used))
     }
 }

@@ -16,6 +16,7 @@ use nix::sys::time::TimeSpec;
 use nix::time::{ClockId, ClockNanosleepFlags, clock_nanosleep};
 
 use crate::dispatch::{Flushed, Lane, PENDING_MAX};
+use crate::send_log::SendLog;
 
 /// Longest sleep: how soon a stop is noticed.
 const NAP_NS: u64 = 20_000_000;
@@ -23,44 +24,12 @@ const NAP_NS: u64 = 20_000_000;
 const RETRY_NS: u64 = 200_000;
 
 /// What the pacer lets others see while it works.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Progress {
     /// Ends the pacer before its time.
     pub stop: AtomicBool,
     /// Tasks handed over, warm-up included.
     pub sent: AtomicU64,
-    /// Of the warm-up.
-    pub sent_warmup: AtomicU64,
-    /// By second since the start.
-    pub sent_by_second: Vec<AtomicU64>,
-    /// Instant of the last hand-over.
-    pub last_sent_ns: AtomicU64,
-}
-
-impl Progress {
-    /// For a run of `schedule`.
-    #[must_use]
-    pub fn new(schedule: &Schedule) -> Progress {
-        // What is late is sent after the window: some seconds more.
-        let seconds = schedule.window_end_ns.div_ceil(1_000_000_000) as usize + 60;
-        Progress {
-            stop: AtomicBool::new(false),
-            sent: AtomicU64::new(0),
-            sent_warmup: AtomicU64::new(0),
-            sent_by_second: (0..seconds).map(|_| AtomicU64::new(0)).collect(),
-            last_sent_ns: AtomicU64::new(0),
-        }
-    }
-
-    fn sent(&self, warmup: bool, since_start_ns: u64) {
-        self.sent.fetch_add(1, Ordering::Relaxed);
-        if warmup {
-            self.sent_warmup.fetch_add(1, Ordering::Relaxed);
-        }
-        let second = (since_start_ns / 1_000_000_000) as usize;
-        let last = self.sent_by_second.len() - 1;
-        self.sent_by_second[second.min(last)].fetch_add(1, Ordering::Relaxed);
-    }
 }
 
 /// Why the pacer ended.
@@ -86,9 +55,9 @@ pub enum PacerEnd {
     },
 }
 
-/// A pacer at work; the lanes come back when it ends, for closing them tells the intakes that nothing more will come.
+/// A pacer at work.
 pub struct Pacer {
-    thread: JoinHandle<Vec<Lane>>,
+    thread: JoinHandle<(Vec<Lane>, SendLog)>,
     /// What others see of it.
     pub progress: Arc<Progress>,
     /// The scheduling class it really has.
@@ -106,26 +75,33 @@ impl Pacer {
         mut lanes: Vec<Lane>,
         ended: Sender<PacerEnd>,
     ) -> anyhow::Result<Pacer> {
-        let progress = Arc::new(Progress::new(&schedule));
+        let progress = Arc::new(Progress::default());
         let seen = Arc::clone(&progress);
         let (said, priority) = crossbeam_channel::bounded(1);
         let thread = thread::Builder::new().name("pacer".into()).spawn(move || {
             let _ = said.send(claim_priority());
-            let _ = ended.send(pace(&schedule, start_ns, &mut lanes, &seen));
-            lanes
+            let mut log = SendLog::new(&schedule);
+            let end = pace(&schedule, start_ns, &mut lanes, &mut log, &seen);
+            let _ = ended.send(end);
+            // The lanes stay open until the dynos are told to stop: the end of one tells an intake that nothing more
+            // will come.
+            (lanes, log)
         })?;
         let priority = priority.recv()?;
         Ok(Pacer { thread, progress, priority })
     }
 
-    /// Waits for its end.
-    #[must_use]
-    pub fn join(self) -> Vec<Lane> {
-        self.thread.join().unwrap_or_default()
+    /// Waits for its end, and closes the lanes.
+    ///
+    /// # Errors
+    /// It panicked.
+    pub fn join(self) -> anyhow::Result<SendLog> {
+        let (_lanes, log) = self.thread.join().map_err(|_| anyhow::anyhow!("the pacer panicked"))?;
+        Ok(log)
     }
 }
 
-fn pace(schedule: &Schedule, start_ns: u64, lanes: &mut [Lane], progress: &Progress) -> PacerEnd {
+fn pace(schedule: &Schedule, start_ns: u64, lanes: &mut [Lane], log: &mut SendLog, progress: &Progress) -> PacerEnd {
     let mut next = 0;
     loop {
         if progress.stop.load(Ordering::Relaxed) {
@@ -140,10 +116,12 @@ fn pace(schedule: &Schedule, start_ns: u64, lanes: &mut [Lane], progress: &Progr
         }
         let mut blocked = false;
         for (dyno, lane) in lanes.iter_mut().enumerate() {
+            let mut count = 0;
             let flushed = lane.flush(schedule, start_ns, now_ns, |index, sent_ns| {
-                progress.sent((index as usize) < schedule.warmup, sent_ns.saturating_sub(start_ns));
-                progress.last_sent_ns.store(sent_ns, Ordering::Relaxed);
+                log.sent(index, sent_ns);
+                count += 1;
             });
+            progress.sent.fetch_add(count, Ordering::Relaxed);
             match flushed {
                 Flushed::All => {}
                 Flushed::Blocked if lane.pending() > PENDING_MAX => {

@@ -48,11 +48,16 @@ impl std::fmt::Display for Tail {
     }
 }
 
+/// How often a run says where it stands when there is no terminal.
+const PLAIN_EVERY: Duration = Duration::from_secs(10);
+
 /// Says where a bench stands.
 pub struct Progress {
     bar: Option<ProgressBar>,
     head: String,
     ends: Option<Instant>,
+    /// When the last plain line about a run was written.
+    said: Instant,
 }
 
 impl Progress {
@@ -66,13 +71,14 @@ impl Progress {
             }
             bar
         });
-        Progress { bar, head: String::new(), ends: None }
+        Progress { bar, head: String::new(), ends: None, said: Instant::now() }
     }
 
     /// Run `number` (from 1) of `of` begins; the bench is expected to take `left` from here.
     pub fn begin(&mut self, number: u32, of: u32, what: &str, left: Duration) {
         self.head = format!("run {number}/{of} {what}");
-        self.ends = Some(Instant::now() + left);
+        self.said = Instant::now();
+        self.ends = Some(self.said + left);
         match &self.bar {
             Some(bar) => bar.set_message(format!("{}: starting, {} left", self.head, minutes(left))),
             None => eprintln!("{}: starting, {} left", self.head, minutes(left)),
@@ -81,10 +87,12 @@ impl Progress {
 
     /// Where the run stands.
     pub fn show(&mut self, live: &Live) {
-        let Some(bar) = &self.bar else { return };
+        if self.bar.is_none() && self.said.elapsed() < PLAIN_EVERY {
+            return;
+        }
         let left = self.ends.map_or(Duration::ZERO, |ends| ends.saturating_duration_since(Instant::now()));
         let phase = if live.since_window_s < 0.0 { "warm-up" } else { "window" };
-        bar.set_message(format!(
+        let line = format!(
             "{}: {phase}, {:.0}/s asked, {:.0}/s done, backlog {}, {}, {} left",
             self.head,
             live.asked_per_s,
@@ -92,8 +100,17 @@ impl Progress {
             live.backlog,
             live.response,
             minutes(left)
-        ));
-        bar.tick();
+        );
+        match &self.bar {
+            Some(bar) => {
+                bar.set_message(line);
+                bar.tick();
+            }
+            None => {
+                eprintln!("{line}");
+                self.said = Instant::now();
+            }
+        }
     }
 
     /// A line that stays.

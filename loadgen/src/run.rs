@@ -12,10 +12,10 @@ use common::plan::{Cell, OnOverload, Plan, Variant};
 use common::report::{Ended, Run, Startup};
 use common::task::Work;
 use common::wire::{Assign, Dispatch, FromDyno, TaskPhase, ToDyno};
-use crossbeam_channel::{after, bounded, never, select, tick};
+use crossbeam_channel::{Receiver, after, bounded, never, select, tick};
 use dyno::clock::now_ns;
 
-use crate::assemble::{self, BacklogSample, Measured};
+use crate::assemble::{self, Measured};
 use crate::collect::{Collected, OverloadReport};
 use crate::dispatch::Lane;
 use crate::dynos::{self, Dynos, Event};
@@ -103,15 +103,13 @@ pub fn run(spec: &Spec<'_>, site: &Site<'_>, progress: &mut Progress) -> anyhow:
         schedule: &schedule,
         start_ns,
         collected: Collected::new(dynos.builds.len(), start_ns),
-        samples: Vec::new(),
         untimed: u64::from(settings.workers.total()),
     };
     let mut ended = watch.until_end(&dynos, &pacer, &pacer_end, site.interrupt, progress)?;
     pacer.progress.stop.store(true, Ordering::Relaxed);
     sampler.stop();
-    let pacing = Arc::clone(&pacer.progress);
     // Closing the lanes and the stop together tell the dynos that nothing more will come.
-    drop(pacer.join());
+    let sends = pacer.join()?;
     dynos.tell(&ToDyno::Stop);
     watch.last_words(&dynos);
     if let (Some((dyno, at_ns)), Ended::Complete) = (watch.collected.lost(), &ended) {
@@ -122,7 +120,7 @@ pub fn run(spec: &Spec<'_>, site: &Site<'_>, progress: &mut Progress) -> anyhow:
     dynos.end();
     // A server that is gone by now has taken its counters with it: the run says so by their absence.
     let work = monitor.work().ok().map(|work| work.since(&baseline));
-    let size_end = monitor.size().unwrap_or_default();
+    let size_end = monitor.size().ok();
     host.load_average_end = host::load_average();
     drop(monitor);
     let measured = Measured {
@@ -132,8 +130,7 @@ pub fn run(spec: &Spec<'_>, site: &Site<'_>, progress: &mut Progress) -> anyhow:
         builds,
         ended,
         collected: watch.collected,
-        samples: watch.samples,
-        pacing,
+        sends,
         usage: usage.unwrap_or_default(),
         work,
         startup,
@@ -244,9 +241,17 @@ struct Watch<'a> {
     schedule: &'a Schedule,
     start_ns: u64,
     collected: Collected,
-    samples: Vec<BacklogSample>,
     /// Tasks that the counters hold besides the timed ones.
     untimed: u64,
+}
+
+/// What one look at a run's sources brought.
+enum News {
+    Dyno(Event),
+    Pacer(PacerEnd),
+    Interrupt,
+    DrainBound,
+    Clock,
 }
 
 impl Watch<'_> {
@@ -259,80 +264,50 @@ impl Watch<'_> {
         &mut self,
         dynos: &Dynos,
         pacer: &Pacer,
-        pacer_end: &crossbeam_channel::Receiver<PacerEnd>,
+        pacer_end: &Receiver<PacerEnd>,
         interrupt: &Interrupt,
         progress: &mut Progress,
     ) -> anyhow::Result<Ended> {
-        let load = &self.spec.cell.settings.load;
-        let stop_at_overload = self.spec.cell.settings.workers.on_overload == OnOverload::Stop;
+        let settings = &self.spec.cell.settings;
+        let stop_at_overload = settings.workers.on_overload == OnOverload::Stop;
         let window_end_ns = self.start_ns + self.schedule.window_end_ns;
         let clock = tick(Duration::from_millis(200));
-        let mut pacer_end = pacer_end.clone();
-        let mut drain_bound = never();
+        let (mut pacer_end, mut interrupted, mut drain_bound) =
+            (pacer_end.clone(), interrupt.channel().clone(), never());
         let mut all_sent = false;
-        let mut interrupted = interrupt.channel().clone();
         let mut ended = Ended::Complete;
-        let mut last = (self.start_ns, 0);
+        let mut rate = Rate { at_ns: self.start_ns, done: 0 };
         loop {
-            select! {
-                            recv(dynos.events) -> event => match event? {
-                                Event::Message(dyno, message) => {
-                                    let counters = matches!(*message, FromDyno::Counters(_));
-                                    self.collected.take(dyno, *message);
-                                    if counters {
-                                        self.sample(pacer);
-                                    }
-                                }
-                                Event::Gone(dyno) => {
-                                    let at_ns = now_ns();
-                                    self.collected.gone(dyno, at_ns);
-                                    return Ok(Ended::DynoLost { dyno, at_s: self.seconds(at_ns) });
-                                }
-                            },
-                            recv(pacer_end) -> end => match end? {
-                                PacerEnd::Done | PacerEnd::Stopped => {
-                                    all_sent = true;
-                                    pacer_end = never();
-                                    let left = match ended {
-                            Ended::Interrupted => 0,
-                            _ => window_end_ns.saturating_sub(now_ns()),
-                        };
-                                    drain_bound = after(Duration::from_nanos(left) + Duration::from_secs_f64(load.drain_s));
-                                }
-                                PacerEnd::IntakeOverloaded { dyno, pending, at_ns } => {
-                                    self.collected.overloaded(OverloadReport { at_ns, dyno, worker: None, backlog: pending });
-                                    return Ok(Ended::Overloaded);
-                                }
-                                // Its control connection will say so too.
-                                PacerEnd::DynoGone { dyno } => {
-                                    let at_ns = now_ns();
-                                    self.collected.gone(dyno, at_ns);
-                                    return Ok(Ended::DynoLost { dyno, at_s: self.seconds(at_ns) });
-                                }
-                            },
-                            recv(interrupted) -> _ => {
-                                // No more arrivals; what was sent may end within the drain bound.
-                                pacer.progress.stop.store(true, Ordering::Relaxed);
-                                interrupted = never();
-                                ended = Ended::Interrupted;
-                            }
-                            recv(drain_bound) -> _ => return Ok(ended),
-                            recv(clock) -> _ => {
-                                let now = now_ns();
-                                let done = self.collected.ended().0.saturating_sub(self.untimed);
-                                if now > last.0 + 1_000_000_000 {
-                                    let achieved = (done - last.1) as f64 / ((now - last.0) as f64 / 1e9);
-                                    last = (now, done);
-                                    progress.show(&Live {
-                                        since_window_s: self.seconds(now),
-                                        asked_per_s: load.rate_per_s,
-                                        achieved_per_s: achieved,
-                                        backlog: pacer.progress.sent.load(Ordering::Relaxed).saturating_sub(done),
-            response: self.response(),
-                                    });
-                                }
-                            }
-                        }
+            let news = select! {
+                recv(dynos.events) -> event => News::Dyno(event?),
+                recv(pacer_end) -> end => News::Pacer(end?),
+                recv(interrupted) -> _ => News::Interrupt,
+                recv(drain_bound) -> _ => News::DrainBound,
+                recv(clock) -> _ => News::Clock,
+            };
+            match news {
+                News::Dyno(Event::Message(dyno, message)) => self.collected.take(dyno, *message),
+                // A dyno that takes no more tasks says so on its control connection too.
+                News::Dyno(Event::Gone(dyno)) | News::Pacer(PacerEnd::DynoGone { dyno }) => return Ok(self.lost(dyno)),
+                News::Pacer(PacerEnd::IntakeOverloaded { dyno, pending, at_ns }) => {
+                    self.collected.overloaded(OverloadReport { at_ns, dyno, worker: None, backlog: pending });
+                    return Ok(Ended::Overloaded);
+                }
+                News::Pacer(PacerEnd::Done | PacerEnd::Stopped) => {
+                    all_sent = true;
+                    pacer_end = never();
+                    let left_ns = if ended == Ended::Interrupted { 0 } else { window_end_ns.saturating_sub(now_ns()) };
+                    drain_bound = after(Duration::from_nanos(left_ns) + Duration::from_secs_f64(settings.load.drain_s));
+                }
+                News::Interrupt => {
+                    // No more arrivals; what was sent may end within the drain bound.
+                    pacer.progress.stop.store(true, Ordering::Relaxed);
+                    interrupted = never();
+                    ended = Ended::Interrupted;
+                }
+                News::DrainBound => return Ok(ended),
+                News::Clock => self.show(pacer, &mut rate, progress),
+            }
             if stop_at_overload && self.collected.overload.is_some() {
                 return Ok(Ended::Overloaded);
             }
@@ -340,23 +315,39 @@ impl Watch<'_> {
                 progress.line(&format!("dyno {dyno} cannot go on: {why}"));
                 return Ok(Ended::DynoLost { dyno: *dyno, at_s: self.seconds(now_ns()) });
             }
-            let done = self.collected.ended().0.saturating_sub(self.untimed);
-            let drained = all_sent && done == pacer.progress.sent.load(Ordering::Relaxed);
+            let drained = all_sent && self.done() == pacer.progress.sent.load(Ordering::Relaxed);
             if drained && (now_ns() > window_end_ns || ended == Ended::Interrupted) {
                 return Ok(ended);
             }
         }
     }
 
-    fn response(&self) -> Tail {
-        let response = &self.collected.histograms.response;
-        Tail::of(response.n(), |p| response.percentile_ns(p, 0).map(microseconds))
+    fn lost(&mut self, dyno: u32) -> Ended {
+        let at_ns = now_ns();
+        self.collected.gone(dyno, at_ns);
+        Ended::DynoLost { dyno, at_s: self.seconds(at_ns) }
     }
 
-    fn sample(&mut self, pacer: &Pacer) {
-        let sent = pacer.progress.sent.load(Ordering::Relaxed);
-        let done = self.collected.ended().0.saturating_sub(self.untimed);
-        self.samples.push(BacklogSample { at_s: self.seconds(now_ns()), total: sent.saturating_sub(done) });
+    /// Timed tasks that have ended, by the latest counters.
+    fn done(&self) -> u64 {
+        self.collected.ended().0.saturating_sub(self.untimed)
+    }
+
+    /// Says where the run stands, once a second.
+    fn show(&self, pacer: &Pacer, rate: &mut Rate, progress: &mut Progress) {
+        let (now_ns, done) = (now_ns(), self.done());
+        if now_ns <= rate.at_ns + 1_000_000_000 {
+            return;
+        }
+        let response = &self.collected.histograms.response;
+        progress.show(&Live {
+            since_window_s: self.seconds(now_ns),
+            asked_per_s: self.spec.cell.settings.load.rate_per_s,
+            achieved_per_s: (done - rate.done) as f64 / ((now_ns - rate.at_ns) as f64 / 1e9),
+            backlog: pacer.progress.sent.load(Ordering::Relaxed).saturating_sub(done),
+            response: Tail::of(response.n(), |p| response.percentile_ns(p, 0).map(microseconds)),
+        });
+        *rate = Rate { at_ns: now_ns, done };
     }
 
     /// Collects until every dyno has said its last word.
@@ -377,6 +368,12 @@ impl Watch<'_> {
             }
         }
     }
+}
+
+/// The last instant for which a rate was shown, and the tasks that had ended by then.
+struct Rate {
+    at_ns: u64,
+    done: u64,
 }
 
 fn milliseconds(begun: Instant) -> f64 {

@@ -125,16 +125,22 @@ impl Source {
 /// A connection that remembers whether it may be used again.
 struct Link {
     connection: redis::Connection,
+    response_timeout_ns: u64,
     broken: bool,
 }
 
 impl Link {
     fn query(&mut self, request: &Request) -> Result<Replies, RequestError> {
+        let late_ns = now_ns() + self.response_timeout_ns;
         let replies = self.connection.send_packed_command(request.bytes()).and_then(|()| {
             // The first failure ends it: every further read would wait for the timeout again.
             (0..request.replies()).map(|_| self.connection.recv_response()).collect::<RedisResult<Vec<_>>>()
         });
-        let result = replies.map_err(RequestError::from).and_then(Replies::new);
+        let mut result = replies.map_err(RequestError::from).and_then(Replies::new);
+        // The socket's timeout is for one read; the plan's is for the request, as in the async engine.
+        if now_ns() > late_ns {
+            result = Err(RequestError::Timeout);
+        }
         self.broken = matches!(&result, Err(error) if error.breaks_connection());
         result
     }
@@ -162,7 +168,8 @@ impl Manager {
         if self.opened.load(Ordering::Relaxed) {
             self.shared.reconnected();
         }
-        Ok(Link { connection, broken: false })
+        let response_timeout_ns = self.endpoint.response_timeout.as_nanos() as u64;
+        Ok(Link { connection, response_timeout_ns, broken: false })
     }
 
     /// Opens one in place of a broken one, for at most the checkout timeout.

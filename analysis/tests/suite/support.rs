@@ -145,6 +145,7 @@ fn host() -> Host {
         load_average_end: 0.5,
         scheduling: "own sessions".to_owned(),
         pacer_priority: "fifo-1".to_owned(),
+        huge_pages: "off".to_owned(),
     }
 }
 
@@ -157,9 +158,9 @@ fn redis_server() -> RedisServer {
         private: true,
         origin: "valkey-server".to_owned(),
         keys_start: 84,
-        keys_end: 84,
+        keys_end: Some(84),
         used_memory_start_bytes: 2 << 20,
-        used_memory_end_bytes: 60 << 20,
+        used_memory_end_bytes: Some(60 << 20),
     }
 }
 

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::Engine;
+use crate::{Engine, limits};
 
 /// A worker process of Headroom. It gets everything else from loadgen.
 #[derive(Debug, Parser)]
@@ -26,6 +26,7 @@ pub fn main<E: Engine + Send + 'static>() -> ExitCode {
         report(panic);
         std::process::abort();
     }));
+    limits::without_huge_pages();
     match crate::run::<E>(args.connect) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -13,7 +13,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use common::backlog::Waiting;
 use common::recorder::{Histograms, Recorder};
-use common::wire::{Assign, Final, FromDyno, Hello, MessageDecoder, ToDyno, WIRE_VERSION, encode_message};
+use common::wire::{Assign, Counters, Final, FromDyno, Hello, MessageDecoder, ToDyno, WIRE_VERSION, encode_message};
 use crossbeam_channel::{RecvTimeoutError, Sender, bounded, unbounded};
 
 pub mod args;
@@ -189,8 +189,8 @@ pub fn run<E: Engine + Send + 'static>(connect: SocketAddr) -> anyhow::Result<()
                 // Its second is the one that was due, however late it is.
                 reporter.delta(next_ns)?;
             }
+            reporter.counters(next_ns)?;
             next_ns += TICK_NS;
-            reporter.counters()?;
         }
     }
 
@@ -267,9 +267,9 @@ impl Reporter {
         self.send(&FromDyno::Usage { end, usage })
     }
 
-    fn counters(&mut self) -> anyhow::Result<()> {
-        let totals = self.shared.recorder.totals();
-        self.send(&FromDyno::Counters(totals))
+    fn counters(&mut self, due_ns: u64) -> anyhow::Result<()> {
+        let counters = Counters { due_ns, taken_ns: clock::now_ns(), totals: self.shared.recorder.totals() };
+        self.send(&FromDyno::Counters(counters))
     }
 
     fn delta(&mut self, at_ns: u64) -> anyhow::Result<()> {

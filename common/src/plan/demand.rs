@@ -16,6 +16,8 @@ pub struct Demand {
     pub threads: u64,
     /// File descriptors of the largest dyno.
     pub dyno_files: u64,
+    /// File descriptors of loadgen.
+    pub loadgen_files: u64,
     /// Connections to the server.
     pub redis_connections: u64,
 }
@@ -24,7 +26,11 @@ pub struct Demand {
 const DYNO_THREADS: u64 = 32;
 /// Files of a dyno besides its connections to Redis.
 const DYNO_FILES: u64 = 32;
-/// Connections of loadgen itself.
+/// Files of loadgen for each dyno: two connections, one of them twice, and its process.
+const FILES_PER_DYNO: u64 = 4;
+/// Files of loadgen without dynos, generously.
+const LOADGEN_FILES: u64 = 64;
+/// Connections of loadgen itself to the server.
 const MONITOR_CONNECTIONS: u64 = 8;
 /// A flat in a hash of the server: field, value, entries; measured at 352 bytes, rounded up.
 const FLAT_BYTES: u64 = 400;
@@ -63,6 +69,7 @@ pub fn demand(settings: &Settings, variant: &Variant) -> Demand {
         dyno_threads: dyno_threads + DYNO_THREADS,
         threads: threads + u64::from(workers.dynos) * DYNO_THREADS,
         dyno_files: u64::from(variant.connections_per_dyno(u32::try_from(largest).unwrap_or(u32::MAX))) + DYNO_FILES,
+        loadgen_files: u64::from(workers.dynos) * FILES_PER_DYNO + LOADGEN_FILES,
         redis_connections: connections + MONITOR_CONNECTIONS,
     }
 }

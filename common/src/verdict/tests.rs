@@ -16,6 +16,7 @@ struct Case {
     redis_work: RedisWork,
     on_time: f64,
     recorded: u64,
+    sum_error: Option<f64>,
 }
 
 fn latency(us: u64) -> crate::report::Distribution {
@@ -43,6 +44,7 @@ fn good() -> Case {
         redis_work: RedisWork { tasks: 3000, ..RedisWork::default() },
         on_time: 1.0,
         recorded: 3000,
+        sum_error: Some(0.0004),
     }
 }
 
@@ -62,6 +64,7 @@ fn judged(case: &Case) -> (Vec<String>, RunResult, String) {
         on_time: case.on_time,
         on_time_before_overload: case.on_time,
         recorded: case.recorded,
+        sum_error: case.sum_error,
     });
     let failed = validity.checks.iter().filter(|check| !check.ok).map(|check| check.name.clone()).collect();
     (failed, verdict.result, verdict.reason)
@@ -90,6 +93,8 @@ fn every_check_trips() {
     check(|case| case.counts.missed = 1, &["conservation"], RunResult::Invalid, "conservation");
     check(|case| case.counts.unfinished = 1, &["conservation"], RunResult::Invalid, "conservation");
     check(|case| case.recorded = 2999, &["recorded"], RunResult::Invalid, "recorded");
+    check(|case| case.sum_error = Some(0.0021), &["sum"], RunResult::Invalid, "sum");
+    check(|case| case.sum_error = None, &[], RunResult::Ok, "completed");
     check(|case| case.ended = Ended::DynoLost { dyno: 0, at_s: 1.0 }, &["dynos alive"], RunResult::Invalid, "dynos");
     check(|case| case.on_time = 0.98, &["on time"], RunResult::Invalid, "on time");
     check(|case| case.latency_us.lateness = latency(200), &["lateness share"], RunResult::Invalid, "lateness share");

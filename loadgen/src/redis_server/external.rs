@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use redis::io::tcp::TcpSettings;
 use redis::{Client, Cmd, Connection, ErrorKind, FromRedisValue, RedisConnectionInfo, RedisError};
 
 use super::facts::ServerFacts;
@@ -178,10 +177,7 @@ impl<'a> Session<'a> {
         let with_credentials = url.connection_info()?;
         // No CLIENT SETINFO either: the checks leave as few traces in the command statistics as they can.
         let plain = RedisConnectionInfo::default().set_skip_set_lib_name();
-        let info = with_credentials
-            .clone()
-            .set_redis_settings(plain)
-            .set_tcp_settings(TcpSettings::default().set_nodelay(true));
+        let info = with_credentials.clone().set_redis_settings(plain);
         let unreachable = |error: RedisError| unreachable(url, &error);
         let client = Client::open(info).map_err(unreachable)?;
         let connection = client.get_connection_with_timeout(options.connect_timeout).map_err(unreachable)?;

@@ -4,8 +4,8 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::str::FromStr;
 
-use redis::io::tcp::TcpSettings;
-use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo};
+use common::endpoint;
+use redis::{ConnectionAddr, ConnectionInfo};
 
 /// The address of a Redis server and the database to use there.
 ///
@@ -93,8 +93,7 @@ impl ServerUrl {
     /// # Errors
     /// None for a value that was parsed; [`UrlError::Malformed`] stands in for what cannot happen.
     pub fn connection_info(&self) -> Result<ConnectionInfo, UrlError> {
-        let info = self.raw.as_str().into_connection_info().map_err(|_| UrlError::Malformed)?;
-        Ok(info.set_tcp_settings(TcpSettings::default().set_nodelay(true)))
+        endpoint::connection_info(&self.raw).ok_or(UrlError::Malformed)
     }
 }
 
@@ -104,8 +103,7 @@ impl FromStr for ServerUrl {
     fn from_str(text: &str) -> Result<Self, UrlError> {
         let raw = text.trim();
         let authority = checked_authority(raw)?;
-        // The library's own error may quote the URL: it is dropped.
-        let info = raw.into_connection_info().map_err(|_| UrlError::Malformed)?;
+        let info = endpoint::connection_info(raw).ok_or(UrlError::Malformed)?;
         let ConnectionAddr::Tcp(host, port) = info.addr() else {
             return Err(UrlError::Malformed);
         };

@@ -208,6 +208,8 @@ fn a_server_that_is_killed_fails_tasks_and_not_the_run() {
         assert!(failures(run).contains(&"errors"), "{:?}", run.validity);
         // What the server would have said is absent, not zero.
         assert!(run.redis_work.commands_per_task.is_empty() && run.redis_work.bytes_in_per_task.is_none());
+        let server = &run.redis_server;
+        assert_eq!((server.keys_end, server.used_memory_end_bytes), (None, None));
     }
 }
 
@@ -228,4 +230,5 @@ fn a_server_that_stands_still_does_not_stretch_the_window() {
     assert_eq!((run.ended.clone(), run.counts.sent), (Ended::Complete, 100));
     assert!(run.counts.unfinished > 0, "{:?}", run.counts);
     assert!(run.resources.window_s < 5.0, "one second was asked for: {:?}", run.resources);
+    assert_eq!((run.redis_server.keys_end, run.resources.redis.cpu_user_s), (None, None));
 }

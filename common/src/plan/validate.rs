@@ -1,0 +1,98 @@
+//! Which values a plan may have. The machine is not asked.
+
+use super::{PlanError, Repeat, Settings, Workers};
+
+/// Bounds that no machine exceeds and that keep arithmetic exact.
+const RATE_MAX: f64 = 10_000_000.0;
+const TASKS_MAX: f64 = 100_000_000.0;
+const WORKERS_MAX: u32 = 1_000_000;
+
+impl Repeat {
+    pub(super) fn validate(&self) -> Result<(), PlanError> {
+        if !(1..=10_000).contains(&self.blocks) {
+            return Err(PlanError::value("repeat.blocks", self.blocks, "1 to 10000; 10 for a verdict"));
+        }
+        if !(self.margin > 0.0 && self.margin < 1.0) {
+            return Err(PlanError::value("repeat.margin", self.margin, "a share above 0 and below 1, such as 0.03"));
+        }
+        Ok(())
+    }
+}
+
+impl Settings {
+    /// Every value by itself and with its neighbours.
+    pub(super) fn validate(&self) -> Result<(), PlanError> {
+        let positive = |key: &str, value: f64, max: f64, unit: &str| {
+            if value.is_finite() && value > 0.0 && value <= max {
+                Ok(())
+            } else {
+                Err(PlanError::value(key, value, format!("{unit} above 0 and at most {max}")))
+            }
+        };
+        let Settings { task, load, workers, slo, redis } = self;
+        positive("load.rate_per_s", load.rate_per_s, RATE_MAX, "tasks a second")?;
+        positive("load.duration_s", load.duration_s, 86_400.0, "seconds")?;
+        positive("load.drain_s", load.drain_s, 3_600.0, "seconds")?;
+        if !(load.warmup_s >= 0.0 && load.warmup_s <= 3_600.0) {
+            return Err(PlanError::value("load.warmup_s", load.warmup_s, "seconds from 0 to 3600"));
+        }
+        let tasks = load.rate_per_s * (load.duration_s + load.warmup_s);
+        if load.rate_per_s * load.duration_s < 1.0 {
+            let needed = 1.0 / load.rate_per_s;
+            return Err(PlanError::value(
+                "load.duration_s",
+                load.duration_s,
+                format!("at {} tasks a second the window holds no task; at least {needed} s would do", load.rate_per_s),
+            ));
+        }
+        if tasks > TASKS_MAX {
+            return Err(PlanError::value(
+                "load.rate_per_s",
+                load.rate_per_s,
+                format!("{tasks:.0} tasks in {} s; at most {TASKS_MAX} in a run", load.duration_s + load.warmup_s),
+            ));
+        }
+        positive("task.payload_kb", task.payload_kb, 16_384.0, "kilobytes")?;
+        if !(1..=100_000).contains(&task.list_max) {
+            return Err(PlanError::value("task.list_max", task.list_max, "1 to 100000 flats"));
+        }
+        if !(1..=1_000).contains(&workers.dynos) {
+            return Err(PlanError::value("workers.dynos", workers.dynos, "1 to 1000 processes"));
+        }
+        workers.validate()?;
+        if let Some(p99) = slo.response_p99_ms {
+            positive("slo.response_p99_ms", p99, 3_600_000.0, "milliseconds")?;
+        }
+        positive("slo.drain_within_s", slo.drain_within_s, 3_600.0, "seconds")?;
+        positive("redis.connect_timeout_s", redis.connect_timeout_s, 3_600.0, "seconds")?;
+        positive("redis.response_timeout_s", redis.response_timeout_s, 3_600.0, "seconds")?;
+        positive("redis.checkout_timeout_s", redis.checkout_timeout_s, 3_600.0, "seconds")
+    }
+}
+
+impl Workers {
+    fn validate(&self) -> Result<(), PlanError> {
+        let count = |key: &str, count: u32| match count {
+            1..=WORKERS_MAX => Ok(()),
+            _ => Err(PlanError::value(key, count, format!("1 to {WORKERS_MAX} workers in a dyno"))),
+        };
+        let backlog_max = |key: &str, limit: u32| match limit {
+            0 => Err(PlanError::value(key, limit, "at least 1 waiting task")),
+            _ => Ok(()),
+        };
+        count("workers.count", self.count)?;
+        backlog_max("workers.backlog_max", self.backlog_max)?;
+        for (position, one) in self.overrides.iter().enumerate() {
+            if one.dyno >= self.dynos {
+                let expected = format!("dynos are counted from 0 and there are {}", self.dynos);
+                return Err(PlanError::value("workers.override.dyno", one.dyno, expected));
+            }
+            if self.overrides[..position].iter().any(|before| before.dyno == one.dyno) {
+                return Err(PlanError::value("workers.override.dyno", one.dyno, "one override for a dyno, not two"));
+            }
+            one.count.map_or(Ok(()), |own| count("workers.override.count", own))?;
+            one.backlog_max.map_or(Ok(()), |own| backlog_max("workers.override.backlog_max", own))?;
+        }
+        Ok(())
+    }
+}

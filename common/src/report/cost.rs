@@ -1,0 +1,76 @@
+//! What a run cost: before it, on each side, and on the server.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Time spent before the first arrival, milliseconds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Startup {
+    /// From starting the server to its being ready.
+    pub server_ms: f64,
+    /// Writing the documents.
+    pub prefill_ms: f64,
+    /// From starting the dynos to the last `Ready`: processes, workers, connections.
+    pub dynos_ms: f64,
+    /// One untimed task per worker.
+    pub untimed_ms: f64,
+}
+
+/// What each part used between the window's two instants.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Resources {
+    /// Length of the window as it was: shorter than the plan's when the run ended early, 0 when it never began.
+    pub window_s: f64,
+    /// Tasks that ended between the two instants, in any way and whatever their intended instant.
+    pub tasks: u64,
+    /// All dynos together.
+    pub workers: Usage,
+    /// The server; `null` fields where it is not on this machine.
+    pub redis: Usage,
+    /// The generator.
+    pub loadgen: Usage,
+    /// The delay proxy; `null` when there was none.
+    pub proxy: Option<Usage>,
+}
+
+/// Use of the machine over the window.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Usage {
+    /// CPU seconds in user mode.
+    pub cpu_user_s: Option<f64>,
+    /// CPU seconds in the kernel.
+    pub cpu_sys_s: Option<f64>,
+    /// CPU microseconds per task that ended in the window.
+    pub cpu_us_per_task: Option<f64>,
+    /// Peak resident memory since the process started.
+    pub rss_max_bytes: Option<u64>,
+    /// Threads at the end of the window.
+    pub threads: Option<u64>,
+    /// Voluntary context switches.
+    pub voluntary_switches: Option<u64>,
+    /// Involuntary context switches.
+    pub involuntary_switches: Option<u64>,
+    /// Open sockets at the end of the window.
+    pub sockets: Option<u64>,
+}
+
+/// Server work per task, over warm-up, window and drain together.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct RedisWork {
+    /// Tasks that the server's counters cover.
+    pub tasks: u64,
+    /// Calls per task by command, those inside scripts included, Headroom's own excluded.
+    pub commands_per_task: BTreeMap<String, f64>,
+    /// Server time per task by command, microseconds.
+    pub command_us_per_task: BTreeMap<String, f64>,
+    /// Bytes the server read, per task.
+    pub bytes_in_per_task: Option<f64>,
+    /// Bytes the server wrote, per task.
+    pub bytes_out_per_task: Option<f64>,
+    /// Failed requests by cause, all phases; a `NOSCRIPT` that was repaired counts as `noscript`.
+    pub request_errors: BTreeMap<String, u64>,
+    /// Connections that were replaced after an error.
+    pub reconnects: u64,
+}

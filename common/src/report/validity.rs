@@ -1,0 +1,76 @@
+//! Whether a run may be believed, and what it says.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Whether a run may be believed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Validity {
+    /// No check of severity `invalid` failed.
+    pub valid: bool,
+    /// Every check, passed ones included.
+    pub checks: Vec<Check>,
+}
+
+/// What a failed check means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Severity {
+    /// Said, and the run stays valid.
+    Warning,
+    /// The run is invalid.
+    Invalid,
+}
+
+/// One validity check.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Check {
+    /// Stable name.
+    pub name: String,
+    /// Whether it passed.
+    pub ok: bool,
+    /// What a failure means.
+    pub severity: Severity,
+    /// What was measured; `null` when there was nothing to measure.
+    pub value: Option<f64>,
+    /// What it was compared with.
+    pub limit: Option<f64>,
+    /// What to do about a failure, in one sentence.
+    pub remedy: String,
+}
+
+/// The verdict of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum RunResult {
+    /// It kept up.
+    Ok,
+    /// It did not keep up.
+    Overloaded,
+    /// The measurement failed.
+    Invalid,
+    /// Neither could be shown.
+    Inconclusive,
+}
+
+impl std::fmt::Display for RunResult {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            RunResult::Ok => "ok",
+            RunResult::Overloaded => "overloaded",
+            RunResult::Invalid => "invalid",
+            RunResult::Inconclusive => "inconclusive",
+        })
+    }
+}
+
+/// The verdict with its reason.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Verdict {
+    /// The word.
+    pub result: RunResult,
+    /// Why, in one sentence.
+    pub reason: String,
+    /// What would change it, in one sentence; empty when there is nothing to do.
+    pub remedy: String,
+}

@@ -1,0 +1,115 @@
+//! When each task was handed over: written by the pacer alone, read when it has ended. Pure.
+//!
+//! It is exact and per task, so that lateness covers every task that was sent, whatever became of it, and the backlog
+//! at any instant can be computed afterwards.
+
+use std::ops::Range;
+
+use common::arrivals::Schedule;
+use common::latency::Latency;
+
+/// The instants at which the tasks of a schedule were sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SendLog {
+    /// By task, on `CLOCK_MONOTONIC`; 0: never.
+    sent_ns: Vec<u64>,
+}
+
+impl SendLog {
+    /// Nothing of `schedule` is sent yet.
+    #[must_use]
+    pub fn new(schedule: &Schedule) -> SendLog {
+        SendLog { sent_ns: vec![0; schedule.arrivals.len()] }
+    }
+
+    /// Task `index` was sent at `at_ns`.
+    pub fn sent(&mut self, index: u32, at_ns: u64) {
+        self.sent_ns[index as usize] = at_ns;
+    }
+
+    /// How many tasks of `range` were sent.
+    #[must_use]
+    pub fn count(&self, range: Range<usize>) -> u64 {
+        self.sent_ns[range].iter().filter(|&&sent_ns| sent_ns > 0).count() as u64
+    }
+
+    /// When the last one was sent.
+    #[must_use]
+    pub fn last_ns(&self) -> Option<u64> {
+        self.sent_ns.iter().copied().max().filter(|&last_ns| last_ns > 0)
+    }
+
+    /// sent - intended of the window's tasks that were sent by `until_ns`; the run started at `start_ns`.
+    #[must_use]
+    pub fn lateness(&self, schedule: &Schedule, start_ns: u64, until_ns: u64) -> Latency {
+        let mut lateness = Latency::new();
+        let window = schedule.arrivals.iter().zip(&self.sent_ns).skip(schedule.warmup);
+        window
+            .filter(|&(_, &sent_ns)| (1..=until_ns).contains(&sent_ns))
+            .for_each(|(arrival, sent_ns)| lateness.record(sent_ns.saturating_sub(start_ns + arrival.intended_ns)));
+        lateness
+    }
+
+    /// Tasks sent by second since `start_ns`.
+    #[must_use]
+    pub fn by_second(&self, start_ns: u64) -> Vec<u64> {
+        let mut seconds = Vec::new();
+        for &sent_ns in self.sent_ns.iter().filter(|&&sent_ns| sent_ns > 0) {
+            let second = (sent_ns.saturating_sub(start_ns) / 1_000_000_000) as usize;
+            if second >= seconds.len() {
+                seconds.resize(second + 1, 0);
+            }
+            seconds[second] += 1;
+        }
+        seconds
+    }
+
+    /// For each of `dynos` dynos when its tasks were sent, ascending: a lane hands over in order.
+    #[must_use]
+    pub fn by_dyno(&self, schedule: &Schedule, dynos: usize) -> Vec<Vec<u64>> {
+        let mut all = vec![Vec::new(); dynos];
+        for (arrival, &sent_ns) in schedule.arrivals.iter().zip(&self.sent_ns) {
+            if sent_ns > 0 {
+                all[arrival.dyno as usize].push(sent_ns);
+            }
+        }
+        all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use common::arrivals::{Arrival, Schedule};
+
+    use super::SendLog;
+
+    /// Six tasks, one a second, in turn to two dynos; the first two are the warm-up; the last one is never sent.
+    fn example() -> (Schedule, SendLog) {
+        let arrivals: Vec<Arrival> =
+            (0..6).map(|i| Arrival { intended_ns: i * 1_000_000_000, dyno: i as u32 % 2, worker: 0 }).collect();
+        let schedule = Schedule { arrivals, warmup: 2, window_start_ns: 2_000_000_000, window_end_ns: 6_000_000_000 };
+        let mut log = SendLog::new(&schedule);
+        (0..5).for_each(|i| log.sent(i, 100 + u64::from(i) * 1_000_000_010));
+        (schedule, log)
+    }
+
+    #[test]
+    fn what_was_never_sent_is_in_no_figure() {
+        let (schedule, log) = example();
+        assert_eq!((log.count(0..2), log.count(2..6)), (2, 3));
+        assert_eq!(log.last_ns(), Some(100 + 4 * 1_000_000_010));
+        assert_eq!(log.by_second(100), [1, 1, 1, 1, 1]);
+        let first = |i: u64| 100 + i * 1_000_000_010;
+        assert_eq!(log.by_dyno(&schedule, 2), [vec![first(0), first(2), first(4)], vec![first(1), first(3)]]);
+        assert_eq!(SendLog::new(&schedule).last_ns(), None);
+    }
+
+    #[test]
+    fn lateness_is_of_the_window_and_ends_where_it_is_told() {
+        let (schedule, log) = example();
+        let all = log.lateness(&schedule, 100, u64::MAX);
+        assert_eq!((all.n(), all.percentile_ns(0.0, 0), all.max_ns()), (3, Some(20), Some(40)));
+        let until = log.lateness(&schedule, 100, 100 + 3 * 1_000_000_010);
+        assert_eq!((until.n(), until.max_ns()), (2, Some(30)));
+    }
+}
