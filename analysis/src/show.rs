@@ -53,7 +53,9 @@ fn constants(run: &Run) -> Vec<String> {
     let (task, load, workers, variant) = (&settings.task, &settings.load, &settings.workers, &run.variant);
     let connections = match (variant.connections, variant.pool_size) {
         (Connections::Own, _) | (_, None) => "one per worker".to_owned(),
-        (Connections::Pool, Some(size)) => format!("pool of {size}"),
+        (Connections::Pool, Some(size)) => {
+            format!("pool of {size}, one for each {}", variant.checkout.as_ref().map_or_else(String::new, name))
+        }
         (Connections::Shared, Some(size)) => format!("{size} shared"),
     };
     let pairs = [

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use common::plan::{Task, TaskKind};
 use common::recorder::{Histograms, Record, Recorder};
-use common::request::Replies;
+use common::request::{Incoming, Replies, RequestError};
+use common::resp::{Value, Values};
 use common::step::{Outcome, Reply, Step};
 use common::task::document::{Document, DocumentWork, prefill};
 use common::wire::{Dispatch, TaskPhase};
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use redis::Value;
+use criterion::{Criterion, criterion_group, criterion_main};
 
 const FLATS: u32 = 100;
 
@@ -41,34 +41,71 @@ fn stored(work: &DocumentWork) -> (Vec<u8>, Vec<u8>) {
     (root, reply)
 }
 
-fn reply(values: Vec<Value>) -> Reply {
-    Reply::Redis(Replies::new(values))
+/// A reply as a connection reads it: in pieces of what a socket hands over.
+fn received(bytes: &[u8]) -> Result<Replies, RequestError> {
+    let mut incoming = Incoming::new(1);
+    for piece in bytes.chunks(16 << 10) {
+        let mut piece = piece;
+        while !piece.is_empty() {
+            let space = incoming.space();
+            let count = space.len().min(piece.len());
+            space[..count].copy_from_slice(&piece[..count]);
+            piece = &piece[count..];
+            incoming.arrived(count)?;
+        }
+    }
+    incoming.replies()
 }
 
-/// One whole document task but for the socket: four encodings, the parsing of the flats, decoding, encoding.
+fn bulk(bytes: &[u8]) -> Vec<u8> {
+    [format!("${}\r\n", bytes.len()).as_bytes(), bytes, b"\r\n"].concat()
+}
+
+/// One whole document task but for the socket: receiving the flats, decoding, encoding; and what redis-rs's values and
+/// serde_json's would take for the same bytes.
 fn document(c: &mut Criterion) {
     let work = work();
     let (root, flats) = stored(&work);
+    let root = bulk(&root);
     let mut group = c.benchmark_group("document of 100 flats");
-    group.throughput(Throughput::Elements(1));
-    group.bench_function("parse the reply", |b| b.iter(|| redis::parse_redis_value(black_box(&flats))));
+    group.bench_function("receive the flats", |b| b.iter(|| received(black_box(&flats))));
+    group.bench_function("receive the flats, redis-rs", |b| b.iter(|| redis::parse_redis_value(black_box(&flats))));
     let mut index = 0;
     group.bench_function("decode, add a mail, encode", |b| {
         b.iter_batched(
-            || redis::parse_redis_value(&flats).ok(),
-            |value| {
+            || received(&flats),
+            |flats| {
                 index += 1;
                 let mut task = Document::new(Arc::clone(&work), 0, index);
                 let get = task.resume(Reply::Start);
-                let evalsha = task.resume(reply(vec![Value::BulkString(root.clone())]));
-                let Step::Redis(_, save) = task.resume(reply(value.into_iter().collect())) else { return 0 };
+                let evalsha = task.resume(Reply::Redis(received(&root)));
+                let Step::Redis(_, save) = task.resume(Reply::Redis(flats)) else { return 0 };
                 drop((get, evalsha));
                 save.bytes().len()
             },
             criterion::BatchSize::SmallInput,
         );
     });
+    let fields: Vec<&[u8]> = match redis_fields(&flats) {
+        Some(fields) => fields,
+        None => return,
+    };
+    group.bench_function("decode, encode, serde_json", |b| {
+        b.iter(|| {
+            let decoded: Vec<serde_json::Value> =
+                fields.iter().filter_map(|json| serde_json::from_slice(black_box(json)).ok()).collect();
+            decoded.iter().filter_map(|flat| serde_json::to_vec(flat).ok()).map(|json| json.len()).sum::<usize>()
+        });
+    });
     group.finish();
+}
+
+/// The values of the hash in a reply.
+fn redis_fields(flats: &[u8]) -> Option<Vec<&[u8]>> {
+    let Value::Array(mut hashes) = Values::of_bytes(flats, 1).next()? else { return None };
+    let Value::Array(fields) = hashes.next()? else { return None };
+    let bytes = |value| if let Value::Bulk(bytes) = value { Some(bytes) } else { None };
+    Some(fields.skip(1).step_by(2).filter_map(bytes).collect())
 }
 
 /// Everything that is recorded of one task: counters and all histograms.

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use redis::io::tcp::TcpSettings;
-use redis::{ConnectionInfo, IntoConnectionInfo};
+use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo};
 
 use crate::plan::RedisSettings;
-use crate::request::RequestError;
+use crate::request::{Request, RequestError};
 
 /// A server and the timeouts of a plan.
 #[derive(Clone)]
@@ -36,6 +36,36 @@ impl Endpoint {
             response_timeout: Duration::from_secs_f64(settings.response_timeout_s),
             checkout_timeout: Duration::from_secs_f64(settings.checkout_timeout_s),
         })
+    }
+}
+
+impl Endpoint {
+    /// Host and port.
+    ///
+    /// # Errors
+    /// The URL asks for something else than TCP.
+    pub fn address(&self) -> std::io::Result<(&str, u16)> {
+        match self.info.addr() {
+            ConnectionAddr::Tcp(host, port) => Ok((host, *port)),
+            _ => Err(std::io::Error::new(std::io::ErrorKind::Unsupported, "only redis:// over TCP")),
+        }
+    }
+
+    /// What must be said before the first command; without commands when there is nothing to say.
+    #[must_use]
+    pub fn setup(&self) -> Request {
+        let redis = self.info.redis_settings();
+        let mut request = Request::new();
+        if let Some(password) = redis.password() {
+            request = match redis.username() {
+                Some(user) => request.command("AUTH", [user.as_bytes(), password.as_bytes()]),
+                None => request.command("AUTH", [password.as_bytes()]),
+            };
+        }
+        if redis.db() != 0 {
+            request = request.command("SELECT", [redis.db().to_string().as_bytes()]);
+        }
+        request
     }
 }
 

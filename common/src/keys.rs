@@ -1,65 +1,105 @@
-//! The keys of the document store, as the original names them.
-//!
-//! Values refer to each other by *reference*: a key without the prefix, a space, and the options of the collection
-//! behind it in JSON.
+//! The names of the document store: ids and keys, as the original writes them. None of them is allocated.
 
-/// Prefix of every key in the server.
-pub const PREFIX: &str = "test:";
+use std::ops::Deref;
 
-const HASH: &str = r#"{"type":"hash"}"#;
-const LAZY_HASH: &str = r#"{"type":"hash","lazy":true}"#;
-const LAZY_APPEND_LIST: &str = r#"{"type":"list","lazy":true,"append":true}"#;
-
-/// Document ids have five digits up to worker 89 999.
-#[must_use]
-pub fn document_id(worker: u32) -> String {
-    (10_000 + u64::from(worker)).to_string()
+/// A short text in place.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Inline<const N: usize> {
+    bytes: [u8; N],
+    length: usize,
 }
+
+/// Long enough for every key.
+pub type Key = Inline<64>;
+
+impl<const N: usize> Inline<N> {
+    /// The parts, one after the other; what does not fit is cut off.
+    #[must_use]
+    pub fn of(parts: &[&[u8]]) -> Inline<N> {
+        let mut text = Inline { bytes: [0; N], length: 0 };
+        for part in parts {
+            debug_assert!(text.length + part.len() <= N, "a key that is too long");
+            let fits = part.len().min(N - text.length);
+            text.bytes[text.length..text.length + fits].copy_from_slice(&part[..fits]);
+            text.length += fits;
+        }
+        text
+    }
+}
+
+impl<const N: usize> Deref for Inline<N> {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.bytes[..self.length]
+    }
+}
+
+impl<const N: usize> std::fmt::Debug for Inline<N> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:?}", String::from_utf8_lossy(self))
+    }
+}
+
+/// Decimal digits: `10000` plus the worker's number, so five of them up to worker 89 999.
+pub type DocumentId = Inline<10>;
+
+/// Twelve hex digits.
+pub type FlatId = [u8; 12];
+
+/// The document of `worker`, counted over all dynos.
+#[must_use]
+pub fn document_id(worker: u32) -> DocumentId {
+    let number = 10_000 + u64::from(worker);
+    Inline::of(&[itoa::Buffer::new().format(number).as_bytes()])
+}
+
+/// The upper 48 of the random `bits`.
+#[must_use]
+pub fn flat_id(bits: u64) -> FlatId {
+    std::array::from_fn(|place| b"0123456789abcdef"[(bits >> (60 - 4 * place)) as usize & 15])
+}
+
+const BUILDING: &[u8] = b"test:building:";
 
 /// The root's key.
 #[must_use]
-pub fn root(document: &str) -> String {
-    format!("{PREFIX}building:{document}")
+pub fn root(document: &DocumentId) -> Key {
+    Inline::of(&[BUILDING, document])
 }
 
 /// The key of the hash of flats.
 #[must_use]
-pub fn flats(document: &str) -> String {
-    format!("{PREFIX}building:{document}:flats")
+pub fn flats(document: &DocumentId) -> Key {
+    Inline::of(&[BUILDING, document, b":flats"])
 }
 
 /// The key of a flat's list of mails.
 #[must_use]
-pub fn mail(document: &str, flat: &str) -> String {
-    format!("{PREFIX}building:{document}:flats:{flat}:mail")
+pub fn mail(document: &DocumentId, flat: &FlatId) -> Key {
+    Inline::of(&[BUILDING, document, b":flats:", flat, b":mail"])
 }
 
-/// The root's reference to its flats.
-#[must_use]
-pub fn flats_reference(document: &str) -> String {
-    format!("building:{document}:flats {HASH}")
-}
+#[cfg(test)]
+mod tests {
+    use super::{document_id, flat_id, flats, mail, root};
 
-/// The root's reference to its visitors.
-#[must_use]
-pub fn root_visitors_reference(document: &str) -> String {
-    format!("building:{document}:visitors {LAZY_HASH}")
-}
+    #[test]
+    fn keys_are_the_originals() {
+        let document = document_id(7);
+        assert_eq!(*root(&document), *b"test:building:10007");
+        assert_eq!(*flats(&document), *b"test:building:10007:flats");
+        assert_eq!(*mail(&document, b"899ab2027227"), *b"test:building:10007:flats:899ab2027227:mail");
+        assert_eq!(*document_id(u32::MAX), *b"4294977295");
+        assert_eq!(
+            *mail(&document_id(u32::MAX), b"899ab2027227"),
+            *b"test:building:4294977295:flats:899ab2027227:mail"
+        );
+    }
 
-/// The root's reference to its mails.
-#[must_use]
-pub fn root_mail_reference(document: &str) -> String {
-    format!("building:{document}:mail {LAZY_APPEND_LIST}")
-}
-
-/// A flat's reference to its mails.
-#[must_use]
-pub fn mail_reference(document: &str, flat: &str) -> String {
-    format!("building:{document}:flats:{flat}:mail {LAZY_APPEND_LIST}")
-}
-
-/// A flat's reference to its visitors.
-#[must_use]
-pub fn visitors_reference(document: &str, flat: &str) -> String {
-    format!("building:{document}:flats:{flat}:visitors {LAZY_HASH}")
+    #[test]
+    fn ids_of_flats_are_the_upper_bits_in_hex() {
+        assert_eq!(flat_id(0x899a_b202_7227_ffff), *b"899ab2027227");
+        assert_eq!(flat_id(0x0000_0000_000f_0000), *b"00000000000f");
+    }
 }

@@ -5,6 +5,7 @@
 pub mod arrivals;
 pub mod backlog;
 pub mod backoff;
+pub mod buffer;
 pub mod endpoint;
 pub mod keys;
 pub mod latency;
@@ -13,6 +14,7 @@ pub mod random;
 pub mod recorder;
 pub mod report;
 pub mod request;
+pub mod resp;
 pub mod step;
 pub mod task;
 pub mod verdict;

@@ -1,16 +1,19 @@
 //! What goes to the server and what comes back: opaque to tasks and drivers.
 //!
-//! A request is the bytes that go to the socket, written once into one buffer. Replies are redis-rs's values.
+//! A request is the bytes that go to the socket, written once into one buffer. Replies are the bytes that came from it,
+//! or redis-rs's values where one of its own clients is in use.
 
-use redis::{Pipeline, Value};
+use redis::Pipeline;
 
+use crate::buffer::Buffer;
+use crate::resp::{Malformed, Scanner, Value, Values};
 use crate::step::Failure;
 
 /// One or more commands that are sent in one write and answered one by one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Request {
     /// RESP2 arrays of bulk strings.
-    bytes: Vec<u8>,
+    bytes: Buffer,
     commands: usize,
 }
 
@@ -19,12 +22,6 @@ impl Request {
     #[must_use]
     pub fn new() -> Request {
         Request::default()
-    }
-
-    /// No commands yet, and room for `bytes` bytes.
-    #[must_use]
-    pub fn with_capacity(bytes: usize) -> Request {
-        Request { bytes: Vec::with_capacity(bytes), commands: 0 }
     }
 
     /// Appends a command: its name and arguments.
@@ -49,20 +46,20 @@ impl Request {
     /// Appends an argument of the command that was opened last.
     pub fn arg(&mut self, arg: &[u8]) {
         self.length(b'$', arg.len());
-        self.bytes.extend_from_slice(arg);
-        self.bytes.extend_from_slice(b"\r\n");
+        self.bytes.extend(arg);
+        self.bytes.extend(b"\r\n");
     }
 
     fn length(&mut self, kind: u8, length: usize) {
-        self.bytes.push(kind);
-        self.bytes.extend_from_slice(itoa::Buffer::new().format(length).as_bytes());
-        self.bytes.extend_from_slice(b"\r\n");
+        self.bytes.extend(&[kind]);
+        self.bytes.extend(itoa::Buffer::new().format(length).as_bytes());
+        self.bytes.extend(b"\r\n");
     }
 
     /// The bytes on the wire (RESP2).
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
-        &self.bytes
+        self.bytes.contents()
     }
 
     /// How many replies will come.
@@ -73,7 +70,7 @@ impl Request {
 
     /// The commands with their arguments, names first.
     pub fn commands(&self) -> impl Iterator<Item = Vec<&[u8]>> {
-        let mut rest = self.bytes.as_slice();
+        let mut rest = self.bytes.contents();
         std::iter::from_fn(move || {
             let count = take_length(&mut rest)?;
             (0..count).map(|_| take_arg(&mut rest)).collect()
@@ -111,37 +108,104 @@ fn take_arg<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
 }
 
 /// The replies to a [`Request`], in order, none of them an error.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Replies {
-    values: Vec<Value>,
+#[derive(Debug)]
+pub struct Replies(Source);
+
+#[derive(Debug)]
+enum Source {
+    Bytes { buffer: Buffer, replies: usize },
+    Tree(Vec<redis::Value>),
 }
 
 impl Replies {
-    /// Takes what a client collected.
+    /// Takes what one of redis-rs's clients collected.
     ///
     /// # Errors
     /// The first error among the replies, at any depth: an `EXEC` reports its commands' errors inside its array.
-    pub fn new(values: Vec<Value>) -> Result<Replies, RequestError> {
+    pub fn of_tree(values: Vec<redis::Value>) -> Result<Replies, RequestError> {
         match values.iter().find_map(first_error) {
             Some(error) => Err(error),
-            None => Ok(Replies { values }),
+            None => Ok(Replies(Source::Tree(values))),
         }
     }
 
     /// One value per command.
     #[must_use]
-    pub fn values(&self) -> &[Value] {
-        &self.values
+    pub fn values(&self) -> Values<'_> {
+        match &self.0 {
+            Source::Bytes { buffer, replies } => Values::of_bytes(buffer.contents(), *replies),
+            Source::Tree(values) => Values::of_tree(values),
+        }
+    }
+
+    /// The value, where there is just one.
+    #[must_use]
+    pub fn single(&self) -> Option<Value<'_>> {
+        let mut values = self.values();
+        values.next().filter(|_| values.left() == 0)
     }
 }
 
-fn first_error(value: &Value) -> Option<RequestError> {
+/// Replies on their way: what a connection reads until a request is answered.
+#[derive(Debug)]
+pub struct Incoming {
+    buffer: Buffer,
+    scanner: Scanner,
+    replies: usize,
+}
+
+/// What is asked of a socket at once, unless a reply is known to be longer: a small reply fits, and a worker that waits
+/// holds no more than this.
+const READ_MIN: usize = 4096;
+
+impl Incoming {
+    /// Nothing has come yet of so many replies.
+    #[must_use]
+    pub fn new(replies: usize) -> Incoming {
+        Incoming { buffer: Buffer::take(), scanner: Scanner::new(replies), replies }
+    }
+
+    /// Where the next bytes from the socket go; never empty.
+    pub fn space(&mut self) -> &mut [u8] {
+        self.buffer.space(self.scanner.wanted().max(READ_MIN))
+    }
+
+    /// `count` more bytes stand in [`Incoming::space`]; `true` when all replies are there. None means that the server
+    /// has hung up.
+    ///
+    /// # Errors
+    /// The connection is at its end, or beyond repair.
+    pub fn arrived(&mut self, count: usize) -> Result<bool, RequestError> {
+        if count == 0 {
+            return Err(RequestError::Disconnected("the server closed the connection".to_owned()));
+        }
+        self.buffer.advance(count);
+        let complete = self.scanner.advance(self.buffer.contents())?;
+        if complete && self.scanner.length_of_replies() != self.buffer.contents().len() {
+            return Err(RequestError::Disconnected("the server said more than it was asked".to_owned()));
+        }
+        Ok(complete)
+    }
+
+    /// The replies, once [`Incoming::arrived`] has found them complete.
+    ///
+    /// # Errors
+    /// The first error among them, at any depth.
+    pub fn replies(self) -> Result<Replies, RequestError> {
+        match self.scanner.error(self.buffer.contents()) {
+            Some(line) => Err(RequestError::of_line(line)),
+            None => Ok(Replies(Source::Bytes { buffer: self.buffer, replies: self.replies })),
+        }
+    }
+}
+
+fn first_error(value: &redis::Value) -> Option<RequestError> {
     match value {
-        Value::ServerError(error) => Some(RequestError::Server {
+        redis::Value::ServerError(error) => Some(RequestError::Server {
             code: error.code().to_owned(),
             message: error.details().unwrap_or_default().to_owned(),
         }),
-        Value::Array(values) => values.iter().find_map(first_error),
+        redis::Value::Array(values) => values.iter().find_map(first_error),
         _ => None,
     }
 }
@@ -173,6 +237,13 @@ impl RequestError {
     #[must_use]
     pub fn unexpected(message: impl Into<String>) -> RequestError {
         RequestError::Server { code: "UNEXPECTED".to_owned(), message: message.into() }
+    }
+
+    /// From the line of an error reply, without its `-`: the first word is the code.
+    fn of_line(line: &[u8]) -> RequestError {
+        let line = String::from_utf8_lossy(line);
+        let (code, message) = line.split_once(' ').unwrap_or((&line, ""));
+        RequestError::Server { code: code.to_owned(), message: message.to_owned() }
     }
 
     /// The server has forgotten a script.
@@ -208,6 +279,12 @@ impl RequestError {
             error if error.is_noscript() => RequestErrorKind::Noscript,
             RequestError::Server { .. } => RequestErrorKind::ServerError,
         }
+    }
+}
+
+impl From<Malformed> for RequestError {
+    fn from(error: Malformed) -> RequestError {
+        RequestError::Disconnected(error.to_string())
     }
 }
 
@@ -268,7 +345,34 @@ impl RequestErrorKind {
 mod tests {
     use proptest::prelude::{any, prop_assert_eq, proptest};
 
-    use super::Request;
+    use super::{Incoming, Replies, Request, RequestError};
+
+    /// The replies to one request, in pieces of at most `piece` bytes.
+    fn receive(bytes: &[u8], replies: usize, piece: usize) -> Result<Replies, RequestError> {
+        let mut incoming = Incoming::new(replies);
+        for part in bytes.chunks(piece) {
+            incoming.space()[..part.len()].copy_from_slice(part);
+            if incoming.arrived(part.len())? {
+                return incoming.replies();
+            }
+        }
+        incoming.arrived(0).map(|_| unreachable!("the end is an error"))
+    }
+
+    #[test]
+    fn what_a_connection_reads_becomes_replies_or_the_reason_why_not() {
+        for piece in [1, 3, 1000] {
+            let refused = |bytes: &[u8], replies| receive(bytes, replies, piece).unwrap_err();
+            assert_eq!(receive(b"+OK\r\n:3\r\n", 2, piece).unwrap().values().left(), 2);
+            let in_exec = b"+OK\r\n*2\r\n:1\r\n-WRONGTYPE no list\r\n";
+            let wrong = RequestError::Server { code: "WRONGTYPE".into(), message: "no list".into() };
+            assert_eq!(refused(in_exec, 2), wrong);
+            assert!(refused(b"-NOSCRIPT\r\n", 1).is_noscript());
+            assert!(refused(b"+O", 1).breaks_connection());
+            assert!(refused(b"hello", 1).breaks_connection());
+        }
+        assert!(receive(b"+OK\r\n+more", 1, 100).unwrap_err().breaks_connection());
+    }
 
     proptest! {
         /// The bytes are those of redis-rs's own encoder, and can be taken apart again.

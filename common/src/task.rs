@@ -39,6 +39,10 @@ impl Work {
 
 /// One unit of work in progress.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it lives in its worker, one at a time: a box would be an allocation a task"
+)]
 pub enum Task {
     /// See [`document`].
     Document(Document),

@@ -24,5 +24,5 @@ pub fn prepare(connection: &mut Connection, settings: &Settings, work: &Work) ->
 
 fn send(connection: &mut Connection, request: &Request) -> anyhow::Result<()> {
     let values = connection.req_packed_commands(request.bytes(), 0, request.replies())?;
-    Replies::new(values).map(drop).map_err(|error| anyhow::anyhow!("the server refused the prefill: {error}"))
+    Replies::of_tree(values).map(drop).map_err(|error| anyhow::anyhow!("the server refused the prefill: {error}"))
 }

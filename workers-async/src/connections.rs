@@ -6,17 +6,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use bb8::{ManageConnection, Pool, PooledConnection, QueueStrategy};
 use common::backoff;
 use common::endpoint::Endpoint;
-use common::plan;
+use common::plan::{self, Checkout, Client, Variant};
 use common::request::{Replies, Request, RequestError};
 use common::worker::Exchange;
 use dyno::Shared;
 use dyno::clock::now_ns;
+use redis::aio::MultiplexedConnection;
 
 mod direct;
 mod multiplexed;
-
-use direct::Link;
-use multiplexed::Multiplexed;
 
 /// One worker's way to connections.
 pub struct Connections {
@@ -27,8 +25,8 @@ pub struct Connections {
 
 enum Source {
     Own(Arc<Manager>, Option<Link>),
-    Pool(Pool<Shareable>),
-    Shared(Arc<Multiplexed>),
+    Pool(Pool<Shareable>, Checkout, Option<PooledConnection<'static, Shareable>>),
+    Shared(Arc<multiplexed::Shared>),
 }
 
 /// Opens every connection of the dyno and deals them out: one [`Connections`] per worker.
@@ -36,25 +34,24 @@ enum Source {
 /// # Errors
 /// The server cannot be reached, in a sentence.
 pub async fn open(
-    kind: plan::Connections,
-    size: u32,
+    variant: &Variant,
     workers: u32,
     endpoint: Endpoint,
     shared: &Arc<Shared>,
 ) -> anyhow::Result<Vec<Connections>> {
-    let manager = Arc::new(Manager::new(endpoint, shared));
+    let manager = Arc::new(Manager::new(variant.client, endpoint, shared));
     let mut connections = Vec::with_capacity(workers as usize);
-    match kind {
+    match variant.connections {
         plan::Connections::Own => {
             for worker in 0..workers {
-                let link = manager.open().await?;
-                let source = Source::Own(Arc::clone(&manager), Some(link));
+                let source = Source::Own(Arc::clone(&manager), Some(manager.open().await?));
                 connections.push(Connections { worker, source, shared: Arc::clone(shared) });
             }
         }
         plan::Connections::Pool => {
             // A first connection of its own gives a better reason than a pool that did not fill.
             drop(manager.open().await?);
+            let size = variant.connections_per_dyno(workers);
             let pool = Pool::builder()
                 .max_size(size)
                 .min_idle(Some(size))
@@ -65,16 +62,17 @@ pub async fn open(
                 .queue_strategy(QueueStrategy::Lifo)
                 .build(Shareable(Arc::clone(&manager)))
                 .await?;
+            let checkout = variant.checkout.unwrap_or(Checkout::Step);
             connections.extend((0..workers).map(|worker| Connections {
                 worker,
-                source: Source::Pool(pool.clone()),
+                source: Source::Pool(pool.clone(), checkout, None),
                 shared: Arc::clone(shared),
             }));
         }
         plan::Connections::Shared => {
-            let mut all = Vec::with_capacity(size as usize);
-            for _ in 0..size {
-                all.push(Arc::new(Multiplexed::open(Arc::clone(&manager)).await?));
+            let mut all = Vec::new();
+            for _ in 0..variant.connections_per_dyno(workers) {
+                all.push(Arc::new(multiplexed::Shared::open(Arc::clone(&manager)).await?));
             }
             connections.extend((0..workers).map(|worker| Connections {
                 worker,
@@ -89,54 +87,94 @@ pub async fn open(
 
 impl Connections {
     /// Asks for a connection, sends the request and collects every reply.
-    pub async fn exchange(&mut self, request: &Request) -> Exchange {
+    pub async fn exchange(&mut self, request: Request) -> Exchange {
         let asked_ns = now_ns();
-        let (granted_ns, result) = match self.source.checkout().await {
-            Ok(mut lease) => (now_ns(), lease.query(request).await),
+        let (granted_ns, result) = match self.source.link().await {
+            Ok(link) => (now_ns(), link.query(request).await),
             Err(error) => (now_ns(), Err(error)),
         };
+        let ended_ns = now_ns();
+        if let Source::Pool(_, Checkout::Step, held) = &mut self.source {
+            *held = None;
+        }
         if let Err(error) = &result {
             self.shared.recorder.request_failed(self.worker, error.kind());
         }
-        Exchange { asked_ns, granted_ns, ended_ns: now_ns(), result }
+        Exchange { asked_ns, granted_ns, ended_ns, result }
+    }
+
+    /// The task has ended: gives back what was checked out for all of it.
+    pub fn release(&mut self) {
+        if let Source::Pool(_, Checkout::Task, held) = &mut self.source {
+            *held = None;
+        }
     }
 }
 
 /// A connection while one request is under way.
 enum Lease<'a> {
-    Own(&'a mut Link),
-    Pool(PooledConnection<'a, Shareable>),
+    Alone(&'a mut Link),
     Shared(multiplexed::Lease<'a>),
 }
 
 impl Lease<'_> {
-    async fn query(&mut self, request: &Request) -> Result<Replies, RequestError> {
+    async fn query(self, request: Request) -> Result<Replies, RequestError> {
         match self {
-            Lease::Own(link) => link.query(request).await,
-            Lease::Pool(link) => link.query(request).await,
-            Lease::Shared(lease) => lease.query(request).await,
+            Lease::Alone(link) => link.query(request).await,
+            Lease::Shared(lease) => lease.query(&request).await,
         }
     }
 }
 
 impl Source {
-    async fn checkout(&mut self) -> Result<Lease<'_>, RequestError> {
+    async fn link(&mut self) -> Result<Lease<'_>, RequestError> {
         match self {
             Source::Own(manager, slot) => {
                 if slot.as_ref().is_none_or(|link| link.broken) {
                     *slot = None;
                     *slot = Some(manager.replace(|| manager.open()).await?);
                 }
-                slot.as_mut().map(Lease::Own).ok_or(RequestError::PoolTimeout)
+                slot.as_mut().map(Lease::Alone).ok_or(RequestError::PoolTimeout)
             }
-            Source::Pool(pool) => pool.get().await.map(Lease::Pool).map_err(|_| RequestError::PoolTimeout),
-            Source::Shared(multiplexed) => multiplexed.checkout().await.map(Lease::Shared),
+            Source::Pool(pool, _, held) => {
+                if held.as_ref().is_none_or(|link| link.broken) {
+                    *held = None;
+                    *held = Some(pool.get_owned().await.map_err(|_| RequestError::PoolTimeout)?);
+                }
+                held.as_deref_mut().map(Lease::Alone).ok_or(RequestError::PoolTimeout)
+            }
+            Source::Shared(shared) => shared.checkout().await.map(Lease::Shared),
         }
+    }
+}
+
+/// A connection that remembers whether it may be used again.
+struct Link {
+    wire: Wire,
+    broken: bool,
+}
+
+enum Wire {
+    Direct(direct::Wire),
+    Multiplexed(MultiplexedConnection),
+}
+
+impl Link {
+    async fn query(&mut self, request: Request) -> Result<Replies, RequestError> {
+        // A query that is dropped half-way leaves replies in the socket.
+        self.broken = true;
+        let result = match &mut self.wire {
+            Wire::Direct(wire) => wire.query(request).await,
+            Wire::Multiplexed(connection) => multiplexed::query(connection, &request).await,
+        };
+        self.broken = matches!(&result, Err(error) if error.breaks_connection());
+        result
     }
 }
 
 /// Opens connections, with the plan's timeouts and the common backoff.
 struct Manager {
+    client: Client,
     endpoint: Endpoint,
     shared: Arc<Shared>,
     /// Whether the dyno has all its connections: those that are opened later replace broken ones.
@@ -144,14 +182,17 @@ struct Manager {
 }
 
 impl Manager {
-    fn new(endpoint: Endpoint, shared: &Arc<Shared>) -> Manager {
-        Manager { endpoint, shared: Arc::clone(shared), opened: AtomicBool::new(false) }
+    fn new(client: Client, endpoint: Endpoint, shared: &Arc<Shared>) -> Manager {
+        Manager { client, endpoint, shared: Arc::clone(shared), opened: AtomicBool::new(false) }
     }
 
     async fn open(&self) -> Result<Link, RequestError> {
-        let link = Link::open(&self.endpoint).await?;
+        let wire = match self.client {
+            Client::Multiplexed => Wire::Multiplexed(multiplexed::connect(&self.endpoint).await?),
+            _ => Wire::Direct(direct::Wire::open(&self.endpoint).await?),
+        };
         self.count();
-        Ok(link)
+        Ok(Link { wire, broken: false })
     }
 
     fn count(&self) {

@@ -13,8 +13,9 @@ pub async fn drive(mut worker: Worker, mut inbox: Inbox, mut connections: Connec
     loop {
         action = match action {
             Action::Receive => worker.received(inbox.receive().await, now_ns()),
-            Action::Redis(span, request) => worker.replied(span, connections.exchange(&request).await),
+            Action::Redis(span, request) => worker.replied(span, connections.exchange(request).await),
             Action::Settle(record) => {
+                connections.release();
                 shared.recorder.settle(inbox.worker, &record);
                 worker.settled()
             }

@@ -34,8 +34,7 @@ impl Engine for Async {
         let runtime = Builder::new_multi_thread().enable_all().build()?;
         let workers = runtime.block_on(async {
             let variant = &assign.variant;
-            let size = variant.connections_per_dyno(assign.workers);
-            let connections = connections::open(variant.connections, size, assign.workers, endpoint, &shared).await?;
+            let connections = connections::open(variant, assign.workers, endpoint, &shared).await?;
             let work = Work::new(&assign.settings, assign.seed);
             let (senders, inboxes) = intake::inboxes(assign.workers, assign.settings.workers.order, &shared);
             let mut workers = Vec::with_capacity(assign.workers as usize);

@@ -6,14 +6,16 @@ use std::thread;
 
 use common::backoff;
 use common::endpoint::Endpoint;
-use common::plan;
+use common::plan::{self, Checkout, Client, Variant};
 use common::request::{Replies, Request, RequestError};
 use common::worker::Exchange;
 use dyno::Shared;
 use dyno::clock::now_ns;
 use r2d2::{ManageConnection, Pool, PooledConnection};
-use redis::{Client, RedisResult};
 use scheduled_thread_pool::ScheduledThreadPool;
+
+mod blocking;
+mod direct;
 
 /// One worker's way to connections.
 pub struct Connections {
@@ -24,7 +26,7 @@ pub struct Connections {
 
 enum Source {
     Own(Arc<Manager>, Option<Link>),
-    Pool(Pool<Shareable>),
+    Pool(Pool<Shareable>, Checkout, Option<PooledConnection<Shareable>>),
 }
 
 /// Opens every connection of the dyno and deals them out: one [`Connections`] per worker.
@@ -32,27 +34,24 @@ enum Source {
 /// # Errors
 /// The server cannot be reached, in a sentence.
 pub fn open(
-    kind: plan::Connections,
-    size: u32,
+    variant: &Variant,
     workers: u32,
     endpoint: Endpoint,
     shared: &Arc<Shared>,
 ) -> anyhow::Result<Vec<Connections>> {
-    let manager = Arc::new(Manager::new(endpoint, shared)?);
-    let connections = match kind {
-        plan::Connections::Own => (0..workers)
-            .map(|worker| {
-                let link = manager.open()?;
-                Ok(Connections {
-                    worker,
-                    source: Source::Own(Arc::clone(&manager), Some(link)),
-                    shared: Arc::clone(shared),
-                })
-            })
-            .collect::<Result<_, RequestError>>()?,
+    let manager = Arc::new(Manager::new(variant.client, endpoint, shared));
+    let mut connections = Vec::with_capacity(workers as usize);
+    match variant.connections {
+        plan::Connections::Own => {
+            for worker in 0..workers {
+                let source = Source::Own(Arc::clone(&manager), Some(manager.open()?));
+                connections.push(Connections { worker, source, shared: Arc::clone(shared) });
+            }
+        }
         plan::Connections::Pool => {
             // A first connection of its own gives a better reason than a pool that did not fill.
             drop(manager.open()?);
+            let size = variant.connections_per_dyno(workers);
             // r2d2 hands out the connection that came back last (LIFO) and has no setting for it.
             let pool = Pool::builder()
                 .max_size(size)
@@ -66,81 +65,83 @@ pub fn open(
                 ))
                 .error_handler(Box::new(r2d2::NopErrorHandler))
                 .build(Shareable(Arc::clone(&manager)))?;
-            (0..workers)
-                .map(|worker| Connections { worker, source: Source::Pool(pool.clone()), shared: Arc::clone(shared) })
-                .collect()
+            let checkout = variant.checkout.unwrap_or(Checkout::Step);
+            connections.extend((0..workers).map(|worker| Connections {
+                worker,
+                source: Source::Pool(pool.clone(), checkout, None),
+                shared: Arc::clone(shared),
+            }));
         }
         plan::Connections::Shared => anyhow::bail!("the threaded engine has no shared connections"),
-    };
+    }
     manager.opened.store(true, Ordering::Relaxed);
     Ok(connections)
 }
 
 impl Connections {
     /// Asks for a connection, sends the request and collects every reply.
-    pub fn exchange(&mut self, request: &Request) -> Exchange {
+    pub fn exchange(&mut self, request: Request) -> Exchange {
         let asked_ns = now_ns();
-        let (granted_ns, result) = match self.source.checkout() {
-            Ok(mut link) => (now_ns(), link.as_mut().query(request)),
+        let (granted_ns, result) = match self.source.link() {
+            Ok(link) => (now_ns(), link.query(request)),
             Err(error) => (now_ns(), Err(error)),
         };
+        let ended_ns = now_ns();
+        if let Source::Pool(_, Checkout::Step, held) = &mut self.source {
+            *held = None;
+        }
         if let Err(error) = &result {
             self.shared.recorder.request_failed(self.worker, error.kind());
         }
-        Exchange { asked_ns, granted_ns, ended_ns: now_ns(), result }
+        Exchange { asked_ns, granted_ns, ended_ns, result }
     }
-}
 
-/// A connection while one request is under way.
-#[expect(clippy::large_enum_variant, reason = "lives on the stack for one exchange")]
-enum Lease<'a> {
-    Own(&'a mut Link),
-    Pool(PooledConnection<Shareable>),
-}
-
-impl Lease<'_> {
-    fn as_mut(&mut self) -> &mut Link {
-        match self {
-            Lease::Own(link) => link,
-            Lease::Pool(link) => link,
+    /// The task has ended: gives back what was checked out for all of it.
+    pub fn release(&mut self) {
+        if let Source::Pool(_, Checkout::Task, held) = &mut self.source {
+            *held = None;
         }
     }
 }
 
 impl Source {
-    fn checkout(&mut self) -> Result<Lease<'_>, RequestError> {
+    fn link(&mut self) -> Result<&mut Link, RequestError> {
         match self {
             Source::Own(manager, slot) => {
                 if slot.as_ref().is_none_or(|link| link.broken) {
                     *slot = None;
                     *slot = Some(manager.replace()?);
                 }
-                slot.as_mut().map(Lease::Own).ok_or(RequestError::PoolTimeout)
+                slot.as_mut().ok_or(RequestError::PoolTimeout)
             }
-            Source::Pool(pool) => pool.get().map(Lease::Pool).map_err(|_| RequestError::PoolTimeout),
+            Source::Pool(pool, _, held) => {
+                if held.as_ref().is_none_or(|link| link.broken) {
+                    *held = None;
+                    *held = Some(pool.get().map_err(|_| RequestError::PoolTimeout)?);
+                }
+                held.as_deref_mut().ok_or(RequestError::PoolTimeout)
+            }
         }
     }
 }
 
 /// A connection that remembers whether it may be used again.
 struct Link {
-    connection: redis::Connection,
-    response_timeout_ns: u64,
+    wire: Wire,
     broken: bool,
 }
 
+enum Wire {
+    Direct(direct::Wire),
+    Blocking(Box<blocking::Wire>),
+}
+
 impl Link {
-    fn query(&mut self, request: &Request) -> Result<Replies, RequestError> {
-        let late_ns = now_ns() + self.response_timeout_ns;
-        let replies = self.connection.send_packed_command(request.bytes()).and_then(|()| {
-            // The first failure ends it: every further read would wait for the timeout again.
-            (0..request.replies()).map(|_| self.connection.recv_response()).collect::<RedisResult<Vec<_>>>()
-        });
-        let mut result = replies.map_err(RequestError::from).and_then(Replies::new);
-        // The socket's timeout is for one read; the plan's is for the request, as in the async engine.
-        if now_ns() > late_ns {
-            result = Err(RequestError::Timeout);
-        }
+    fn query(&mut self, request: Request) -> Result<Replies, RequestError> {
+        let result = match &mut self.wire {
+            Wire::Direct(wire) => wire.query(request),
+            Wire::Blocking(wire) => wire.query(&request),
+        };
         self.broken = matches!(&result, Err(error) if error.breaks_connection());
         result
     }
@@ -156,20 +157,19 @@ struct Manager {
 }
 
 impl Manager {
-    fn new(endpoint: Endpoint, shared: &Arc<Shared>) -> Result<Manager, RequestError> {
-        let client = Client::open(endpoint.info.clone())?;
-        Ok(Manager { client, endpoint, shared: Arc::clone(shared), opened: AtomicBool::new(false) })
+    fn new(client: Client, endpoint: Endpoint, shared: &Arc<Shared>) -> Manager {
+        Manager { client, endpoint, shared: Arc::clone(shared), opened: AtomicBool::new(false) }
     }
 
     fn open(&self) -> Result<Link, RequestError> {
-        let connection = self.client.get_connection_with_timeout(self.endpoint.connect_timeout)?;
-        connection.set_read_timeout(Some(self.endpoint.response_timeout))?;
-        connection.set_write_timeout(Some(self.endpoint.response_timeout))?;
+        let wire = match self.client {
+            Client::Blocking => Wire::Blocking(Box::new(blocking::Wire::open(&self.endpoint)?)),
+            _ => Wire::Direct(direct::Wire::open(&self.endpoint)?),
+        };
         if self.opened.load(Ordering::Relaxed) {
             self.shared.reconnected();
         }
-        let response_timeout_ns = self.endpoint.response_timeout.as_nanos() as u64;
-        Ok(Link { connection, response_timeout_ns, broken: false })
+        Ok(Link { wire, broken: false })
     }
 
     /// Opens one in place of a broken one, for at most the checkout timeout.

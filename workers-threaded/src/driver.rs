@@ -13,8 +13,9 @@ pub fn drive(mut worker: Worker, mut inbox: Inbox, mut connections: Connections,
     loop {
         action = match action {
             Action::Receive => worker.received(inbox.receive(), now_ns()),
-            Action::Redis(span, request) => worker.replied(span, connections.exchange(&request)),
+            Action::Redis(span, request) => worker.replied(span, connections.exchange(request)),
             Action::Settle(record) => {
+                connections.release();
                 shared.recorder.settle(inbox.worker, &record);
                 worker.settled()
             }

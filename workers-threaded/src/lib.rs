@@ -28,7 +28,7 @@ impl Engine for Threaded {
     fn build() -> String {
         let allocator = if cfg!(feature = "mimalloc") { "mimalloc" } else { "system" };
         format!(
-            "workers-threaded {}, allocator {allocator}, redis-rs blocking, r2d2, crossbeam-channel",
+            "workers-threaded {}, allocator {allocator}, r2d2, redis-rs, crossbeam-channel",
             env!("CARGO_PKG_VERSION")
         )
     }
@@ -37,8 +37,7 @@ impl Engine for Threaded {
         let Job { assign, dispatch, shared } = job;
         let endpoint = Endpoint::new(&assign.redis_url, &assign.settings.redis)?;
         let variant = &assign.variant;
-        let size = variant.connections_per_dyno(assign.workers);
-        let connections = connections::open(variant.connections, size, assign.workers, endpoint, &shared)?;
+        let connections = connections::open(variant, assign.workers, endpoint, &shared)?;
         let work = Work::new(&assign.settings, assign.seed);
         let (senders, inboxes) = intake::inboxes(assign.workers, assign.settings.workers.order, &shared);
         let mut workers = Vec::with_capacity(assign.workers as usize);

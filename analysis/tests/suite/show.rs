@@ -21,7 +21,7 @@ fn a_run_that_kept_up() {
           backlog_max  100
           workers      28 in 1 dyno
           engine       threaded, executor dedicated
-          connections  pool of 28, client blocking
+          connections  pool of 28, one for each step, client direct
           server       valkey 9.1.2
 
         messaging

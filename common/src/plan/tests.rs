@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
-use super::{Client, Connections, Engine, Executor, Metric, Plan};
+use super::{Checkout, Client, Connections, Engine, Executor, Metric, Plan};
 
 const MINIMAL: &str = r#"
 name = "t"
@@ -67,11 +67,16 @@ fn what_the_plan_leaves_out_has_a_default() {
 #[test]
 fn a_variant_gets_the_usual_settings_of_its_engine() {
     for (lines, expected) in [
-        ("engine = \"threaded\"", (Executor::Dedicated, Connections::Pool, Client::Blocking, Some(28))),
+        ("engine = \"threaded\"", (Executor::Dedicated, Connections::Pool, Client::Direct, Some(28))),
         (
-            "engine = \"threaded\"\nconnections = \"own\"",
-            (Executor::Dedicated, Connections::Own, Client::Blocking, None),
+            "engine = \"threaded\"\nclient = \"blocking\"\npool_size = 2",
+            (Executor::Dedicated, Connections::Pool, Client::Blocking, Some(2)),
         ),
+        (
+            "engine = \"async\"\nclient = \"multiplexed\"\nconnections = \"own\"",
+            (Executor::MultiThread, Connections::Own, Client::Multiplexed, None),
+        ),
+        ("engine = \"threaded\"\nconnections = \"own\"", (Executor::Dedicated, Connections::Own, Client::Direct, None)),
         ("engine = \"async\"", (Executor::MultiThread, Connections::Pool, Client::Direct, Some(28))),
         ("engine = \"async\"\nconnections = \"own\"", (Executor::MultiThread, Connections::Own, Client::Direct, None)),
         (
@@ -86,6 +91,7 @@ fn a_variant_gets_the_usual_settings_of_its_engine() {
         let plan = parse_text(&format!("{MINIMAL}[[variant]]\nname = \"x\"\n{lines}\n"), &[]).unwrap();
         let x = &plan.variants[2];
         assert_eq!((x.executor, x.connections, x.client, x.pool_size), expected, "{lines}");
+        assert_eq!(x.checkout, (x.connections == Connections::Pool).then_some(Checkout::Step), "{lines}");
     }
 }
 
@@ -114,7 +120,7 @@ fn unknown_keys_are_refused() {
     }
     check(
         "conections = \"own\"",
-        "variant.async.conections: unknown key; use one of name, engine, connections, pool_size",
+        "variant.async.conections: unknown key; use one of name, engine, connections, client, pool_size, checkout",
     );
     check(
         "[[workers.override]]\ndyno = 0\nworkers = 3",
@@ -264,6 +270,22 @@ fn variants_that_cannot_be_are_refused() {
         (
             "[[variant]]\nname = \"x\"\nengine = \"threaded\"\nconnections = \"shared\"",
             "variant \"x\": connections = \"shared\" needs engine = \"async\": a blocking connection serves one worker at a time",
+        ),
+        (
+            "[[variant]]\nname = \"x\"\nengine = \"threaded\"\nclient = \"multiplexed\"",
+            "variant \"x\": client = \"multiplexed\" needs engine = \"async\"; \"direct\" or \"blocking\" would do",
+        ),
+        (
+            "client = \"blocking\"",
+            "variant \"async\": client = \"blocking\" would block the runtime's threads; \"direct\" or \"multiplexed\" would do",
+        ),
+        (
+            "connections = \"shared\"\nclient = \"direct\"",
+            "variant \"async\": a direct connection serves one worker at a time; \"shared\" ones are \"multiplexed\"",
+        ),
+        (
+            "connections = \"own\"\ncheckout = \"task\"",
+            "variant \"async\": checkout belongs to connections = \"pool\": leave it out",
         ),
         (
             "[[variant]]\nname = \"async\"\nengine = \"threaded\"",

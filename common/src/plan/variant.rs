@@ -50,12 +50,22 @@ pub enum Connections {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Client {
-    /// redis-rs's blocking connection.
-    Blocking,
-    /// A plain async connection that encodes and parses with redis-rs.
+    /// A plain connection: the worker writes to its socket and reads from it.
     Direct,
-    /// redis-rs's multiplexed connection with its driver task.
+    /// Threaded: redis-rs's blocking connection.
+    Blocking,
+    /// Async: redis-rs's multiplexed connection with its driver task.
     Multiplexed,
+}
+
+/// How long a worker keeps a connection out of a pool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Checkout {
+    /// For one Redis step.
+    Step,
+    /// From a task's first Redis step to its end.
+    Task,
 }
 
 /// An engine with its settings, validated: what cannot be combined does not exist.
@@ -73,6 +83,8 @@ pub struct Variant {
     pub client: Client,
     /// Connections of one dyno; `null` with `own`, where there is one per worker.
     pub pool_size: Option<u32>,
+    /// How long a connection is kept; `null` but with `pool`.
+    pub checkout: Option<Checkout>,
 }
 
 impl Variant {
@@ -90,7 +102,9 @@ pub(super) struct VariantInput {
     name: String,
     engine: Engine,
     connections: Option<Connections>,
+    client: Option<Client>,
     pool_size: Option<u32>,
+    checkout: Option<Checkout>,
 }
 
 /// Connections of a pool unless the plan says otherwise: the worker count of the recorded runs on Performance-L.
@@ -111,17 +125,40 @@ impl VariantInput {
             (Connections::Pool, size) => Some(size.unwrap_or(POOL_SIZE)),
             (Connections::Shared, size) => Some(size.unwrap_or(SHARED_SIZE)),
         };
-        let (executor, client) = match (self.engine, connections) {
-            (Engine::Threaded, Connections::Shared) => {
+        let checkout = match (connections, self.checkout) {
+            (Connections::Pool, checkout) => Some(checkout.unwrap_or(Checkout::Step)),
+            (_, None) => None,
+            (_, Some(_)) => return Err(refuse("checkout belongs to connections = \"pool\": leave it out")),
+        };
+        let client = match (self.engine, connections, self.client) {
+            (Engine::Threaded, Connections::Shared, _) => {
                 return Err(refuse(
                     "connections = \"shared\" needs engine = \"async\": a blocking connection serves one worker at a time",
                 ));
             }
-            (Engine::Threaded, _) => (Executor::Dedicated, Client::Blocking),
-            (Engine::Async, Connections::Shared) => (Executor::MultiThread, Client::Multiplexed),
-            (Engine::Async, _) => (Executor::MultiThread, Client::Direct),
+            (Engine::Threaded, _, Some(Client::Multiplexed)) => {
+                return Err(refuse(
+                    "client = \"multiplexed\" needs engine = \"async\"; \"direct\" or \"blocking\" would do",
+                ));
+            }
+            (Engine::Async, _, Some(Client::Blocking)) => {
+                return Err(refuse(
+                    "client = \"blocking\" would block the runtime's threads; \"direct\" or \"multiplexed\" would do",
+                ));
+            }
+            (Engine::Async, Connections::Shared, Some(Client::Direct)) => {
+                return Err(refuse(
+                    "a direct connection serves one worker at a time; \"shared\" ones are \"multiplexed\"",
+                ));
+            }
+            (Engine::Async, Connections::Shared, _) => Client::Multiplexed,
+            (_, _, client) => client.unwrap_or(Client::Direct),
         };
-        Ok(Variant { name: self.name, engine: self.engine, executor, connections, client, pool_size })
+        let executor = match self.engine {
+            Engine::Threaded => Executor::Dedicated,
+            Engine::Async => Executor::MultiThread,
+        };
+        Ok(Variant { name: self.name, engine: self.engine, executor, connections, client, pool_size, checkout })
     }
 }
 

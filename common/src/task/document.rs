@@ -8,28 +8,25 @@
 
 use std::sync::Arc;
 
-use redis::Value;
-
+mod cursor;
+mod lenient;
 pub mod model;
 mod prefill;
 
 pub use prefill::prefill;
 
-use crate::keys;
+use crate::buffer::Buffer;
+use crate::keys::{self, DocumentId};
 use crate::plan;
 use crate::random::{self, Stream};
 use crate::request::{Replies, Request, RequestError};
+use crate::resp::{Value, Values};
 use crate::step::{Failure, Outcome, Reply, Span, Step};
 use model::{Building, Flat, Mail};
 
 /// The script of the second round trip: all fields of each hash that it is given.
 pub const SCRIPT: &str =
     "local result = {}\nfor i, key in ipairs(KEYS) do result[i] = redis.call('HGETALL', key) end\nreturn result\n";
-
-/// Room for a flat in a request: 237 bytes, its id and their lengths.
-const FLAT_BYTES: usize = 270;
-/// Room for the rest of a save but for the mail.
-const SAVE_BYTES: usize = 640;
 
 /// Offsets of a mail's text in its block: many texts from little memory.
 const TEXT_OFFSETS: usize = 8192;
@@ -68,7 +65,7 @@ impl DocumentWork {
     fn mail(&self, index: u64) -> Mail<'_> {
         let bits = random::mix(self.contents_seed, index);
         let offset = random::below(bits.rotate_left(32), TEXT_OFFSETS as u64) as usize;
-        Mail { id: hex_id(bits), text: &self.text[offset..offset + self.text_chars] }
+        Mail { id: keys::flat_id(bits), text: &self.text[offset..offset + self.text_chars] }
     }
 }
 
@@ -78,11 +75,6 @@ impl DocumentWork {
 pub fn commands_per_task(task: &plan::Task) -> Option<[(&'static str, f64); 9]> {
     let names = ["get", "evalsha", "hgetall", "multi", "set", "rpush", "hset", "exec", "ping"];
     (task.kind == plan::TaskKind::Document && task.prefill).then(|| names.map(|name| (name, 1.0)))
-}
-
-/// Twelve hex digits.
-fn hex_id(bits: u64) -> String {
-    format!("{:012x}", bits >> 16)
 }
 
 /// Where a document task is: which reply it waits for.
@@ -102,8 +94,7 @@ enum State {
 #[derive(Debug)]
 pub struct Document {
     work: Arc<DocumentWork>,
-    /// The document's id, in decimal digits.
-    id: String,
+    id: DocumentId,
     index: u64,
     state: State,
     script_loaded: bool,
@@ -145,16 +136,16 @@ impl Document {
 
     fn get_root(&mut self) -> Step {
         self.state = State::Root;
-        Step::Redis(Span::Fetch, Request::new().command("GET", [keys::root(&self.id).as_bytes()]))
+        Step::Redis(Span::Fetch, Request::new().command("GET", [&*keys::root(&self.id)]))
     }
 
     fn take_root(&mut self, replies: &Replies) -> Result<Step, RequestError> {
-        match replies.values() {
-            [Value::Nil] => {
-                self.root = Some(Building::new(&self.id));
+        match replies.single() {
+            Some(Value::Nil) => {
+                self.root = Some(Building::new(self.id));
                 self.save(Vec::new())
             }
-            [Value::BulkString(json)] => {
+            Some(Value::Bulk(json)) => {
                 self.root = Some(Building::decode(json)?);
                 Ok(self.get_flats())
             }
@@ -165,7 +156,7 @@ impl Document {
     fn get_flats(&mut self) -> Step {
         self.state = State::Flats;
         let flats = keys::flats(&self.id);
-        let args = [self.work.script_sha.as_bytes(), b"1", flats.as_bytes()];
+        let args = [self.work.script_sha.as_bytes(), b"1", &flats];
         Step::Redis(Span::Fetch, Request::new().command("EVALSHA", args))
     }
 
@@ -176,15 +167,10 @@ impl Document {
     }
 
     fn take_flats(&mut self, replies: &Replies) -> Result<Step, RequestError> {
-        let [Value::Array(hashes)] = replies.values() else {
-            return Err(RequestError::unexpected("to EVALSHA: no array"));
-        };
-        let [Value::Array(fields)] = hashes.as_slice() else {
-            return Err(RequestError::unexpected("to EVALSHA: not one hash"));
-        };
-        let mut flats = Vec::with_capacity(fields.len() / 2 + 1);
-        for field in fields.as_chunks::<2>().0 {
-            let Value::BulkString(json) = &field[1] else {
+        let mut fields = one_hash(replies).ok_or_else(|| RequestError::unexpected("to EVALSHA: not one hash"))?;
+        let mut flats = Vec::with_capacity(fields.left() / 2 + 1);
+        while let Some(_name) = fields.next() {
+            let Some(Value::Bulk(json)) = fields.next() else {
                 return Err(RequestError::unexpected("to HGETALL: a field without a string"));
             };
             flats.push(Flat::decode(json)?);
@@ -199,21 +185,20 @@ impl Document {
         let bits = random::mix(self.work.contents_seed, self.index);
         let picked = random::below(bits, flats.len().max(1) as u64) as usize;
         if flats.len() < self.work.list_max {
-            let id = hex_id(random::mix(bits, 1));
-            flats.push(Flat::new(flats.len() as u32, &self.id, &id, bits));
+            let id = keys::flat_id(random::mix(bits, 1));
+            flats.push(Flat::new(flats.len() as u32, self.id, id, bits));
         }
-        let mail = self.work.mail(self.index).encode();
-        let request = Request::with_capacity(SAVE_BYTES + mail.len() + flats.len() * FLAT_BYTES)
-            .command("MULTI", [])
-            .command("SET", [keys::root(&self.id).as_bytes(), &root.encode()])
-            .command("RPUSH", [keys::mail(&self.id, &flats[picked].json.id).as_bytes(), &mail]);
+        let mut request = Request::new().command("MULTI", []);
+        set_root(&mut request, &root);
+        push_mail(&mut request, &keys::mail(&self.id, &flats[picked].id), &self.work.mail(self.index));
+        set_flats(&mut request, &self.id, &flats);
         self.state = State::Saved;
-        Ok(Step::Redis(Span::Save, set_flats(request, &self.id, &flats).command("EXEC", [])))
+        Ok(Step::Redis(Span::Save, request.command("EXEC", [])))
     }
 
     fn take_saved(&mut self, replies: &Replies) -> Result<Step, RequestError> {
-        match replies.values() {
-            [.., Value::Array(results)] if results.len() == 3 => {
+        match replies.values().last() {
+            Some(Value::Array(results)) if results.left() == 3 => {
                 self.state = State::Ponged;
                 Ok(Step::Redis(Span::Ping, Request::new().command("PING", [])))
             }
@@ -222,19 +207,45 @@ impl Document {
     }
 }
 
-/// Appends the `HSET` of all flats, each encoded where it goes but for a stop in one small buffer: its length stands
-/// before it.
-fn set_flats(mut request: Request, document: &str, flats: &[Flat]) -> Request {
+/// The script answers with one array for each key that it was given: here one.
+fn one_hash(replies: &Replies) -> Option<Values<'_>> {
+    let Some(Value::Array(mut hashes)) = replies.single() else { return None };
+    match (hashes.next(), hashes.left()) {
+        (Some(Value::Array(fields)), 0) => Some(fields),
+        _ => None,
+    }
+}
+
+/// Appends the `SET` of a root.
+fn set_root(request: &mut Request, root: &Building) {
+    let mut json = Buffer::take();
+    root.encode(&mut json);
+    request.open("SET", 2);
+    request.arg(&keys::root(&root.id));
+    request.arg(json.contents());
+}
+
+/// Appends the `RPUSH` of a mail.
+fn push_mail(request: &mut Request, key: &keys::Key, mail: &Mail<'_>) {
+    let mut json = Buffer::take();
+    mail.encode(&mut json);
+    request.open("RPUSH", 2);
+    request.arg(key);
+    request.arg(json.contents());
+}
+
+/// Appends the `HSET` of all flats.
+fn set_flats(request: &mut Request, document: &DocumentId, flats: &[Flat]) {
     request.open("HSET", 1 + 2 * flats.len());
-    request.arg(keys::flats(document).as_bytes());
-    let mut json = Vec::with_capacity(2 * FLAT_BYTES);
+    request.arg(&keys::flats(document));
+    // A stop in a small buffer: the length of an argument stands before it.
+    let mut json = Buffer::take();
     for flat in flats {
         json.clear();
         flat.encode(&mut json);
-        request.arg(flat.json.id.as_bytes());
-        request.arg(&json);
+        request.arg(&flat.id);
+        request.arg(json.contents());
     }
-    request
 }
 
 #[cfg(test)]

@@ -10,12 +10,16 @@ use crate::support::loadgen;
 use crate::support::redis::{Value, contents};
 use crate::support::runs::assert_run;
 
-/// Engine and connections; sizes that make workers share.
-const VARIANTS: [(&str, &str); 5] = [
+/// Engine and how its workers reach the server; sizes that make them share.
+const VARIANTS: [(&str, &str); 9] = [
     ("threaded", "--connections own"),
+    ("threaded", "--connections own --set variant.threaded.client=blocking"),
     ("threaded", "--connections pool --pool-size 3"),
+    ("threaded", "--connections pool --pool-size 3 --set variant.threaded.checkout=task"),
     ("async", "--connections own"),
+    ("async", "--connections own --set variant.async.client=multiplexed"),
     ("async", "--connections pool --pool-size 3"),
+    ("async", "--connections pool --pool-size 3 --set variant.async.checkout=task"),
     ("async", "--connections shared --pool-size 2"),
 ];
 
@@ -45,7 +49,7 @@ fn assert_same(runs: Vec<(Run, Contents)>) -> (Run, Contents) {
     let (first, contents) = runs.next().unwrap();
     assert_eq!((first.counts.planned, first.counts.completed, first.counts.warmup), (60, 60, 20));
     for (run, others) in runs.chain([(first.clone(), contents.clone())]) {
-        let name = format!("{:?} {:?}", run.variant.engine, run.variant.connections);
+        let name = format!("{:?}", run.variant);
         assert_eq!(run.arrivals_hash, first.arrivals_hash, "{name}");
         assert_eq!(run.counts, first.counts, "{name}");
         assert_eq!(run.workers.cycles, first.workers.cycles, "{name}");

@@ -1,17 +1,18 @@
-//! A connection that many workers use at once: redis-rs's multiplexed one, replaced when it breaks.
+//! redis-rs's multiplexed connection: a driver task behind two channels. One worker may have it alone, or many use it
+//! at once; then the first who sees it broken replaces it.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use common::endpoint::Endpoint;
 use common::request::{Replies, Request, RequestError};
 use redis::aio::{ConnectionLike, MultiplexedConnection};
 use redis::{AsyncConnectionConfig, Client};
 
 use super::Manager;
 
-/// One shared connection.
-pub(super) struct Multiplexed {
+/// One connection for many workers.
+pub(super) struct Shared {
     manager: Arc<Manager>,
-    client: Client,
     /// The connection in use; `None` after it broke. Never held across an await.
     current: Mutex<Option<Numbered>>,
     /// Only one worker replaces a broken connection; the others wait for it.
@@ -27,16 +28,15 @@ struct Numbered {
 
 /// The connection while one request of one worker is under way.
 pub(super) struct Lease<'a> {
-    owner: &'a Multiplexed,
+    owner: &'a Shared,
     numbered: Numbered,
 }
 
-impl Multiplexed {
-    pub(super) async fn open(manager: Arc<Manager>) -> Result<Multiplexed, RequestError> {
-        let client = Client::open(manager.endpoint.info.clone())?;
-        let connection = connect(&client, &manager).await?;
+impl Shared {
+    pub(super) async fn open(manager: Arc<Manager>) -> Result<Shared, RequestError> {
+        let connection = connect(&manager.endpoint).await?;
         let current = Mutex::new(Some(Numbered { generation: 0, connection }));
-        Ok(Multiplexed { manager, client, current, replacing: tokio::sync::Mutex::new(()) })
+        Ok(Shared { manager, current, replacing: tokio::sync::Mutex::new(()) })
     }
 
     fn current(&self) -> std::sync::MutexGuard<'_, Option<Numbered>> {
@@ -52,7 +52,7 @@ impl Multiplexed {
         if let Some(numbered) = self.current().clone() {
             return Ok(Lease { owner: self, numbered });
         }
-        let connection = self.manager.replace(|| connect(&self.client, &self.manager)).await?;
+        let connection = self.manager.replace(|| connect(&self.manager.endpoint)).await?;
         self.manager.count();
         let mut current = self.current();
         // Generations only need to differ from the broken one's.
@@ -63,9 +63,8 @@ impl Multiplexed {
 }
 
 impl Lease<'_> {
-    pub(super) async fn query(&mut self, request: &Request) -> Result<Replies, RequestError> {
-        let values = self.numbered.connection.req_packed_commands(&request.pipeline(), 0, request.replies()).await;
-        let result = values.map_err(RequestError::from).and_then(Replies::new);
+    pub(super) async fn query(mut self, request: &Request) -> Result<Replies, RequestError> {
+        let result = query(&mut self.numbered.connection, request).await;
         if matches!(&result, Err(error) if error.breaks_connection()) {
             let mut current = self.owner.current();
             if current.as_ref().is_some_and(|current| current.generation == self.numbered.generation) {
@@ -76,9 +75,16 @@ impl Lease<'_> {
     }
 }
 
-async fn connect(client: &Client, manager: &Manager) -> Result<MultiplexedConnection, RequestError> {
+/// Sends the request and collects every reply. redis-rs encodes by itself: the request is taken apart for it.
+pub(super) async fn query(connection: &mut MultiplexedConnection, request: &Request) -> Result<Replies, RequestError> {
+    let values = connection.req_packed_commands(&request.pipeline(), 0, request.replies()).await;
+    values.map_err(RequestError::from).and_then(Replies::of_tree)
+}
+
+pub(super) async fn connect(endpoint: &Endpoint) -> Result<MultiplexedConnection, RequestError> {
+    let client = Client::open(endpoint.info.clone())?;
     let config = AsyncConnectionConfig::new()
-        .set_connection_timeout(Some(manager.endpoint.connect_timeout))
-        .set_response_timeout(Some(manager.endpoint.response_timeout));
+        .set_connection_timeout(Some(endpoint.connect_timeout))
+        .set_response_timeout(Some(endpoint.response_timeout));
     Ok(client.get_multiplexed_async_connection_with_config(&config).await?)
 }

@@ -1,6 +1,6 @@
 //! What a document looks like before its first task: `list_max` flats with one mail each.
 
-use super::{DocumentWork, hex_id, set_flats};
+use super::{DocumentWork, push_mail, set_flats, set_root};
 use crate::keys;
 use crate::random;
 use crate::request::Request;
@@ -17,17 +17,20 @@ pub fn prefill(work: &DocumentWork, worker: u32) -> impl Iterator<Item = Request
     let flats: Vec<Flat> = (0..work.list_max as u32)
         .map(|i| {
             let bits = random::mix(random::mix(work.contents_seed, PREFILL ^ u64::from(worker)), u64::from(i));
-            Flat::new(i, &document, &hex_id(bits), bits)
+            Flat::new(i, document, keys::flat_id(bits), bits)
         })
         .collect();
-    let root = Request::new().command("SET", [keys::root(&document).as_bytes(), &Building::new(&document).encode()]);
+    let mut root = Request::new();
+    set_root(&mut root, &Building::new(document));
     let chunks = (0..flats.len()).step_by(FLATS_PER_REQUEST).map(move |start| {
         let chunk = &flats[start..flats.len().min(start + FLATS_PER_REQUEST)];
-        let mails = chunk.iter().fold(Request::new(), |request, flat| {
-            let mail = work.mail(PREFILL ^ (u64::from(worker) << 20) ^ u64::from(flat.i)).encode();
-            request.command("RPUSH", [keys::mail(&document, &flat.json.id).as_bytes(), &mail])
-        });
-        set_flats(mails, &document, chunk)
+        let mut request = Request::new();
+        for flat in chunk {
+            let mail = work.mail(PREFILL ^ (u64::from(worker) << 20) ^ u64::from(flat.i));
+            push_mail(&mut request, &keys::mail(&document, &flat.id), &mail);
+        }
+        set_flats(&mut request, &document, chunk);
+        request
     });
     std::iter::once(root).chain(chunks)
 }

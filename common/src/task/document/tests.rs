@@ -5,6 +5,7 @@ use redis::Value;
 
 use super::model::{Building, Flat};
 use super::{Document, DocumentWork, SCRIPT, prefill};
+use crate::buffer::Buffer;
 use crate::plan::{Task, TaskKind};
 use crate::request::{Replies, Request, RequestError};
 use crate::step::{Failure, Outcome, Reply, Span, Step};
@@ -35,7 +36,7 @@ fn outcome(step: Step) -> Outcome {
 }
 
 fn reply(values: Vec<Value>) -> Reply {
-    Reply::Redis(Replies::new(values))
+    Reply::Redis(Replies::of_tree(values))
 }
 
 fn bulk(bytes: &[u8]) -> Value {
@@ -156,7 +157,7 @@ fn shapes_are_the_originals() {
         r#"{"id":"10000","flats":"building:10000:flats {\"type\":\"hash\"}","visitors":"building:10000:visitors {\"type\":\"hash\",\"lazy\":true}","mail":"building:10000:mail {\"type\":\"list\",\"lazy\":true,\"append\":true}"}"#
     );
     let (id, flat) = store.hash.first_key_value().unwrap();
-    let bedrooms = Flat::decode(flat.as_bytes()).unwrap().json.bedrooms;
+    let bedrooms = Flat::decode(flat.as_bytes()).unwrap().bedrooms;
     assert_eq!(
         *flat,
         format!(
@@ -192,16 +193,19 @@ fn a_mail_depends_on_seed_and_task_only_and_needs_no_escapes() {
     assert_eq!(one.mail(3), two.mail(3));
     assert_ne!(one.mail(3), one.mail(4));
     assert_eq!(one.mail(3).text.len(), 5120);
-    assert_eq!(one.mail(3).encode().len(), 5120 + r#"{"id":"123456789abc","text":""}"#.len());
+    let mut json = Buffer::take();
+    one.mail(3).encode(&mut json);
+    assert_eq!(json.contents().len(), 5120 + r#"{"id":"123456789abc","text":""}"#.len());
 }
 
 #[test]
 fn noscript_loads_the_script_and_repeats_the_request_once() {
     let mut task = Document::new(work(2, 0.1), 0, 0);
-    let root = Building::new("10000").encode();
+    let mut root = Buffer::take();
+    Building::new(crate::keys::document_id(0)).encode(&mut root);
     let noscript = || Reply::Redis(Err(RequestError::Server { code: "NOSCRIPT".into(), message: String::new() }));
     redis_step(task.resume(Reply::Start));
-    let (_, evalsha) = redis_step(task.resume(reply(vec![bulk(&root)])));
+    let (_, evalsha) = redis_step(task.resume(reply(vec![bulk(root.contents())])));
     let (span, load) = redis_step(task.resume(noscript()));
     assert_eq!(span, Span::Fetch);
     assert_eq!(commands(&load), [["SCRIPT", "LOAD", SCRIPT]]);
