@@ -32,11 +32,11 @@ enum Command {
         #[arg(value_name = "DIR")]
         dir: PathBuf,
     },
-    /// Show one run: constants, messaging, workers, latencies, resources, validity and verdict.
+    /// Show runs: constants, messaging, workers, latencies, resources, validity and verdict of each.
     Show {
-        /// The file of a run, such as results/latest/runs/NAME.json.
-        #[arg(value_name = "RUN.json")]
-        run: PathBuf,
+        /// Files of runs, such as results/latest/runs/NAME.json.
+        #[arg(value_name = "RUN.json", required = true)]
+        runs: Vec<PathBuf>,
     },
 }
 
@@ -48,7 +48,13 @@ pub(crate) fn run() -> anyhow::Result<()> {
             write(&dir, &comparison)?;
             print(&tables::terminal(&comparison))
         }
-        Command::Show { run } => print(&show::text(&load::run(&run)?)),
+        Command::Show { runs } => {
+            for (number, path) in runs.iter().enumerate() {
+                let between = if number > 0 { "\n" } else { "" };
+                print(&format!("{between}{}", show::text(&load::run(path)?)))?;
+            }
+            Ok(())
+        }
     }
 }
 

@@ -108,7 +108,9 @@ fn contrasts(plan: &Plan, cells: &[Blocks<'_>]) -> Vec<Vec<Contrast>> {
             for (measured, pair) in primary.into_iter().zip(pairs(plan, blocks)) {
                 let adjusted = (p_adjusted.next().flatten(), p_same_adjusted.next().flatten());
                 contrasts.push(measured.judge(adjusted.0, adjusted.1));
-                let secondary = Metric::ALL.into_iter().filter(|&metric| metric != plan.primary && pair.has(metric));
+                let secondary = Metric::ALL
+                    .into_iter()
+                    .filter(|&metric| metric.is_contrasted() && metric != plan.primary && pair.has(metric));
                 contrasts.extend(secondary.map(|metric| {
                     let measured = pair.measure(metric, false);
                     let (p, p_same) = (measured.p_value(), measured.p_same());

@@ -72,10 +72,12 @@ pub(crate) fn estimate(unit: Unit, estimate: &Estimate) -> String {
     }
 }
 
-/// A ratio: three decimals, fewer when it is large.
+/// A ratio: three decimals, fewer when it is large, and as many as show that it is not 1 when it is not.
 pub(crate) fn ratio(ratio: f64) -> String {
     let decimals = match ratio {
-        r if r < 10.0 => 3,
+        r if r < 10.0 => (3..=6)
+            .find(|&decimals| r == 1.0 || format!("{r:.decimals$}") != format!("{:.decimals$}", 1.0))
+            .unwrap_or(3),
         r if r < 100.0 => 1,
         _ => 0,
     };

@@ -14,7 +14,7 @@ use crate::format::counted;
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// The file system said no.
-    #[error("{path}: {error}", path = path.display())]
+    #[error("{path}: {error}; give the file of a run, such as results/latest/runs/NAME.json", path = path.display())]
     Io {
         /// What was read.
         path: PathBuf,
@@ -38,7 +38,10 @@ pub enum LoadError {
         error: PlanError,
     },
     /// Not JSON, or without a field that every run has.
-    #[error("{path}: not a run that can be read: {error}", path = path.display())]
+    #[error(
+        "{path}: not a run that can be read: {error}; runs are the files runs/*.json of a results directory",
+        path = path.display()
+    )]
     Json {
         /// The file.
         path: PathBuf,

@@ -1,7 +1,7 @@
 //! The value of a metric in one run, and when it may be printed and contrasted.
 
 use common::plan::Metric;
-use common::report::{Distribution, Run, Usage};
+use common::report::{Distribution, Ended, Run, Usage};
 
 /// Tasks that must lie beyond a percentile for it to be printed.
 pub(crate) const TAIL_TASKS_PRINTED: u64 = 30;
@@ -49,7 +49,11 @@ pub fn value(run: &Run, metric: Metric) -> Value {
         Metric::CpuUsPerTask => workers.cpu_us_per_task.zip(redis.cpu_us_per_task).map(|(w, r)| w + r),
         Metric::WorkersCpuUsPerTask => workers.cpu_us_per_task,
         Metric::RedisCpuUsPerTask => redis.cpu_us_per_task,
-        Metric::CompletedPerS => Some(run.rate_per_s.completed),
+        Metric::CompletedPerS => run.rate_per_s.completed,
+        Metric::ResponseMaxUs => match &run.latency_us.response {
+            response if response.unbounded > 0 => return Value::Unbounded,
+            response => response.max,
+        },
         Metric::FetchMeanUs => mean_of_span("fetch"),
         Metric::SaveMeanUs => mean_of_span("save"),
         Metric::PingMeanUs => mean_of_span("ping"),
@@ -64,7 +68,9 @@ pub fn value(run: &Run, metric: Metric) -> Value {
         | Metric::ResponseFromSendP99Us
         | Metric::ServiceP50Us
         | Metric::ServiceP99Us
+        | Metric::QueueWaitP50Us
         | Metric::QueueWaitP99Us
+        | Metric::PoolWaitP50Us
         | Metric::PoolWaitP99Us => None,
     })
 }
@@ -75,8 +81,8 @@ fn count(usage: &Usage, field: impl Fn(&Usage) -> Option<u64>) -> Option<f64> {
 
 /// `total` of the window over the tasks that ended in it.
 fn per_task(run: &Run, total: Option<f64>) -> Option<f64> {
-    let tasks = run.resources.tasks;
-    total.filter(|_| tasks > 0).map(|total| total / tasks as f64)
+    let tasks = run.resources.tasks.filter(|&tasks| tasks > 0)?;
+    total.map(|total| total / tasks as f64)
 }
 
 /// A name with its unit, and how to read it.
@@ -91,15 +97,18 @@ pub const DESCRIBED: [Described; 5] = [
     ("service_mean_us", |run| run.latency_us.service.mean),
 ];
 
-/// Seconds from the first arrival of the warm-up to the end of the drain, or to the overload that stopped the run.
+/// Seconds from the start of the warm-up to the end of the drain, or to what ended the run before.
 #[must_use]
 pub fn uptime_s(run: &Run) -> Option<f64> {
-    let stopped = match run.ended {
-        common::report::Ended::Overloaded => run.backlog.overload.as_ref().map(|overload| overload.at_s),
-        _ => None,
+    let load = &run.plan.settings.load;
+    let end_s = match run.ended {
+        // The drain counts from the last task, which is the window's end but for a gap.
+        Ended::Complete => load.duration_s + run.backlog.drain_ms.map_or(load.drain_s, |drain_ms| drain_ms / 1e3),
+        Ended::Overloaded => run.backlog.overload.as_ref()?.at_s,
+        Ended::Interrupted => run.timeline.last()?.t_s,
+        Ended::DynoLost { at_s, .. } | Ended::ServerLost { at_s, .. } => at_s,
     };
-    let end = stopped.or_else(|| run.timeline.last().map(|second| second.t_s))?;
-    Some(end + run.plan.settings.load.warmup_s)
+    Some(load.warmup_s + end_s)
 }
 
 /// Which part of a task's time.
@@ -137,7 +146,9 @@ impl Percentile {
             Metric::ResponseFromSendP99Us => (Latency::ResponseFromSend, Quantile::P99),
             Metric::ServiceP50Us => (Latency::Service, Quantile::P50),
             Metric::ServiceP99Us => (Latency::Service, Quantile::P99),
+            Metric::QueueWaitP50Us => (Latency::QueueWait, Quantile::P50),
             Metric::QueueWaitP99Us => (Latency::QueueWait, Quantile::P99),
+            Metric::PoolWaitP50Us => (Latency::PoolWait, Quantile::P50),
             Metric::PoolWaitP99Us => (Latency::PoolWait, Quantile::P99),
             _ => return None,
         };
@@ -231,10 +242,13 @@ pub(crate) fn wording(metric: Metric) -> Wording {
         Metric::ResponseP50Us => ("response p50", Unit::Micros),
         Metric::ResponseP90Us => ("response p90", Unit::Micros),
         Metric::ResponseP99Us => ("response p99", Unit::Micros),
+        Metric::ResponseMaxUs => ("response max", Unit::Micros),
         Metric::ResponseFromSendP99Us => ("response from send p99", Unit::Micros),
         Metric::ServiceP50Us => ("service p50", Unit::Micros),
         Metric::ServiceP99Us => ("service p99", Unit::Micros),
+        Metric::QueueWaitP50Us => ("queue wait p50", Unit::Micros),
         Metric::QueueWaitP99Us => ("queue wait p99", Unit::Micros),
+        Metric::PoolWaitP50Us => ("pool wait p50", Unit::Micros),
         Metric::PoolWaitP99Us => ("pool wait p99", Unit::Micros),
         Metric::FetchMeanUs => ("fetch mean", Unit::Micros),
         Metric::SaveMeanUs => ("save mean", Unit::Micros),

@@ -90,6 +90,7 @@ fn aligned(pairs: &[(&str, String)]) -> Vec<String> {
 fn messaging(run: &Run) -> Vec<String> {
     let (counts, rates) = (&run.counts, &run.rate_per_s);
     let failed = counts.failed;
+    let completed = rates.completed.map_or_else(|| NOTHING.to_owned(), |rate| significant(rate, 5));
     let failures = format!(
         "{} (timeout {}, disconnected {}, server error {}, pool timeout {})",
         grouped(failed.total()),
@@ -101,7 +102,7 @@ fn messaging(run: &Run) -> Vec<String> {
     aligned(&[
         ("planned", format!("{} at {} /s", grouped(counts.planned), significant(rates.asked, 5))),
         ("sent", format!("{} at {} /s", grouped(counts.sent), significant(rates.sent, 5))),
-        ("completed", format!("{} at {} /s", grouped(counts.completed), significant(rates.completed, 5))),
+        ("completed", format!("{} at {} /s", grouped(counts.completed), completed)),
         ("rejected", grouped(counts.rejected)),
         ("failed", failures),
         ("unfinished", grouped(counts.unfinished)),
@@ -115,8 +116,8 @@ fn messaging(run: &Run) -> Vec<String> {
 fn backlog(run: &Run) -> String {
     let backlog = &run.backlog;
     let mut parts = vec![
-        format!("at one worker {} of {}", backlog.max, backlog.limit),
-        format!("in all {}", grouped(backlog.total_max)),
+        format!("at one worker {} of {}", or_nothing(backlog.max), backlog.limit),
+        format!("in all {}", backlog.total_max.map_or_else(|| NOTHING.to_owned(), grouped)),
     ];
     parts.extend(backlog.slope_per_s.map(|slope| format!("slope {} /s", significant(slope, 2))));
     parts.push(backlog.drain_ms.map_or_else(
@@ -126,6 +127,10 @@ fn backlog(run: &Run) -> String {
     parts.join(", ")
 }
 
+fn or_nothing(number: Option<u32>) -> String {
+    number.map_or_else(|| NOTHING.to_owned(), |number| number.to_string())
+}
+
 fn uptime(run: &Run) -> String {
     uptime_s(run).map_or_else(|| NOTHING.to_owned(), |seconds| format!("{} s", significant(seconds, 3)))
 }
@@ -133,16 +138,17 @@ fn uptime(run: &Run) -> String {
 fn workers(run: &Run) -> Vec<String> {
     let workers = &run.workers;
     let mut worst: Vec<usize> = (0..workers.cycles.len()).collect();
-    let backlog = |worker: usize| workers.backlog_max.get(worker).copied().unwrap_or(0);
-    let busy = |worker: usize| workers.busy_ns.get(worker).copied().unwrap_or(0);
+    let backlog = |worker: usize| workers.backlog_max.get(worker).copied().flatten();
+    let busy = |worker: usize| workers.busy_ns.get(worker).copied().flatten();
     worst.sort_by_key(|&worker| std::cmp::Reverse((backlog(worker), busy(worker))));
     let rows = worst.into_iter().take(WORST_WORKERS).map(|worker| {
-        let share = uptime_s(run).filter(|uptime| *uptime > 0.0).map(|uptime| busy(worker) as f64 / 1e9 / uptime);
+        let share = uptime_s(run).filter(|uptime| *uptime > 0.0);
+        let share = share.zip(busy(worker)).map(|(uptime, busy)| busy as f64 / 1e9 / uptime);
         vec![
             worker.to_string(),
-            grouped(workers.cycles[worker]),
-            backlog(worker).to_string(),
-            quantity(Unit::Micros, busy(worker) as f64 / 1e3),
+            workers.cycles[worker].map_or_else(|| NOTHING.to_owned(), grouped),
+            or_nothing(backlog(worker)),
+            busy(worker).map_or_else(|| NOTHING.to_owned(), |busy| quantity(Unit::Micros, busy as f64 / 1e3)),
             share.map_or_else(|| NOTHING.to_owned(), |share| format!("{:.0} %", share * 100.0)),
         ]
     });
@@ -163,7 +169,8 @@ fn result(run: &Run) -> String {
         Ended::Complete => String::new(),
         Ended::Overloaded => ", stopped by the backlog rule".to_owned(),
         Ended::Interrupted => ", interrupted".to_owned(),
-        Ended::DynoLost { dyno, at_s } => format!(", dyno {dyno} lost at {} s of the window", significant(*at_s, 3)),
+        Ended::DynoLost { dyno, status, .. } => format!(", dyno {dyno} lost{}", in_brackets(status.as_deref())),
+        Ended::ServerLost { status, .. } => format!(", server lost{}", in_brackets(Some(status))),
     };
     let word = match run.verdict.result {
         RunResult::Ok => "success",
@@ -171,6 +178,10 @@ fn result(run: &Run) -> String {
         RunResult::Invalid | RunResult::Inconclusive => "neither success nor failure",
     };
     format!("{word} after {}{how}", uptime(run))
+}
+
+fn in_brackets(status: Option<&str>) -> String {
+    status.map_or_else(String::new, |status| format!(" ({status})"))
 }
 
 fn redis(run: &Run) -> Vec<String> {

@@ -1,7 +1,10 @@
 //! What a task costs besides Redis: `make criterion` prints it.
 
+#![expect(clippy::disallowed_types, clippy::disallowed_macros, reason = "a benchmark reads the clock and prints")]
+
 use std::hint::black_box;
 use std::sync::Arc;
+use std::time::Instant;
 
 use common::plan::{Task, TaskKind};
 use common::recorder::{Histograms, Record, Recorder};
@@ -10,7 +13,7 @@ use common::resp::{Value, Values};
 use common::step::{Outcome, Reply, Step};
 use common::task::document::{Document, DocumentWork, prefill};
 use common::wire::{Dispatch, TaskPhase};
-use criterion::{Criterion, criterion_group, criterion_main};
+use criterion::{Criterion, criterion_group};
 
 const FLATS: u32 = 100;
 
@@ -138,5 +141,65 @@ fn wire(c: &mut Criterion) {
     });
 }
 
+/// The middle of 101 ratios of the time of `a` to that of `b`, each measured side by side.
+fn ratio(mut a: impl FnMut(), mut b: impl FnMut()) -> f64 {
+    let time = |work: &mut dyn FnMut()| {
+        let begun = Instant::now();
+        (0..200).for_each(|_| work());
+        begun.elapsed().as_secs_f64()
+    };
+    let mut ratios: Vec<f64> = (0..101).map(|_| time(&mut a) / time(&mut b)).collect();
+    ratios.sort_by(f64::total_cmp);
+    ratios[50]
+}
+
+/// What carries over to other machines.
+fn ratios() {
+    let work = work();
+    let (root, flats) = stored(&work);
+    let root = bulk(&root);
+    let mut index = 0;
+    let task = || {
+        index += 1;
+        let mut task = Document::new(Arc::clone(&work), 0, index);
+        drop(task.resume(Reply::Start));
+        drop(task.resume(Reply::Redis(received(&root))));
+        drop(black_box(task.resume(Reply::Redis(received(&flats)))));
+    };
+    let fields = redis_fields(&flats).unwrap_or_default();
+    let serde = || {
+        let decoded = fields.iter().filter_map(|json| serde_json::from_slice::<serde_json::Value>(json).ok());
+        let encoded: Vec<Vec<u8>> = decoded.filter_map(|flat| serde_json::to_vec(&flat).ok()).collect();
+        drop(black_box(encoded));
+    };
+    let redis_rs = || drop(black_box(redis::parse_redis_value(&flats)));
+    let ours = || drop(black_box(received(&flats)));
+    println!("ratio: receive the flats / redis-rs's parser                    {:.3}", ratio(ours, redis_rs));
+    println!("ratio: whole document, receive to encode / serde_json's values  {:.3}", ratio(task, serde));
+    let recorder = Recorder::new(2, 28);
+    let record = Record {
+        intended_ns: 1,
+        sent_ns: 40_000,
+        started_ns: 90_000,
+        ended_ns: 900_000,
+        pool_wait_ns: 2_000,
+        spans_ns: [400_000, 150_000, 20_000],
+        phase: TaskPhase::Window,
+        outcome: Outcome::Completed,
+    };
+    let settle = || recorder.settle(7, black_box(&record));
+    let begun = Instant::now();
+    (0..1_000_000).for_each(|_| settle());
+    println!(
+        "ratio: record one task / its budget of 300 ns                   {:.3}",
+        begun.elapsed().as_nanos() as f64 / 300e6
+    );
+}
+
 criterion_group!(benches, document, recorder, wire);
-criterion_main!(benches);
+
+fn main() {
+    benches();
+    Criterion::default().configure_from_args().final_summary();
+    ratios();
+}

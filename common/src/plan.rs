@@ -121,8 +121,8 @@ const TOP_LEVEL: [&str; 12] = [
 ];
 
 impl Plan {
-    /// Parses and validates a plan. `sets` are `KEY=VALUE` with a dotted key and a TOML value
-    /// (a bare word is taken as a string); they override what the text says.
+    /// Parses and validates a plan. `sets` are `KEY=VALUE` with a dotted key and a TOML value (a bare word is taken as a
+    /// string); they override what the text says, and `KEY=` removes the key.
     ///
     /// # Errors
     /// The first thing that is wrong, named by its key.
@@ -151,6 +151,10 @@ impl Plan {
         }
         let question = optional(&mut table, "question")?.unwrap_or_default();
         let primary = optional(&mut table, "primary")?.unwrap_or(Metric::CpuUsPerTask);
+        if !primary.is_contrasted() {
+            let expected = "a metric that variants are compared by, such as response_p99_us";
+            return Err(PlanError::value("primary", format!("{:?}", primary.name()), expected));
+        }
         let baseline: Option<String> = optional(&mut table, "baseline")?;
         let repeat: Repeat = optional(&mut table, "repeat")?.unwrap_or_default();
         repeat.validate()?;
@@ -200,15 +204,27 @@ fn apply_set(table: &mut Table, set: &str) -> Result<(), PlanError> {
     if path.iter().any(|part| part.is_empty()) {
         return Err(PlanError::Set(set.to_owned()));
     }
-    let value = format!("v = {text}")
-        .parse::<Table>()
-        .ok()
-        .and_then(|mut parsed| parsed.remove("v"))
-        .unwrap_or_else(|| Value::String(text.trim().to_owned()));
+    let text = text.trim();
     let Some((last, parents)) = path.split_last() else { return Err(PlanError::Set(set.to_owned())) };
     let table = descend(table, parents).map_err(|message| PlanError::Key { key: key.trim().to_owned(), message })?;
-    table.insert((*last).to_owned(), value);
+    if text.is_empty() {
+        table.remove(*last);
+    } else {
+        table.insert((*last).to_owned(), set_value(key.trim(), text)?);
+    }
     Ok(())
+}
+
+/// A TOML value, or a bare word, which is text. What begins like a list, a table or a text must end like one.
+fn set_value(key: &str, text: &str) -> Result<Value, PlanError> {
+    let parsed = format!("v = {text}").parse::<Table>();
+    match parsed.map(|mut parsed| parsed.remove("v")) {
+        Ok(Some(value)) => Ok(value),
+        _ if text.starts_with(['[', '{', '"', '\'']) => {
+            Err(PlanError::value(key, text, "a TOML value; what it opens it must close"))
+        }
+        _ => Ok(Value::String(text.to_owned())),
+    }
 }
 
 /// The table at `path`, made where there is none. In a list of tables the next part says which: its `name`, or its

@@ -19,7 +19,8 @@ pub use cost::{RedisWork, Resources, Startup, Usage};
 pub use tasks::{Backlog, Counts, Distribution, Failures, Latencies, Overload, Phase, Rates, Second, Workers};
 pub use validity::{Check, RunResult, Severity, Validity, Verdict};
 
-/// Version of both report kinds. Raised whenever a field changes its meaning, disappears or becomes required.
+/// Version of both report kinds. Raised whenever a field changes its meaning, disappears or becomes required; before the
+/// first release of Headroom it stays 1, whatever changes.
 pub const SCHEMA_VERSION: u32 = 1;
 
 /// Says that a file holds a [`Run`].
@@ -187,5 +188,14 @@ pub enum Ended {
         dyno: u32,
         /// Seconds since the window began; negative in the warm-up.
         at_s: f64,
+        /// How its process ended, where loadgen had started it, such as `signal: 9 (SIGKILL)`.
+        status: Option<String>,
+    },
+    /// The private server's process ended before the run did.
+    ServerLost {
+        /// Seconds since the window began; negative in the warm-up.
+        at_s: f64,
+        /// How it ended.
+        status: String,
     },
 }

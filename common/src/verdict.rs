@@ -1,5 +1,7 @@
 //! From what was measured to whether it may be believed, and whether the variant kept up. Pure.
 
+use std::collections::BTreeMap;
+
 use crate::plan::Settings;
 use crate::report::{Backlog, Check, Counts, Ended, Latencies, RedisWork, RunResult, Severity, Validity, Verdict};
 use crate::task::document;
@@ -25,8 +27,8 @@ pub struct Evidence<'a> {
     pub on_time_before_overload: f64,
     /// Histogram entries of completed tasks, summed over all dynos.
     pub recorded: u64,
-    /// Of the dyno in which they differ most: |n x mean of the histogram of `response_from_send` / exact sum - 1|;
-    /// `None` when nothing completed.
+    /// Of the dyno in which they differ most: n x mean of the histogram of `response_from_send` against the exact sum;
+    /// `None` when there is nothing to compare.
     pub sum_error: Option<f64>,
 }
 
@@ -94,7 +96,15 @@ fn checks(evidence: &Evidence<'_>) -> Vec<Check> {
             Severity::Invalid,
             None,
             None,
-            "a worker process ended before the run did: read what it wrote to stderr",
+            "a worker process ended before the run did: what it had to say stands on stderr",
+        ),
+        check(
+            "server alive",
+            !matches!(evidence.ended, Ended::ServerLost { .. }),
+            Severity::Invalid,
+            None,
+            None,
+            "the Redis server ended before the run did: read its log in the directory `server` of the results",
         ),
         check(
             "on time",
@@ -144,10 +154,11 @@ fn command_check(evidence: &Evidence<'_>) -> Option<Check> {
     if !whole || redis_work.commands_per_task.is_empty() {
         return None;
     }
-    let worst = expected
-        .iter()
-        .map(|(command, calls)| (redis_work.commands_per_task.get(*command).copied().unwrap_or(0.0) - calls).abs())
-        .fold(0.0, f64::max);
+    let expected: BTreeMap<&str, f64> = expected.into_iter().collect();
+    let counted = &redis_work.commands_per_task;
+    let missing = expected.iter().map(|(&name, calls)| (counted.get(name).copied().unwrap_or(0.0) - calls).abs());
+    let foreign = counted.iter().filter(|(name, _)| !expected.contains_key(name.as_str())).map(|(_, &calls)| calls);
+    let worst = missing.chain(foreign).fold(0.0, f64::max);
     Some(check(
         "commands",
         worst < 1e-9,
@@ -170,12 +181,17 @@ fn verdict(evidence: &Evidence<'_>, checks: &[Check], valid: bool) -> Verdict {
             checks.iter().filter(|check| !check.ok && check.severity == Severity::Invalid).collect();
         let names: Vec<&str> = failed.iter().map(|check| check.name.as_str()).collect();
         let remedy = failed.first().map_or("", |check| check.remedy.as_str());
-        return say(RunResult::Invalid, format!("failed checks: {}", names.join(", ")), remedy);
+        let how = match evidence.ended {
+            Ended::DynoLost { dyno, status: Some(status), .. } => format!("; dyno {dyno} ended: {status}"),
+            Ended::ServerLost { status, .. } => format!("; the Redis server ended: {status}"),
+            _ => String::new(),
+        };
+        return say(RunResult::Invalid, format!("failed checks: {}{how}", names.join(", ")), remedy);
     }
     const MORE: &str = "more workers, more connections or a lower rate";
     if let Some(overload) = &backlog.overload {
         let at = match overload.at_s {
-            at_s if at_s < 0.0 => format!("{:.2} s before the window", -at_s),
+            at_s if at_s < 0.0 => format!("{:.2} s into the warm-up", settings.load.warmup_s + at_s),
             at_s => format!("{at_s:.2} s into the window"),
         };
         let reason = match overload.worker {

@@ -175,7 +175,7 @@ fn run() -> Value {
         "versions": versions(),
         "host": host(),
         "redis_server": redis_server(),
-        "ended": {"how": "dyno-lost", "dyno": 0, "at_s": 0.5},
+        "ended": {"how": "dyno-lost", "dyno": 0, "at_s": 0.5, "status": null},
         "counts": counts(),
         "rate_per_s": {"asked": 1.0, "sent": 1.0, "completed": 1.0},
         "latency_us": {

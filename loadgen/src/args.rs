@@ -11,7 +11,14 @@ use crate::error::Refused;
 
 /// Sends open-loop load to Redis-backed workers and measures what they make of it.
 #[derive(Debug, Parser)]
-#[command(name = "loadgen", version, about)]
+#[command(
+    name = "loadgen",
+    version,
+    about,
+    after_help = "Exit codes: 0 ok (bench: every planned block is complete), 1 internal error, 2 usage, a refused plan or no \
+                  usable Redis server, 3 overloaded, 4 invalid, 5 inconclusive (bench: 3 and 5 only with --require ok), 130 \
+                  interrupted by Ctrl-C or SIGTERM. A second Ctrl-C kills what is left of a run."
+)]
 pub struct Cli {
     /// What to do
     #[command(subcommand)]
@@ -33,7 +40,7 @@ pub struct Common {
     /// Where everything is written [default: results/<time>-<plan>]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    /// Overrides a key of the plan, such as load.duration_s=10 (repeatable)
+    /// Overrides a key of the plan, such as load.duration_s=10; KEY= alone removes it (repeatable)
     #[arg(long, value_name = "KEY=VALUE")]
     pub set: Vec<String>,
     /// A Redis server to use instead of private ones; only its selected database is touched

@@ -37,6 +37,8 @@ pub struct Measured {
     pub builds: Vec<String>,
     /// Why it ended.
     pub ended: Ended,
+    /// Everything that was sent had ended before the drain came to its bound.
+    pub drained: bool,
     /// What the dynos reported.
     pub collected: Collected,
     /// What the pacer sent.
@@ -79,7 +81,7 @@ pub fn run(spec: &Spec<'_>, schedule: &Schedule, measured: Measured) -> Run {
     let lateness = |until_ns| measured.sends.lateness(schedule, measured.start_ns, until_ns);
     let all_lateness = lateness(u64::MAX);
     let latency_us = latencies(collected, &all_lateness, unbounded, counts.unfinished);
-    let tasks_in_window: u64 = collected.dynos.iter().map(|dyno| ended_in_window(dyno).unwrap_or(0)).sum();
+    let tasks_in_window: Option<u64> = collected.dynos.iter().map(ended_in_window).sum();
     let resources = resources(&measured, tasks_in_window);
     let redis_work = redis_work(&measured, tasks_of_server(&measured));
     let backlog = backlog::of(settings, schedule, &measured, &counts);
@@ -175,10 +177,10 @@ fn ended_in_window(dyno: &DynoReports) -> Option<u64> {
     Some(dyno.usage_end?.ended.saturating_sub(dyno.usage_start?.ended))
 }
 
-fn resources(measured: &Measured, tasks: u64) -> Resources {
+fn resources(measured: &Measured, tasks: Option<u64>) -> Resources {
     let per_task = |mut usage: Usage| {
         if let (Some(user_s), Some(sys_s)) = (usage.cpu_user_s, usage.cpu_sys_s) {
-            usage.cpu_us_per_task = (tasks > 0).then(|| (user_s + sys_s) * 1e6 / tasks as f64);
+            usage.cpu_us_per_task = tasks.filter(|&tasks| tasks > 0).map(|tasks| (user_s + sys_s) * 1e6 / tasks as f64);
         }
         usage
     };
@@ -243,7 +245,7 @@ fn rates(
     schedule: &Schedule,
     measured: &Measured,
     counts: &Counts,
-    tasks_in_window: u64,
+    tasks_in_window: Option<u64>,
 ) -> Rates {
     let planned_s = (schedule.window_end_ns - schedule.window_start_ns) as f64 / 1e9;
     let window_start_ns = measured.start_ns + schedule.window_start_ns;
@@ -254,7 +256,7 @@ fn rates(
     Rates {
         asked: settings.load.rate_per_s,
         sent: if sent_s > 0.0 { counts.sent as f64 / sent_s } else { 0.0 },
-        completed: if window_s > 0.0 { tasks_in_window as f64 / window_s } else { 0.0 },
+        completed: tasks_in_window.filter(|_| window_s > 0.0).map(|tasks| tasks as f64 / window_s),
     }
 }
 
@@ -262,17 +264,14 @@ fn workers(settings: &Settings, collected: &Collected) -> Workers {
     let mut all = Workers { count: settings.workers.total(), dynos: settings.workers.dynos, ..Workers::default() };
     for (dyno, reports) in (0..).zip(&collected.dynos) {
         let count = settings.workers.count_of(dyno) as usize;
-        // A lost dyno leaves zeros, so that positions stay workers.
-        let last = reports.last.clone().unwrap_or_default();
-        let padded = |mut values: Vec<u64>| {
-            values.resize(count, 0);
-            values
-        };
-        all.cycles.extend(padded(last.cycles));
-        all.busy_ns.extend(padded(last.busy_ns));
-        let mut backlog_max = last.backlog_max;
-        backlog_max.resize(count, 0);
-        all.backlog_max.extend(backlog_max);
+        // A lost dyno leaves nothing, so that positions stay workers.
+        let own =
+            |values: Option<&Vec<u64>>| values.map_or(vec![None; count], |all| all.iter().copied().map(Some).collect());
+        let last = reports.last.as_ref();
+        all.cycles.extend(own(last.map(|last| &last.cycles)));
+        all.busy_ns.extend(own(last.map(|last| &last.busy_ns)));
+        let backlog_max = last.map(|last| last.backlog_max.iter().copied().map(Some).collect());
+        all.backlog_max.extend(backlog_max.unwrap_or(vec![None; count]));
     }
     all
 }

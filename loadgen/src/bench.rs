@@ -1,6 +1,6 @@
 //! All blocks of a plan: in balanced random order, every run stored as it ends, void blocks repeated.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use common::plan::demand::demand;
@@ -106,6 +106,8 @@ struct Earlier {
     complete: Option<u32>,
     /// Attempts that were begun.
     attempts: u32,
+    /// Of these, void: a run of theirs was invalid.
+    void: u32,
 }
 
 /// A run of an earlier start, as far as it matters here.
@@ -114,25 +116,34 @@ struct Kept {
     cell: u32,
     block: u32,
     attempt: u32,
-    /// Valid and not interrupted.
-    usable: bool,
+    invalid: bool,
+    interrupted: bool,
 }
 
 impl Kept {
     fn of(run: &Run) -> Kept {
-        let usable = run.verdict.result != RunResult::Invalid && run.ended != Ended::Interrupted;
-        Kept { cell: run.cell.index, block: run.block, attempt: run.attempt, usable }
+        Kept {
+            cell: run.cell.index,
+            block: run.block,
+            attempt: run.attempt,
+            invalid: run.verdict.result == RunResult::Invalid,
+            interrupted: run.ended == Ended::Interrupted,
+        }
     }
 }
 
 /// What is left of an earlier start, by cell and block.
 fn earlier(variants: usize, kept: impl Iterator<Item = Kept>) -> BTreeMap<(u32, u32), Earlier> {
     let mut usable: BTreeMap<(u32, u32, u32), usize> = BTreeMap::new();
+    let mut void: BTreeSet<(u32, u32, u32)> = BTreeSet::new();
     let mut blocks: BTreeMap<(u32, u32), Earlier> = BTreeMap::new();
     for run in kept {
         let block = blocks.entry((run.cell, run.block)).or_default();
         block.attempts = block.attempts.max(run.attempt + 1);
-        if run.usable {
+        if run.invalid && !run.interrupted && void.insert((run.cell, run.block, run.attempt)) {
+            block.void += 1;
+        }
+        if !run.invalid && !run.interrupted {
             let count = usable.entry((run.cell, run.block, run.attempt)).or_default();
             *count += 1;
             if *count == variants {
@@ -176,7 +187,7 @@ pub fn bench(
         overloaded: any(RunResult::Overloaded),
         inconclusive: any(RunResult::Inconclusive),
     };
-    let mut repeats_left = (plan.repeat.blocks * plan.cells.len() as u32).div_ceil(5);
+    let mut repeats = Repeats::new(plan.repeat.blocks, plan.cells.len(), &earlier);
     for block in &blocks {
         for attempt in 0..ATTEMPTS_MAX {
             let results = bench.block(block, of(block).attempts + attempt, true, &mut pace, progress)?;
@@ -186,16 +197,41 @@ pub fn bench(
                 summary.blocks += 1;
                 break;
             }
-            if attempt + 1 == ATTEMPTS_MAX || repeats_left == 0 {
+            if attempt + 1 == ATTEMPTS_MAX || !repeats.take(block.cell) {
                 summary.void += 1;
                 break;
             }
-            repeats_left -= 1;
             pace.runs += plan.variants.len() as u32;
             progress.line("the block is void and is repeated in the same order");
         }
     }
     Ok(summary)
+}
+
+/// How many void blocks of each cell may still be repeated: a fifth of its blocks, and at least one.
+#[derive(Debug)]
+struct Repeats {
+    left: Vec<u32>,
+}
+
+impl Repeats {
+    /// What an earlier start of the bench has repeated is taken off.
+    fn new(blocks: u32, cells: usize, earlier: &BTreeMap<(u32, u32), Earlier>) -> Repeats {
+        let mut left = vec![blocks.div_ceil(5); cells];
+        for (&(cell, _), block) in earlier {
+            if let Some(left) = left.get_mut(cell as usize) {
+                *left = left.saturating_sub(block.void);
+            }
+        }
+        Repeats { left }
+    }
+
+    fn take(&mut self, cell: usize) -> bool {
+        let left = &mut self.left[cell];
+        let any = *left > 0;
+        *left = left.saturating_sub(1);
+        any
+    }
 }
 
 /// Refuses what this machine cannot run, before anything starts.
@@ -265,15 +301,15 @@ impl Bench<'_> {
                 directory: self.store.directory(),
                 interrupt: self.interrupt,
             };
-            let mut what = format!("{} block {}", variant.name, block.number + 1);
+            let mut what = format!("{} block {}", variant.name, block.number);
             for (key, value) in &cell.parameters {
                 what.push_str(&format!(" {key}={value}"));
             }
             if !keep {
                 what = format!("{} to warm up, not kept", variant.name);
             }
+            progress.begin(pace.done + 1, pace.runs, &what, pace.left());
             pace.done += 1;
-            progress.begin(pace.done, pace.runs, &what, pace.left());
             let run = run::run(&spec, &site, progress)?;
             progress.end(&line(&run));
             results.push(run.verdict.result);
@@ -290,8 +326,10 @@ impl Bench<'_> {
 
 /// A run in one line.
 fn line(run: &Run) -> String {
-    let cpu = run.resources.workers.cpu_us_per_task.zip(run.resources.redis.cpu_us_per_task);
-    let cpu = cpu.map_or("?".to_owned(), |(workers, redis)| format!("{:.0}+{:.0}", workers, redis));
+    let us = |us: Option<f64>| us.map_or("-".to_owned(), |us| format!("{us:.0}"));
+    let (workers, redis) = (&run.resources.workers, &run.resources.redis);
+    let cpu = format!("{} us workers + {} us redis", us(workers.cpu_us_per_task), us(redis.cpu_us_per_task));
+    let rate = run.rate_per_s.completed.map_or("-".to_owned(), |rate| format!("{rate:.0}"));
     let response = &run.latency_us.response;
     let tail = Tail::of(response.n, |p| match p {
         0.99 => response.p99,
@@ -299,14 +337,14 @@ fn line(run: &Run) -> String {
         _ => response.p50,
     });
     let why = if run.verdict.result == RunResult::Ok { String::new() } else { format!(" ({})", run.verdict.reason) };
-    format!("{}{why}: {:.0}/s, {tail}, CPU {cpu} us a task", run.verdict.result, run.rate_per_s.completed)
+    format!("{}{why}: {rate}/s, {tail}, CPU {cpu} a task", run.verdict.result)
 }
 
 #[cfg(test)]
 mod tests {
     use common::plan::Plan;
 
-    use super::{Kept, blocks, earlier};
+    use super::{Kept, Repeats, blocks, earlier};
 
     fn plan(variants: usize, blocks: u32) -> Plan {
         let mut text = format!(
@@ -334,20 +372,23 @@ mod tests {
     /// A block is complete when one attempt has a valid, uninterrupted run of every variant.
     #[test]
     fn what_an_earlier_start_left_is_judged_by_whole_attempts() {
-        let run = |block, attempt, usable| Kept { cell: 0, block, attempt, usable };
+        let run = |block, attempt, usable: bool| Kept { cell: 0, block, attempt, invalid: !usable, interrupted: false };
         let kept = [
             run(0, 0, true),
             run(0, 0, true),
+            Kept { interrupted: true, ..run(1, 0, false) },
             run(1, 0, true),
-            run(1, 0, false),
             run(2, 0, true),
             run(2, 1, false),
             run(2, 1, true),
         ];
         let earlier = earlier(2, kept.into_iter());
         let of = |block| earlier.get(&(0, block)).copied().unwrap_or_default();
-        let blocks = [0, 1, 2, 3].map(|block| (of(block).complete, of(block).attempts));
-        assert_eq!(blocks, [(Some(0), 1), (None, 1), (None, 2), (None, 0)]);
+        let blocks = [0, 1, 2, 3].map(|block| (of(block).complete, of(block).attempts, of(block).void));
+        assert_eq!(blocks, [(Some(0), 1, 0), (None, 1, 0), (None, 2, 1), (None, 0, 0)]);
+        // Ten blocks: two repeats a cell, one of which the earlier start has used in the first.
+        let mut repeats = Repeats::new(10, 2, &earlier);
+        assert_eq!([0, 0, 1, 1, 1].map(|cell| repeats.take(cell)), [true, false, true, true, false]);
     }
 
     #[test]

@@ -47,13 +47,15 @@ pub struct DynoReports {
 }
 
 impl DynoReports {
-    /// How far the histogram of `response_from_send` is from its exact sum: 0 when they agree, `None` when there is
-    /// nothing to compare. What lies beyond the histogram's range is in the sum alone.
+    /// How far the histogram of `response_from_send` is from its exact sum, as a share of the larger: 0 when they agree,
+    /// 1 when one of them is lost. `None` when nothing completed, and when values lie beyond the histogram's range: those
+    /// are in the sum alone.
     #[must_use]
     pub fn sum_error(&self) -> Option<f64> {
         let by_histogram = self.response_from_send.mean_ns() * self.response_from_send.n() as f64;
-        (self.response_from_send_sum_ns > 0 && self.response_from_send.beyond() == 0)
-            .then(|| (by_histogram / self.response_from_send_sum_ns as f64 - 1.0).abs())
+        let exact = self.response_from_send_sum_ns as f64;
+        let larger = by_histogram.max(exact);
+        (larger > 0.0 && self.response_from_send.beyond() == 0).then(|| (by_histogram - exact).abs() / larger)
     }
 
     /// By the latest counters.
@@ -200,11 +202,12 @@ impl Collected {
 
 #[cfg(test)]
 mod tests {
+    use common::latency::LARGEST_NS;
     use common::recorder::{Histograms, Record, Recorder};
     use common::step::{Outcome, Span};
     use common::wire::{Counters, FromDyno, TaskPhase};
 
-    use super::Collected;
+    use super::{Collected, DynoReports};
 
     fn settle(recorder: &Recorder, phase: TaskPhase, count: u64) {
         for _ in 0..count {
@@ -243,6 +246,21 @@ mod tests {
         assert_eq!(collected.seconds.iter().map(|(k, v)| (*k, v.completed)).collect::<Vec<_>>(), [(0, 10), (1, 20)]);
         assert_eq!(collected.lost(), Some((0, 3_500_000_000)));
         assert!(collected.complete());
+    }
+
+    #[test]
+    fn a_histogram_is_held_against_the_exact_sum() {
+        let dyno = |values: &[u64], sum_ns: u128| {
+            let mut dyno = DynoReports { response_from_send_sum_ns: sum_ns, ..DynoReports::default() };
+            values.iter().for_each(|&value| dyno.response_from_send.record(value));
+            dyno.sum_error()
+        };
+        assert_eq!(dyno(&[], 0), None);
+        assert_eq!(dyno(&[1000, 500], 1500), Some(0.0));
+        assert_eq!(dyno(&[1000, 500], 0), Some(1.0));
+        assert_eq!(dyno(&[], 1500), Some(1.0));
+        assert!(dyno(&[997_000; 9], 9_000_000).is_some_and(|error| (error - 0.003).abs() < 0.0006));
+        assert_eq!(dyno(&[LARGEST_NS + 1, 500], u128::from(LARGEST_NS) + 501), None);
     }
 
     #[test]

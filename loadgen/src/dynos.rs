@@ -4,8 +4,8 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::Command;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -23,6 +23,10 @@ use crate::signals::Interrupt;
 const READY_WITHIN: Duration = Duration::from_secs(120);
 /// How long a connection may take to say who it is.
 const GREETING_WITHIN: Duration = Duration::from_secs(5);
+/// Between two tries to let somebody in, when the first one failed.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
+/// What somebody hears who is not expected.
+const STRANGER: &str = "this run starts its own dynos: use `loadgen run --listen ADDR` for others";
 /// How long a dyno may take to end after its last word.
 const EXIT_WITHIN: Duration = Duration::from_secs(2);
 
@@ -36,7 +40,7 @@ pub enum Origin {
         padding: usize,
     },
     /// Started by hand with `--connect`, which is to say here.
-    Awaited(Arc<TcpListener>),
+    Awaited(Arc<Mutex<Option<TcpListener>>>),
 }
 
 impl Origin {
@@ -46,7 +50,7 @@ impl Origin {
     /// The address is taken, or none of this machine's.
     pub fn awaited(address: SocketAddr) -> Result<Origin, Refused> {
         TcpListener::bind(address)
-            .map(|listener| Origin::Awaited(Arc::new(listener)))
+            .map(|listener| Origin::Awaited(Arc::new(Mutex::new(Some(listener)))))
             .map_err(|error| Refused(format!("--listen {address}: {error}; choose a free address of this machine")))
     }
 }
@@ -64,6 +68,8 @@ pub enum Event {
 pub struct Dynos {
     controls: Vec<TcpStream>,
     children: Vec<ChildGuard>,
+    /// By dyno.
+    pids: Vec<u32>,
     /// What they say.
     pub events: Receiver<Event>,
     /// What they said of themselves.
@@ -90,7 +96,10 @@ pub fn assemble(
 ) -> anyhow::Result<(Dynos, Vec<Lane>)> {
     let listener = match origin {
         Origin::Spawned { .. } => TcpListener::bind(("127.0.0.1", 0))?,
-        Origin::Awaited(listener) => listener.try_clone()?,
+        // Taken, so that it closes with the door: who comes too late is told that nobody listens.
+        Origin::Awaited(listener) => {
+            listener.lock().unwrap_or_else(PoisonError::into_inner).take().context("one run")?
+        }
     };
     let address = listener.local_addr()?;
     let mut children = Vec::new();
@@ -111,7 +120,7 @@ pub fn assemble(
     let (arrived, arrivals) = unbounded();
     let _door = Door::open(listener, arrived)?;
     let (say_event, events) = unbounded();
-    let mut dynos = Dynos { controls: Vec::new(), children, events, builds: Vec::new() };
+    let mut dynos = Dynos { controls: Vec::new(), children, pids: Vec::new(), events, builds: Vec::new() };
     let mut lanes: Vec<Option<Lane>> = assigns.iter().map(|_| None).collect();
     let mut ready = 0;
     let clock = tick(Duration::from_millis(100));
@@ -121,17 +130,16 @@ pub fn assemble(
         select! {
             recv(arrivals) -> one => match one? {
                 Arrived::Control(hello, stream, decoder) => {
-                    let known = !spawned || dynos.children.iter().any(|child| child.pid() == hello.pid);
-                    if !known {
-                        // Not one of ours: whoever it is, it must not end this run.
-                        refuse(stream, "this run starts its own dynos: use `loadgen run --listen ADDR` for others");
-                        continue;
-                    }
-                    if let Err(why) = welcome(&hello, engine, dynos.controls.len(), assigns.len()) {
+                    let own = dynos.children.iter().any(|child| child.pid() == hello.pid);
+                    let why = match welcome(&hello, engine, dynos.controls.len(), assigns.len()) {
+                        // Whoever it is, it must not end this run.
+                        _ if spawned && !own => Some(STRANGER.to_owned()),
+                        Err(why) if own => return Err(Refused(why).into()),
+                        Err(why) => Some(why),
+                        Ok(()) => None,
+                    };
+                    if let Some(why) = why {
                         refuse(stream, &why);
-                        if spawned {
-                            return Err(Refused(why).into());
-                        }
                         say(&format!("refused a dyno: {why}"));
                         continue;
                     }
@@ -142,6 +150,7 @@ pub fn assemble(
                     listen(dyno, stream, decoder, say_event.clone())?;
                     dynos.controls.push(control);
                     dynos.builds.push(hello.build);
+                    dynos.pids.push(hello.pid);
                 }
                 Arrived::Dispatch(token, stream) => {
                     let dyno = assigns.iter().position(|assign| assign.token == token);
@@ -188,6 +197,13 @@ impl Dynos {
         }
     }
 
+    /// How the process of a lost dyno ended; `None` when it was started by hand, or runs on.
+    pub fn status(&mut self, dyno: u32) -> Option<String> {
+        let pid = *self.pids.get(dyno as usize)?;
+        let child = self.children.iter_mut().find(|child| child.pid() == pid)?;
+        Some(child.wait_timeout(EXIT_WITHIN).ok()??.to_string())
+    }
+
     /// After their last word: waits for the processes, and kills those that stay.
     pub fn end(mut self) {
         for control in &self.controls {
@@ -221,10 +237,7 @@ fn welcome(hello: &Hello, engine: Engine, present: usize, wanted: usize) -> Resu
         ));
     }
     if hello.engine != engine {
-        return Err(format!(
-            "the run needs dynos of engine {engine:?} ({engine}) and this is workers-{}",
-            hello.engine
-        ));
+        return Err(format!("the run needs dynos of engine {engine} and this is workers-{}", hello.engine));
     }
     if hello.boot_id != dyno::boot_id() {
         return Err("the dyno runs on another machine: instants can be compared only within one boot".to_owned());
@@ -254,11 +267,14 @@ impl Door {
         let seen = Arc::clone(&closed);
         let thread = thread::Builder::new().name("accept".into()).spawn(move || {
             for stream in listener.incoming() {
-                // Out of files: the run is not going to be ready, and says so.
-                let Ok(stream) = stream else { return };
                 if seen.load(Ordering::Relaxed) {
                     return;
                 }
+                let Ok(stream) = stream else {
+                    // Somebody hung up before he was let in, or files are short: neither gets better by hurry.
+                    thread::sleep(ACCEPT_PAUSE);
+                    continue;
+                };
                 let arrived = arrived.clone();
                 let _ = thread::Builder::new().name("greeting".into()).spawn(move || {
                     if let Some(one) = greeting(stream) {

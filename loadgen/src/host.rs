@@ -7,7 +7,7 @@ use common::report::Host;
 use dyno::limits;
 use sha2::{Digest, Sha256};
 
-/// Reads what `/proc` and `uname` say now; `load_average_end`, `scheduling` and `pacer_priority` are filled in later.
+/// Reads what `/proc` says now; `load_average_end`, `scheduling` and `pacer_priority` are filled in later.
 #[must_use]
 pub fn read() -> Host {
     let cpu_info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
@@ -33,7 +33,7 @@ pub fn read() -> Host {
         load_average_end: 0.0,
         scheduling: String::new(),
         pacer_priority: String::new(),
-        huge_pages: limits::without_huge_pages().to_owned(),
+        huge_pages: limits::huge_pages().to_owned(),
     }
 }
 
@@ -43,6 +43,14 @@ pub fn memory(name: &str) -> Option<u64> {
     let info = fs::read_to_string("/proc/meminfo").ok()?;
     let line = info.lines().find_map(|line| line.strip_prefix(name))?;
     line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kib| kib * 1024)
+}
+
+/// Threads of all processes.
+#[must_use]
+pub fn threads_running() -> Option<u64> {
+    // 0.20 0.18 0.12 1/80 11206
+    let text = fs::read_to_string("/proc/loadavg").ok()?;
+    text.split(' ').nth(3)?.split_once('/')?.1.parse().ok()
 }
 
 /// Of the last minute.

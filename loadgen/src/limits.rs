@@ -13,7 +13,7 @@ use crate::{cgroup, host};
 pub struct Capacity {
     /// Memory that can be had without swapping, and within the control groups.
     pub memory_bytes: u64,
-    /// Threads that may still be started.
+    /// Threads that may still be started; of the user's limit (`ulimit -u`) what is running is not taken off.
     pub threads: u64,
     /// Memory mappings of one process (`vm.max_map_count`).
     pub mappings: u64,
@@ -36,9 +36,11 @@ impl Capacity {
             _ => u64::MAX,
         };
         let room = cgroup::room();
+        let running = host::threads_running().unwrap_or(0);
+        let of_all = |path| number(path).map(|max| max.saturating_sub(running));
         let threads = [
-            number("/proc/sys/kernel/threads-max"),
-            number("/proc/sys/kernel/pid_max"),
+            of_all("/proc/sys/kernel/threads-max"),
+            of_all("/proc/sys/kernel/pid_max"),
             Some(limit(Resource::RLIMIT_NPROC)),
             Some(room.threads),
         ];
@@ -55,14 +57,15 @@ impl Capacity {
     /// # Errors
     /// The first shortage: what is needed, what there is, which setting would do.
     pub fn admit(&self, demand: &Demand, private: bool) -> Result<(), Refused> {
-        let memory = demand.dynos_bytes + if private { demand.redis_bytes } else { 0 };
+        let memory = demand.loadgen_bytes + demand.dynos_bytes + if private { demand.redis_bytes } else { 0 };
         if memory > self.memory_bytes {
             return Err(Refused(format!(
-                "the run needs about {} of memory ({} for Redis, {} for workers) and {} are available: lower \
+                "the run needs about {} of memory ({} for Redis, {} for workers, {} for loadgen) and {} are available: lower \
                  load.rate_per_s, load.duration_s, task.payload_kb, task.list_max or workers.count",
                 gib(memory),
                 gib(if private { demand.redis_bytes } else { 0 }),
                 gib(demand.dynos_bytes),
+                gib(demand.loadgen_bytes),
                 gib(self.memory_bytes)
             )));
         }
@@ -107,6 +110,7 @@ mod tests {
     const DEMAND: Demand = Demand {
         redis_bytes: 1 << 30,
         dynos_bytes: 1 << 30,
+        loadgen_bytes: 1 << 20,
         dyno_threads: 100,
         threads: 100,
         dyno_files: 100,
@@ -119,6 +123,7 @@ mod tests {
         assert_eq!(ROOM.admit(&DEMAND, true), Ok(()));
         let cases = [
             (Demand { redis_bytes: 1 << 35, ..DEMAND }, "33.0 GiB of memory", "16.0 GiB are available"),
+            (Demand { loadgen_bytes: 1 << 35, ..DEMAND }, "34.0 GiB of memory", "16.0 GiB are available"),
             (Demand { threads: 40_000, ..DEMAND }, "40000 threads", "allows 30000"),
             (Demand { dyno_threads: 20_000, ..DEMAND }, "80500 memory mappings", "vm.max_map_count is 65530"),
             (Demand { dyno_files: 2000, ..DEMAND }, "2000 open files", "`ulimit -Hn` is 1024"),

@@ -1,5 +1,6 @@
 //! `loadgen`: parses the command line, does what it says, maps the outcome to an exit code.
 
+use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
 use analysis::tables;
@@ -29,10 +30,10 @@ const INCONCLUSIVE: u8 = 5;
 const INTERRUPTED: u8 = 130;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
     // Inherited by servers and dynos.
-    limits::without_huge_pages();
-    limits::raise_file_limit();
+    limits::turn_off_huge_pages();
+    limits::raise();
+    let cli = Cli::parse();
     let result = Interrupt::install().and_then(|interrupt| match cli.command {
         Command::Bench(args) => bench_plan(&args, &interrupt),
         Command::Run(args) => run_once(&args, &interrupt),
@@ -64,15 +65,19 @@ fn bench_plan(args: &args::Bench, interrupt: &Interrupt) -> anyhow::Result<u8> {
     {
         eprintln!("loadgen: the bench ended early: {error:#}");
     }
+    let directory = store.directory();
     // Whatever was measured so far is compared: an interrupted bench keeps what it has.
-    match analysis::compare(store.directory()) {
+    match analysis::compare(directory) {
         Ok(comparison) => {
-            analysis::write(store.directory(), &comparison)?;
-            println!("{}", tables::terminal(&comparison));
-            println!("{}", store.directory().join("comparison.json").display());
+            analysis::write(directory, &comparison)?;
+            print(&format!("{}\n{}\n", tables::terminal(&comparison), directory.join("comparison.json").display()))?;
         }
-        Err(_) if outcome.is_err() => println!("no whole block was measured; see {}", store.directory().display()),
+        Err(_) if outcome.is_err() => print(&format!("no whole block was measured; see {}\n", directory.display()))?,
         Err(error) => return Err(error.into()),
+    }
+    if interrupted {
+        let plan = directory.join("plan.toml");
+        eprintln!("loadgen: to go on: loadgen bench {} --out {} --resume", plan.display(), directory.display());
     }
     let summary = outcome?;
     Ok(match &args.require {
@@ -81,6 +86,14 @@ fn bench_plan(args: &args::Bench, interrupt: &Interrupt) -> anyhow::Result<u8> {
         Some(_) if summary.inconclusive => INCONCLUSIVE,
         _ => 0,
     })
+}
+
+/// A reader that has seen enough (`| head`) is no error: everything is in the files.
+fn print(text: &str) -> anyhow::Result<()> {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error).context("stdout"),
+        _ => Ok(()),
+    }
 }
 
 fn run_once(args: &args::Run, interrupt: &Interrupt) -> anyhow::Result<u8> {
@@ -110,8 +123,7 @@ fn run_once(args: &args::Run, interrupt: &Interrupt) -> anyhow::Result<u8> {
     progress.finish();
     let report = report?;
     let path = store.write_run(&report)?;
-    println!("{}", analysis::show::text(&report));
-    println!("{}", path.display());
+    print(&format!("{}\n{}\n", analysis::show::text(&report), path.display()))?;
     Ok(match (&report.ended, report.verdict.result) {
         (Ended::Interrupted, _) => INTERRUPTED,
         (_, RunResult::Ok) => 0,

@@ -6,16 +6,24 @@ use common::task::Work;
 use common::task::document::{SCRIPT, prefill};
 use redis::{Connection, ConnectionLike};
 
+use crate::signals::Interrupt;
+
 /// Loads the task's scripts and, where the plan asks for it, writes every worker's document.
 ///
 /// # Errors
-/// The server refuses, in a sentence.
-pub fn prepare(connection: &mut Connection, settings: &Settings, work: &Work) -> anyhow::Result<()> {
+/// The server refuses, in a sentence; an interruption.
+pub fn prepare(
+    connection: &mut Connection,
+    settings: &Settings,
+    work: &Work,
+    interrupt: &Interrupt,
+) -> anyhow::Result<()> {
     let Work::Document(document) = work else { return Ok(()) };
     let load = Request::new().command("SCRIPT", [b"LOAD".as_slice(), SCRIPT.as_bytes()]);
     send(connection, &load)?;
     if settings.task.prefill {
         for request in (0..settings.workers.total()).flat_map(|worker| prefill(document, worker)) {
+            interrupt.check()?;
             send(connection, &request)?;
         }
     }

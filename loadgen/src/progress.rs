@@ -3,13 +3,14 @@
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
+use common::report::Phase;
 use indicatif::{ProgressBar, ProgressStyle};
 
 /// The state of a run, once a second.
 #[derive(Debug, Clone, Copy)]
 pub struct Live {
-    /// Negative in the warm-up.
-    pub since_window_s: f64,
+    /// Part of the run.
+    pub phase: Phase,
     /// By the plan.
     pub asked_per_s: f64,
     /// Tasks that ended in the last second.
@@ -48,7 +49,7 @@ impl std::fmt::Display for Tail {
     }
 }
 
-/// How often a run says where it stands when there is no terminal.
+/// How often a bench says where its run stands when there is no terminal.
 const PLAIN_EVERY: Duration = Duration::from_secs(10);
 
 /// Says where a bench stands.
@@ -56,7 +57,7 @@ pub struct Progress {
     bar: Option<ProgressBar>,
     head: String,
     ends: Option<Instant>,
-    /// When the last plain line about a run was written.
+    /// When the last plain line about a run's state was written.
     said: Instant,
 }
 
@@ -77,8 +78,7 @@ impl Progress {
     /// Run `number` (from 1) of `of` begins; the bench is expected to take `left` from here.
     pub fn begin(&mut self, number: u32, of: u32, what: &str, left: Duration) {
         self.head = format!("run {number}/{of} {what}");
-        self.said = Instant::now();
-        self.ends = Some(self.said + left);
+        self.ends = Some(Instant::now() + left);
         match &self.bar {
             Some(bar) => bar.set_message(format!("{}: starting, {} left", self.head, minutes(left))),
             None => eprintln!("{}: starting, {} left", self.head, minutes(left)),
@@ -87,19 +87,24 @@ impl Progress {
 
     /// Where the run stands.
     pub fn show(&mut self, live: &Live) {
-        if self.bar.is_none() && self.said.elapsed() < PLAIN_EVERY {
+        let now = Instant::now();
+        if self.bar.is_none() && !is_due(self.said, now) {
             return;
         }
-        let left = self.ends.map_or(Duration::ZERO, |ends| ends.saturating_duration_since(Instant::now()));
-        let phase = if live.since_window_s < 0.0 { "warm-up" } else { "window" };
+        let left = self.ends.map_or(Duration::ZERO, |ends| ends.saturating_duration_since(now));
+        let phase = match live.phase {
+            Phase::WarmUp => "warm-up",
+            Phase::Window => "window",
+            Phase::Drain => "drain",
+        };
         let line = format!(
-            "{}: {phase}, {:.0}/s asked, {:.0}/s done, backlog {}, {}, {} left",
+            "{}: {} left, {phase}, {:.0}/s asked, {:.0}/s done, backlog {}, {}",
             self.head,
+            minutes(left),
             live.asked_per_s,
             live.achieved_per_s,
             live.backlog,
-            live.response,
-            minutes(left)
+            live.response
         );
         match &self.bar {
             Some(bar) => {
@@ -108,8 +113,16 @@ impl Progress {
             }
             None => {
                 eprintln!("{line}");
-                self.said = Instant::now();
+                self.said = now;
             }
+        }
+    }
+
+    /// What is being done before the first arrival.
+    pub fn stage(&self, what: &str) {
+        if let Some(bar) = &self.bar {
+            bar.set_message(format!("{}: {what}", self.head));
+            bar.tick();
         }
     }
 
@@ -140,6 +153,11 @@ impl Default for Progress {
     }
 }
 
+/// Whether another plain line is due: in short runs too, only not in every one.
+fn is_due(said: Instant, now: Instant) -> bool {
+    now.saturating_duration_since(said) >= PLAIN_EVERY
+}
+
 fn minutes(time: Duration) -> String {
     match time.as_secs() {
         seconds if seconds < 100 => format!("{seconds} s"),
@@ -149,7 +167,16 @@ fn minutes(time: Duration) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::Tail;
+    use std::time::{Duration, Instant};
+
+    use super::{Tail, is_due};
+
+    #[test]
+    fn plain_lines_come_every_ten_seconds() {
+        let said = Instant::now();
+        let due = [0, 9, 10, 60].map(|seconds| is_due(said, said + Duration::from_secs(seconds)));
+        assert_eq!(due, [false, false, true, true]);
+    }
 
     #[test]
     fn the_percentile_follows_the_number_of_tasks() {

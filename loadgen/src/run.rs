@@ -5,30 +5,33 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use common::arrivals::{self, Schedule};
-use common::latency::microseconds;
+use common::arrivals::{self};
 use common::plan::demand::{Demand, demand};
-use common::plan::{Cell, OnOverload, Plan, Variant};
+use common::plan::{Cell, Plan, Variant};
 use common::report::{Ended, Run, Startup};
 use common::task::Work;
 use common::wire::{Assign, Dispatch, FromDyno, TaskPhase, ToDyno};
-use crossbeam_channel::{Receiver, after, bounded, never, select, tick};
+use crossbeam_channel::{after, bounded, select};
 use dyno::clock::now_ns;
 
 use crate::assemble::{self, Measured};
-use crate::collect::{Collected, OverloadReport};
+use crate::collect::Collected;
 use crate::dispatch::Lane;
 use crate::dynos::{self, Dynos, Event};
 use crate::error::Interrupted;
 use crate::host;
 use crate::monitor::Monitor;
-use crate::pacer::{Pacer, PacerEnd};
+use crate::pacer::Pacer;
 use crate::prefill;
-use crate::progress::{Live, Progress, Tail};
+use crate::progress::Progress;
 use crate::redis_server::ServerFacts;
 use crate::resources::Sampler;
 use crate::server::{Server, Source};
 use crate::signals::Interrupt;
+
+mod watch;
+
+use watch::Watch;
 
 /// Which run of a bench.
 #[derive(Debug, Clone, Copy)]
@@ -65,8 +68,6 @@ pub struct Site<'a> {
 const LEAD_NS: u64 = 300_000_000;
 /// How long the untimed tasks may take altogether, on top of one second per thousand workers.
 const UNTIMED_WITHIN: Duration = Duration::from_secs(30);
-/// How long the dynos may take for their last word.
-const LAST_WORD_WITHIN: Duration = Duration::from_secs(5);
 /// Numbers of untimed tasks begin here: no timed task has them.
 const UNTIMED_INDEX: u64 = 1 << 40;
 
@@ -83,8 +84,7 @@ pub fn run(spec: &Spec<'_>, site: &Site<'_>, progress: &mut Progress) -> anyhow:
     let mut host = host::read();
 
     let prepared = prepare(spec, site, &demand, progress)?;
-    let Prepared { server, facts, monitor, mut dynos, mut lanes, mut startup, size } = prepared;
-    let mut monitor = monitor;
+    let Prepared { mut server, facts, mut monitor, mut dynos, mut lanes, mut startup, size } = prepared;
     let begun = Instant::now();
     untimed(&mut dynos, &mut lanes, settings.workers.total(), settings, site.interrupt)?;
     startup.untimed_ms = milliseconds(begun);
@@ -98,23 +98,22 @@ pub fn run(spec: &Spec<'_>, site: &Site<'_>, progress: &mut Progress) -> anyhow:
     let pacer = Pacer::start(Arc::clone(&schedule), start_ns, lanes, say_end)?;
     host.pacer_priority.clone_from(&pacer.priority);
 
-    let mut watch = Watch {
-        spec,
-        schedule: &schedule,
-        start_ns,
-        collected: Collected::new(dynos.builds.len(), start_ns),
-        untimed: u64::from(settings.workers.total()),
-    };
-    let mut ended = watch.until_end(&dynos, &pacer, &pacer_end, site.interrupt, progress)?;
+    let mut watch = Watch::new(spec, &schedule, start_ns, dynos.builds.len());
+    let end = watch.until_end(&dynos, &mut server, &pacer, &pacer_end, site.interrupt, progress)?;
     pacer.progress.stop.store(true, Ordering::Relaxed);
     sampler.stop();
     // Closing the lanes and the stop together tell the dynos that nothing more will come.
     let sends = pacer.join()?;
     dynos.tell(&ToDyno::Stop);
     watch.last_words(&dynos);
-    if let (Some((dyno, at_ns)), Ended::Complete) = (watch.collected.lost(), &ended) {
-        ended = Ended::DynoLost { dyno, at_s: watch.seconds(at_ns) };
-    }
+    let ended = match (watch.collected.lost(), end.ended) {
+        (Some((dyno, at_ns)), Ended::Complete) => Ended::DynoLost { dyno, at_s: watch.seconds(at_ns), status: None },
+        (_, ended) => ended,
+    };
+    let ended = match ended {
+        Ended::DynoLost { dyno, at_s, .. } => Ended::DynoLost { dyno, at_s, status: dynos.status(dyno) },
+        ended => ended,
+    };
     let (mut monitor, usage) = sampler.finish()?;
     let builds = std::mem::take(&mut dynos.builds);
     dynos.end();
@@ -129,6 +128,7 @@ pub fn run(spec: &Spec<'_>, site: &Site<'_>, progress: &mut Progress) -> anyhow:
         server: assemble::server(&facts, &server, size, size_end),
         builds,
         ended,
+        drained: end.drained,
         collected: watch.collected,
         sends,
         usage: usage.unwrap_or_default(),
@@ -165,13 +165,15 @@ fn prepare(spec: &Spec<'_>, site: &Site<'_>, demand: &Demand, progress: &mut Pro
     let begun = Instant::now();
     let mut connection = server.connect()?;
     let facts = ServerFacts::read(&mut connection)?;
-    prefill::prepare(&mut connection, settings, &Work::new(settings, spec.seed))?;
+    progress.stage("writing the documents");
+    prefill::prepare(&mut connection, settings, &Work::new(settings, spec.seed), site.interrupt)?;
     startup.prefill_ms = milliseconds(begun);
     site.interrupt.check()?;
     let mut monitor = Monitor::new(connection);
     let size = monitor.size()?;
 
     let begun = Instant::now();
+    progress.stage("starting the dynos");
     let assigns = (0..settings.workers.dynos)
         .map(|dyno| Assign {
             dyno,
@@ -233,147 +235,6 @@ fn untimed(
             recv(give_up) -> _ => anyhow::bail!("{ended} of {total} untimed tasks ended in time; the Redis server is too slow for this plan"),
         }
     }
-}
-
-/// Follows a run from its start to its end.
-struct Watch<'a> {
-    spec: &'a Spec<'a>,
-    schedule: &'a Schedule,
-    start_ns: u64,
-    collected: Collected,
-    /// Tasks that the counters hold besides the timed ones.
-    untimed: u64,
-}
-
-/// What one look at a run's sources brought.
-enum News {
-    Dyno(Event),
-    Pacer(PacerEnd),
-    Interrupt,
-    DrainBound,
-    Clock,
-}
-
-impl Watch<'_> {
-    /// Seconds since the window began.
-    fn seconds(&self, at_ns: u64) -> f64 {
-        (at_ns as f64 - (self.start_ns + self.schedule.window_start_ns) as f64) / 1e9
-    }
-
-    fn until_end(
-        &mut self,
-        dynos: &Dynos,
-        pacer: &Pacer,
-        pacer_end: &Receiver<PacerEnd>,
-        interrupt: &Interrupt,
-        progress: &mut Progress,
-    ) -> anyhow::Result<Ended> {
-        let settings = &self.spec.cell.settings;
-        let stop_at_overload = settings.workers.on_overload == OnOverload::Stop;
-        let window_end_ns = self.start_ns + self.schedule.window_end_ns;
-        let clock = tick(Duration::from_millis(200));
-        let (mut pacer_end, mut interrupted, mut drain_bound) =
-            (pacer_end.clone(), interrupt.channel().clone(), never());
-        let mut all_sent = false;
-        let mut ended = Ended::Complete;
-        let mut rate = Rate { at_ns: self.start_ns, done: 0 };
-        loop {
-            let news = select! {
-                recv(dynos.events) -> event => News::Dyno(event?),
-                recv(pacer_end) -> end => News::Pacer(end?),
-                recv(interrupted) -> _ => News::Interrupt,
-                recv(drain_bound) -> _ => News::DrainBound,
-                recv(clock) -> _ => News::Clock,
-            };
-            match news {
-                News::Dyno(Event::Message(dyno, message)) => self.collected.take(dyno, *message),
-                // A dyno that takes no more tasks says so on its control connection too.
-                News::Dyno(Event::Gone(dyno)) | News::Pacer(PacerEnd::DynoGone { dyno }) => return Ok(self.lost(dyno)),
-                News::Pacer(PacerEnd::IntakeOverloaded { dyno, pending, at_ns }) => {
-                    self.collected.overloaded(OverloadReport { at_ns, dyno, worker: None, backlog: pending });
-                    return Ok(Ended::Overloaded);
-                }
-                News::Pacer(PacerEnd::Done | PacerEnd::Stopped) => {
-                    all_sent = true;
-                    pacer_end = never();
-                    let left_ns = if ended == Ended::Interrupted { 0 } else { window_end_ns.saturating_sub(now_ns()) };
-                    drain_bound = after(Duration::from_nanos(left_ns) + Duration::from_secs_f64(settings.load.drain_s));
-                }
-                News::Interrupt => {
-                    // No more arrivals; what was sent may end within the drain bound.
-                    pacer.progress.stop.store(true, Ordering::Relaxed);
-                    interrupted = never();
-                    ended = Ended::Interrupted;
-                }
-                News::DrainBound => return Ok(ended),
-                News::Clock => self.show(pacer, &mut rate, progress),
-            }
-            if stop_at_overload && self.collected.overload.is_some() {
-                return Ok(Ended::Overloaded);
-            }
-            if let Some((dyno, why)) = &self.collected.broken {
-                progress.line(&format!("dyno {dyno} cannot go on: {why}"));
-                return Ok(Ended::DynoLost { dyno: *dyno, at_s: self.seconds(now_ns()) });
-            }
-            let drained = all_sent && self.done() == pacer.progress.sent.load(Ordering::Relaxed);
-            if drained && (now_ns() > window_end_ns || ended == Ended::Interrupted) {
-                return Ok(ended);
-            }
-        }
-    }
-
-    fn lost(&mut self, dyno: u32) -> Ended {
-        let at_ns = now_ns();
-        self.collected.gone(dyno, at_ns);
-        Ended::DynoLost { dyno, at_s: self.seconds(at_ns) }
-    }
-
-    /// Timed tasks that have ended, by the latest counters.
-    fn done(&self) -> u64 {
-        self.collected.ended().0.saturating_sub(self.untimed)
-    }
-
-    /// Says where the run stands, once a second.
-    fn show(&self, pacer: &Pacer, rate: &mut Rate, progress: &mut Progress) {
-        let (now_ns, done) = (now_ns(), self.done());
-        if now_ns <= rate.at_ns + 1_000_000_000 {
-            return;
-        }
-        let response = &self.collected.histograms.response;
-        progress.show(&Live {
-            since_window_s: self.seconds(now_ns),
-            asked_per_s: self.spec.cell.settings.load.rate_per_s,
-            achieved_per_s: (done - rate.done) as f64 / ((now_ns - rate.at_ns) as f64 / 1e9),
-            backlog: pacer.progress.sent.load(Ordering::Relaxed).saturating_sub(done),
-            response: Tail::of(response.n(), |p| response.percentile_ns(p, 0).map(microseconds)),
-        });
-        *rate = Rate { at_ns: now_ns, done };
-    }
-
-    /// Collects until every dyno has said its last word.
-    fn last_words(&mut self, dynos: &Dynos) {
-        let give_up = after(LAST_WORD_WITHIN);
-        while !self.collected.complete() {
-            select! {
-                recv(dynos.events) -> event => match event {
-                    Ok(Event::Message(dyno, message)) => self.collected.take(dyno, *message),
-                    Ok(Event::Gone(dyno)) => self.collected.gone(dyno, now_ns()),
-                    Err(_) => return,
-                },
-                recv(give_up) -> _ => {
-                    // Connected and silent is as good as gone.
-                    (0..self.collected.dynos.len() as u32).for_each(|dyno| self.collected.gone(dyno, now_ns()));
-                    return;
-                }
-            }
-        }
-    }
-}
-
-/// The last instant for which a rate was shown, and the tasks that had ended by then.
-struct Rate {
-    at_ns: u64,
-    done: u64,
 }
 
 fn milliseconds(begun: Instant) -> f64 {

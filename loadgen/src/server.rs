@@ -7,6 +7,7 @@ use anyhow::Context;
 use common::plan::demand::Demand;
 use redis::Connection;
 
+use crate::error::Refused;
 use crate::redis_server::{
     self, Environment, ExternalOptions, ExternalServer, PrivateOptions, PrivateServer, ServerBinary, ServerUrl,
 };
@@ -48,6 +49,10 @@ impl Source {
                 let url: ServerUrl = url.parse()?;
                 let options = ExternalOptions { flush, ..ExternalOptions::default() };
                 Ok(Source::External(ExternalServer::admit(url, options)?))
+            }
+            None if flush => {
+                let why = "--flush allows an external database to be flushed: name it by --redis-url";
+                Err(Refused(why.to_owned()).into())
             }
             None => Ok(Source::Private(redis_server::find(&Environment::from_process(), say)?)),
         }
@@ -97,6 +102,12 @@ impl Server {
         connection.set_read_timeout(Some(ANSWER_WITHIN))?;
         connection.set_write_timeout(Some(ANSWER_WITHIN))?;
         Ok(connection)
+    }
+
+    /// How the process of a private server ended, if it has ended by itself.
+    pub fn lost(&mut self) -> Option<String> {
+        let status = self.private.as_mut()?.try_wait().ok()??;
+        Some(status.to_string())
     }
 
     /// Whether it was started for this run.

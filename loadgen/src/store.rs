@@ -63,10 +63,12 @@ impl Store {
                 .map_err(|error| Refused(format!("--resume {}: no run of this version: {error}", path.display())))?;
             if run.plan_hash != plan.hash {
                 return Err(Refused(format!(
-                    "--resume {}: measured under another plan ({}, this one is {}); start a new bench",
+                    "--resume {}: measured under another plan ({}, this one is {}): repeat the --set options of that \
+                     bench, or give {} as the plan",
                     path.display(),
                     run.plan_hash,
-                    plan.hash
+                    plan.hash,
+                    directory.join("plan.toml").display()
                 ))
                 .into());
             }

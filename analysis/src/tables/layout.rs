@@ -75,7 +75,9 @@ fn general_notes(comparison: &Comparison) -> Vec<String> {
             "ratio: contender / baseline over blocks (Hodges-Lehmann); detectable: found with 80 % power".to_owned(),
         );
         notes.push(
-            "words in brackets are of secondary metrics: their p is not adjusted, and the plan did not set out to decide them".to_owned(),
+            "p: of the primary metric adjusted for all its contrasts; of the others, whose words stand in brackets, as it is: \
+             the plan did not set out to decide them"
+                .to_owned(),
         );
     }
     if contrasts().any(|contrast| !contrast.calibrated) {
@@ -116,19 +118,25 @@ fn cell_section(comparison: &Comparison, cell: &Cell) -> Section {
 fn contrast_grid(cell: &Cell, contender: &str) -> Grid {
     let contrasts: Vec<&Contrast> = cell.contrasts.iter().filter(|contrast| contrast.contender == contender).collect();
     let baseline = contrasts.first().map(|contrast| contrast.baseline.as_str()).unwrap_or_default();
-    let header =
-        ["metric", baseline, contender, &format!("{contender} / {baseline}"), "detectable", "p adj", "verdict"];
-    let rows = contrasts.iter().map(|contrast| {
-        vec![
-            wording(contrast.metric).label.to_owned(),
-            metric_of(cell, baseline, contrast.metric),
-            metric_of(cell, contender, contrast.metric),
-            ratio_text(contrast),
-            contrast.detectable.map_or_else(|| NOTHING.to_owned(), percent_of_log),
-            contrast.p_adjusted.map_or_else(|| NOTHING.to_owned(), p_value),
-            word(contrast),
-        ]
-    });
+    let header = ["metric", baseline, contender, &format!("{contender} / {baseline}"), "detectable", "p", "verdict"];
+    let row = |metric: Metric| {
+        let judged = match contrasts.iter().find(|contrast| contrast.metric == metric) {
+            Some(contrast) => [
+                ratio_text(contrast),
+                contrast.detectable.map_or_else(|| NOTHING.to_owned(), percent_of_log),
+                contrast.p_adjusted.map_or_else(|| NOTHING.to_owned(), p_value),
+                word(contrast),
+            ],
+            None if metric.is_contrasted() => return None,
+            None => [NOTHING, NOTHING, NOTHING, "(described only)"].map(str::to_owned),
+        };
+        let values = [baseline, contender].map(|variant| metric_of(cell, variant, metric));
+        Some([&[wording(metric).label.to_owned()], values.as_slice(), &judged].concat())
+    };
+    // The primary one first.
+    let primary = contrasts.first().map(|contrast| contrast.metric);
+    let others = Metric::ALL.into_iter().filter(|&metric| Some(metric) != primary);
+    let rows = primary.into_iter().chain(others).filter_map(row);
     Grid { rows: rows.collect(), header: header.map(str::to_owned).to_vec(), left: vec![0, 6] }
 }
 

@@ -7,88 +7,88 @@ use crate::support::{PLAN, check, failures, overload, plan, run, verdict};
 
 #[test]
 fn a_run_that_kept_up() {
-    insta::assert_snapshot!(show::text(&run(&plan(PLAN), 0, 3, 0)), @r#"
-        two: which costs less?
-        variant threads, cell 0, block 3, attempt 0, started 2026-11-23T12:00:00Z
+    insta::assert_snapshot!(show::text(&run(&plan(PLAN), 0, 3, 0)), @"
+    two: which costs less?
+    variant threads, cell 0, block 3, attempt 0, started 2026-11-23T12:00:00Z
 
-        constants
-          rate_per_s   1000 (poisson)
-          duration_s   10
-          warmup_s     1
-          task         document
-          list_max     100
-          payload_kb   5
-          backlog_max  100
-          workers      28 in 1 dyno
-          engine       threaded, executor dedicated
-          connections  pool of 28, one for each step, client direct
-          server       valkey 9.1.2
+    constants
+      rate_per_s   1000 (poisson)
+      duration_s   10
+      warmup_s     1
+      task         document
+      list_max     100
+      payload_kb   5
+      backlog_max  100
+      workers      28 in 1 dyno
+      engine       threaded, executor dedicated
+      connections  pool of 28, one for each step, client direct
+      server       valkey 9.1.2
 
-        messaging
-          planned     10 000 at 1000 /s
-          sent        10 000 at 1000 /s
-          completed   10 000 at 1000 /s
-          rejected    0
-          failed      0 (timeout 0, disconnected 0, server error 0, pool timeout 0)
-          unfinished  0
-          missed      0
-          warm-up     1 000 sent, in no other count
-          uptime      11.5 s
-          backlog     at one worker 3 of 100, in all 17, slope 0.2 /s, drained in 2.5 ms
+    messaging
+      planned     10 000 at 1000 /s
+      sent        10 000 at 1000 /s
+      completed   10 000 at 1000 /s
+      rejected    0
+      failed      0 (timeout 0, disconnected 0, server error 0, pool timeout 0)
+      unfinished  0
+      missed      0
+      warm-up     1 000 sent, in no other count
+      uptime      11 s
+      backlog     at one worker 3 of 100, in all 17, slope 0.2 /s, drained in 2.5 ms
 
-        workers, the five with the largest backlog
-           worker  cycles  max backlog    busy  of uptime
-               27     417            3  627 ms        5 %
-               23     413            3  623 ms        5 %
-               19     409            3  619 ms        5 %
-               15     405            3  615 ms        5 %
-               11     401            3  611 ms        5 %
+    workers, the five with the largest backlog
+       worker  cycles  max backlog    busy  of uptime
+           27     417            3  627 ms        6 %
+           23     413            3  623 ms        6 %
+           19     409            3  619 ms        6 %
+           15     405            3  615 ms        6 %
+           11     401            3  611 ms        6 %
 
-        mean times
-          task   0.96 ms
-          fetch  0.36 ms
-          save   0.48 ms
-          ping   0.12 ms
+    mean times
+      task   0.96 ms
+      fetch  0.36 ms
+      save   0.48 ms
+      ping   0.12 ms
 
-        result
-          success after 11.5 s
+    result
+      success after 11 s
 
-        latency over the window
-                                    n  unbounded     mean     p50      p90      p99  p99.9      max
-           response            10 000          0  1.08 ms  900 µs   1.8 ms   3.6 ms      -   7.2 ms
-           response from send  10 000          0  1.06 ms  880 µs  1.76 ms  3.52 ms      -  7.04 ms
-           lateness            10 000          0    24 µs   20 µs    40 µs    80 µs      -   160 µs
-           queue wait          10 000          0    60 µs   50 µs   100 µs   200 µs      -   400 µs
-           pool wait           10 000          0   2.4 µs    2 µs     4 µs     8 µs      -    16 µs
-           service             10 000          0   960 µs  800 µs   1.6 ms   3.2 ms      -   6.4 ms
-             fetch             10 000          0   360 µs  300 µs   600 µs   1.2 ms      -   2.4 ms
-             save              10 000          0   480 µs  400 µs   800 µs   1.6 ms      -   3.2 ms
-             ping              10 000          0   120 µs  100 µs   200 µs   400 µs      -   800 µs
-          means are of tasks with a value; a percentile needs 30 tasks beyond it
+    latency over the window
+                                n  unbounded     mean     p50      p90      p99  p99.9      max
+       response            10 000          0  1.08 ms  900 µs   1.8 ms   3.6 ms      -   7.2 ms
+       response from send  10 000          0  1.06 ms  880 µs  1.76 ms  3.52 ms      -  7.04 ms
+       lateness            10 000          0    24 µs   20 µs    40 µs    80 µs      -   160 µs
+       queue wait          10 000          0    60 µs   50 µs   100 µs   200 µs      -   400 µs
+       pool wait           10 000          0   2.4 µs    2 µs     4 µs     8 µs      -    16 µs
+       service             10 000          0   960 µs  800 µs   1.6 ms   3.2 ms      -   6.4 ms
+         fetch             10 000          0   360 µs  300 µs   600 µs   1.2 ms      -   2.4 ms
+         save              10 000          0   480 µs  400 µs   800 µs   1.6 ms      -   3.2 ms
+         ping              10 000          0   120 µs  100 µs   200 µs   400 µs      -   800 µs
+      means are of tasks with a value; a percentile needs 30 tasks beyond it
 
-        resources over the window
-                    CPU user s  CPU system s  CPU per task  peak memory  threads  voluntary  involuntary  sockets
-           workers           1           0.5        150 µs       40 MiB       30     40 000        1 000       29
-           redis           0.3           0.2         50 µs            -        -          -            -        -
-           loadgen           -             -             -            -        -          -            -        -
-          voluntary, involuntary: context switches
+    resources over the window
+                CPU user s  CPU system s  CPU per task  peak memory  threads  voluntary  involuntary  sockets
+       workers           1           0.5        150 µs       40 MiB       30     40 000        1 000       29
+       redis           0.3           0.2         50 µs            -        -          -            -        -
+       loadgen           -             -             -            -        -          -            -        -
+      voluntary, involuntary: context switches
 
-        redis
-           command  per task  server time per task
-           get             1                3.5 µs
-           hset            1                3.5 µs
-           ping            1                3.5 µs
-          over 11 000 tasks: 32 205 bytes in and 26 700 out per task, 0 reconnects
-          request errors: noscript 1
+    redis
+       command  per task  server time per task
+       get             1                3.5 µs
+       hset            1                3.5 µs
+       ping            1                3.5 µs
+      over 11 000 tasks: 32 205 bytes in and 26 700 out per task, 0 reconnects
+      request errors: noscript 1
 
-        validity
-          valid
-           check     state   value  limit  remedy
-           lateness  ok     0.9981   0.99
+    validity
+      valid
+       check     state   value  limit  remedy
+       lateness  ok     0.9981   0.99
 
-        verdict
-          ok: everything completed
-        "#);
+    verdict
+      ok: everything completed
+    ");
 }
 
 #[test]
@@ -140,7 +140,7 @@ fn an_invalid_run_says_so() {
     run.verdict = verdict(RunResult::Invalid, "counts do not add up");
     let text = show::text(&run);
     assert!(text.contains("\n  NOT VALID\n"));
-    assert!(text.contains("neither success nor failure after 11.5 s"));
+    assert!(text.contains("neither success nor failure after 11 s"));
     let failed = text.find("counts    INVALID").unwrap();
     assert!(failed < text.find("lateness  ok").unwrap(), "failed checks first");
 }

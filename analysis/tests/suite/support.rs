@@ -83,13 +83,13 @@ pub(crate) fn run(plan: &Plan, cell: usize, block: u32, variant: usize) -> Run {
         rate_per_s: Rates {
             asked: settings.load.rate_per_s,
             sent: settings.load.rate_per_s,
-            completed: settings.load.rate_per_s,
+            completed: Some(settings.load.rate_per_s),
         },
         latency_us: latencies(tasks),
         backlog: Backlog {
-            max: 3,
+            max: Some(3),
             limit: 100,
-            total_max: 17,
+            total_max: Some(17),
             slope_per_s: Some(0.2),
             drain_ms: Some(2.5),
             overload: None,
@@ -97,9 +97,9 @@ pub(crate) fn run(plan: &Plan, cell: usize, block: u32, variant: usize) -> Run {
         workers: Workers {
             count: 28,
             dynos: 1,
-            cycles: (0..28).map(|worker| 390 + worker).collect(),
-            backlog_max: (0..28).map(|worker| worker % 4).collect(),
-            busy_ns: (0..28).map(|worker| 600_000_000 + 1_000_000 * worker).collect(),
+            cycles: (0..28).map(|worker| Some(390 + worker)).collect(),
+            backlog_max: (0..28).map(|worker| Some(worker % 4)).collect(),
+            busy_ns: (0..28).map(|worker| Some(600_000_000 + 1_000_000 * worker)).collect(),
         },
         startup: Startup { server_ms: 20.0, prefill_ms: 30.0, dynos_ms: 15.0, untimed_ms: 5.0 },
         resources: resources(),
@@ -193,7 +193,7 @@ fn resources() -> Resources {
         sockets: Some(29),
     };
     let redis = Usage { cpu_us_per_task: Some(50.0), cpu_user_s: Some(0.3), cpu_sys_s: Some(0.2), ..Usage::default() };
-    Resources { window_s: 10.0, tasks: 10_000, workers, redis, loadgen: Usage::default(), proxy: None }
+    Resources { window_s: 10.0, tasks: Some(10_000), workers, redis, loadgen: Usage::default(), proxy: None }
 }
 
 fn redis_work(tasks: u64) -> RedisWork {

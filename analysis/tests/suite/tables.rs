@@ -33,64 +33,68 @@ fn bench() -> Comparison {
 
 #[test]
 fn terminal() {
-    insta::assert_snapshot!(tables::terminal(&bench()), @r#"
-        two: which costs less?
-        host: Example CPU, 2 CPUs, 8 GiB of memory, Linux 6.1.0, scheduling own sessions
-        server: valkey 9.1.2; Headroom 0.1.0
-        primary metric: CPU per task, margin 3 %, 10 blocks planned per cell
+    insta::assert_snapshot!(tables::terminal(&bench()), @"
+    two: which costs less?
+    host: Example CPU, 2 CPUs, 8 GiB of memory, Linux 6.1.0, scheduling own sessions
+    server: valkey 9.1.2; Headroom 0.1.0
+    primary metric: CPU per task, margin 3 %, 10 blocks planned per cell
 
-        cell 0 (10 of 10 blocks)
-          async needs 15 % less CPU per task than threads (ratio 0.849, 95 % interval 0.819 to 0.876, p = 0.002, 10 blocks);
-              uncalibrated: no A/A bench on this host
+    cell 0 (10 of 10 blocks)
+      async needs 15 % less CPU per task than threads (ratio 0.849, 95 % interval 0.819 to 0.876, p = 0.002, 10 blocks);
+          uncalibrated: no A/A bench on this host
 
-          metric                                      threads                 async       async / threads  detectable  p adj  verdict
-          CPU per task                      201 µs [195, 205]     170 µs [165, 175]  0.849 [0.819, 0.876]       5.7 %  0.002  better, uncalibrated
-          CPU per task, workers             150 µs [147, 154]     127 µs [124, 131]  0.849 [0.819, 0.876]       5.7 %  0.002  (better)
-          CPU per task, redis            50.1 µs [48.8, 51.3]  42.4 µs [41.3, 43.7]  0.849 [0.819, 0.876]       5.7 %  0.002  (better)
-          completed                      1000 /s [1000, 1000]  1000 /s [1000, 1000]  1.000 [1.000, 1.000]         0 %   1.00  (same)
-          response p50                      900 µs [900, 900]     900 µs [900, 900]  1.000 [1.000, 1.000]         0 %   1.00  (same)
-          response p90                      1.8 ms [1.8, 1.8]     1.8 ms [1.8, 1.8]  1.000 [1.000, 1.000]         0 %   1.00  (same)
-          response p99                      3.6 ms [3.6, 3.6]     3.6 ms [3.6, 3.6]  1.000 [1.000, 1.000]         0 %   1.00  (same)
-          response from send p99         3.52 ms [3.52, 3.52]  3.52 ms [3.52, 3.52]  1.000 [1.000, 1.000]         0 %   1.00  (same)
-          service p50                       800 µs [800, 800]     800 µs [800, 800]  1.000 [1.000, 1.000]         0 %   1.00  (same)
-          service p99                       3.2 ms [3.2, 3.2]     3.2 ms [3.2, 3.2]  1.000 [1.000, 1.000]         0 %   1.00  (same)
-          queue wait p99                    200 µs [200, 200]     200 µs [200, 200]  1.000 [1.000, 1.000]         0 %   1.00  (same)
-          pool wait p99                           8 µs [8, 8]           8 µs [8, 8]                     -           -      -  (unknown: few tasks)
-          fetch mean                        360 µs [360, 360]     360 µs [360, 360]  1.000 [1.000, 1.000]         0 %   1.00  (same)
-          save mean                         480 µs [480, 480]     480 µs [480, 480]  1.000 [1.000, 1.000]         0 %   1.00  (same)
-          ping mean                         120 µs [120, 120]     120 µs [120, 120]  1.000 [1.000, 1.000]         0 %   1.00  (same)
-          peak memory                         40 MiB [40, 40]       40 MiB [40, 40]  1.000 [1.000, 1.000]         0 %   1.00  (same)
-          voluntary switches per task                4 [4, 4]              4 [4, 4]  1.000 [1.000, 1.000]         0 %   1.00  (same)
-          involuntary switches per task        0.1 [0.1, 0.1]        0.1 [0.1, 0.1]  1.000 [1.000, 1.000]         0 %   1.00  (same)
-          threads                                 30 [30, 30]              6 [6, 6]  0.200 [0.200, 0.200]         0 %  0.002  (better)
-          sockets                                 29 [29, 29]           29 [29, 29]  1.000 [1.000, 1.000]         0 %   1.00  (same)
+      metric                                      threads                 async       async / threads  detectable      p  verdict
+      CPU per task                      201 µs [195, 205]     170 µs [165, 175]  0.849 [0.819, 0.876]       5.7 %  0.002  better, uncalibrated
+      CPU per task, workers             150 µs [147, 154]     127 µs [124, 131]  0.849 [0.819, 0.876]       5.7 %  0.002  (better)
+      CPU per task, redis            50.1 µs [48.8, 51.3]  42.4 µs [41.3, 43.7]  0.849 [0.819, 0.876]       5.7 %  0.002  (better)
+      completed                      1000 /s [1000, 1000]  1000 /s [1000, 1000]  1.000 [1.000, 1.000]         0 %   1.00  (same)
+      response p50                      900 µs [900, 900]     900 µs [900, 900]  1.000 [1.000, 1.000]         0 %   1.00  (same)
+      response p90                      1.8 ms [1.8, 1.8]     1.8 ms [1.8, 1.8]  1.000 [1.000, 1.000]         0 %   1.00  (same)
+      response p99                      3.6 ms [3.6, 3.6]     3.6 ms [3.6, 3.6]  1.000 [1.000, 1.000]         0 %   1.00  (same)
+      response max                      7.2 ms [7.2, 7.2]     7.2 ms [7.2, 7.2]                     -           -      -  (described only)
+      response from send p99         3.52 ms [3.52, 3.52]  3.52 ms [3.52, 3.52]  1.000 [1.000, 1.000]         0 %   1.00  (same)
+      service p50                       800 µs [800, 800]     800 µs [800, 800]  1.000 [1.000, 1.000]         0 %   1.00  (same)
+      service p99                       3.2 ms [3.2, 3.2]     3.2 ms [3.2, 3.2]  1.000 [1.000, 1.000]         0 %   1.00  (same)
+      queue wait p50                       50 µs [50, 50]        50 µs [50, 50]  1.000 [1.000, 1.000]         0 %   1.00  (same)
+      queue wait p99                    200 µs [200, 200]     200 µs [200, 200]  1.000 [1.000, 1.000]         0 %   1.00  (same)
+      pool wait p50                           2 µs [2, 2]           2 µs [2, 2]  1.000 [1.000, 1.000]         0 %   1.00  (same)
+      pool wait p99                           8 µs [8, 8]           8 µs [8, 8]                     -           -      -  (unknown: few tasks)
+      fetch mean                        360 µs [360, 360]     360 µs [360, 360]  1.000 [1.000, 1.000]         0 %   1.00  (same)
+      save mean                         480 µs [480, 480]     480 µs [480, 480]  1.000 [1.000, 1.000]         0 %   1.00  (same)
+      ping mean                         120 µs [120, 120]     120 µs [120, 120]  1.000 [1.000, 1.000]         0 %   1.00  (same)
+      peak memory                         40 MiB [40, 40]       40 MiB [40, 40]  1.000 [1.000, 1.000]         0 %   1.00  (same)
+      voluntary switches per task                4 [4, 4]              4 [4, 4]  1.000 [1.000, 1.000]         0 %   1.00  (same)
+      involuntary switches per task        0.1 [0.1, 0.1]        0.1 [0.1, 0.1]  1.000 [1.000, 1.000]         0 %   1.00  (same)
+      threads                                 30 [30, 30]              6 [6, 6]  0.200 [0.200, 0.200]         0 %  0.002  (better)
+      sockets                                 29 [29, 29]           29 [29, 29]  1.000 [1.000, 1.000]         0 %   1.00  (same)
 
-          runs and tasks  ok  overloaded  invalid  inconclusive  planned     sent  completed  failed  unfinished  missed
-          threads         10           0        0             0  100 000  100 000    100 000       0           0       0
-          async           10           0        0             0  100 000  100 000    100 000       0           0       0
+      runs and tasks  ok  overloaded  invalid  inconclusive  planned     sent  completed  failed  unfinished  missed
+      threads         10           0        0             0  100 000  100 000    100 000       0           0       0
+      async           10           0        0             0  100 000  100 000    100 000       0           0       0
 
-          CPU per task, async / threads: 10 blocks, p = 0.002, adjusted p = 0.002, p of a difference beyond the margin = 1.00,
-              adjusted = 1.00, a block scatters by 5.5 %, detectable 5.7 %, order effect -0.09 % [-4.2 %, +2.6 %],
-              uncalibrated
-          pool wait p99 (async): fewer than 50 tasks beyond pool wait p99 in some run; a longer window or a higher rate gives
-              more
-          validity of async: failed checks steal (10 runs)
+      CPU per task, async / threads: 10 blocks, p = 0.002, adjusted p = 0.002, p of a difference beyond the margin = 1.00,
+          adjusted = 1.00, a block scatters by 5.5 %, detectable 5.7 %, order effect -0.09 % [-4.2 %, +2.6 %],
+          uncalibrated
+      pool wait p99 (async): fewer than 50 tasks beyond pool wait p99 in some run; a longer window or a higher rate gives
+          more
+      validity of async: failed checks steal (10 runs)
 
-        beside published figures
+    beside published figures
 
-          published, measured        result            uptime s     sent  completed  sent /s  task ms  fetch  save  ping
-          a write-up                 success                247  201 335    201 302        -      8.6      -     -     -
-          measured, cell 0, threads  10 of 10 runs ok      11.5   10 000     10 000     1000     0.96   0.36  0.48  0.12
-          measured, cell 0, async    10 of 10 runs ok      11.5   10 000     10 000     1000     0.96   0.36  0.48  0.12
+      published, measured        result            uptime s     sent  completed  sent /s  task ms  fetch  save  ping
+      a write-up                 success                247  201 335    201 302        -      8.6      -     -     -
+      measured, cell 0, threads  10 of 10 runs ok        11   10 000     10 000     1000     0.96   0.36  0.48  0.12
+      measured, cell 0, async    10 of 10 runs ok        11   10 000     10 000     1000     0.96   0.36  0.48  0.12
 
-          published counts include the warm-up where their source does; measured ones are medians of the window's
+      published counts include the warm-up where their source does; measured ones are medians of the window's
 
-        notes
-          values: medians over runs; all intervals are unadjusted 95 % intervals
-          ratio: contender / baseline over blocks (Hodges-Lehmann); detectable: found with 80 % power
-          words in brackets are of secondary metrics: their p is not adjusted, and the plan did not set out to decide them
-          uncalibrated (every word above): no A/A bench of this host is known
-        "#);
+    notes
+      values: medians over runs; all intervals are unadjusted 95 % intervals
+      ratio: contender / baseline over blocks (Hodges-Lehmann); detectable: found with 80 % power
+      p: of the primary metric adjusted for all its contrasts; of the others, whose words stand in brackets, as it is: the
+          plan did not set out to decide them
+      uncalibrated (every word above): no A/A bench of this host is known
+    ");
 }
 
 #[test]
@@ -106,24 +110,24 @@ fn markdown_has_the_same_figures() {
         words
     };
     assert_eq!(words(&markdown), words(&terminal));
-    insta::assert_snapshot!(markdown.lines().take(16).collect::<Vec<_>>().join("\n"), @r#"
-        # two: which costs less?
+    insta::assert_snapshot!(markdown.lines().take(16).collect::<Vec<_>>().join("\n"), @"
+    # two: which costs less?
 
-        - host: Example CPU, 2 CPUs, 8 GiB of memory, Linux 6.1.0, scheduling own sessions
-        - server: valkey 9.1.2; Headroom 0.1.0
-        - primary metric: CPU per task, margin 3 %, 10 blocks planned per cell
+    - host: Example CPU, 2 CPUs, 8 GiB of memory, Linux 6.1.0, scheduling own sessions
+    - server: valkey 9.1.2; Headroom 0.1.0
+    - primary metric: CPU per task, margin 3 %, 10 blocks planned per cell
 
-        ## cell 0 (10 of 10 blocks)
+    ## cell 0 (10 of 10 blocks)
 
-        **async needs 15 % less CPU per task than threads (ratio 0.849, 95 % interval 0.819 to 0.876, p = 0.002, 10 blocks); uncalibrated: no A/A bench on this host**
+    **async needs 15 % less CPU per task than threads (ratio 0.849, 95 % interval 0.819 to 0.876, p = 0.002, 10 blocks); uncalibrated: no A/A bench on this host**
 
-        | metric | threads | async | async / threads | detectable | p adj | verdict |
-        | --- | ---: | ---: | ---: | ---: | ---: | --- |
-        | CPU per task | 201 µs [195, 205] | 170 µs [165, 175] | 0.849 [0.819, 0.876] | 5.7 % | 0.002 | better, uncalibrated |
-        | CPU per task, workers | 150 µs [147, 154] | 127 µs [124, 131] | 0.849 [0.819, 0.876] | 5.7 % | 0.002 | (better) |
-        | CPU per task, redis | 50.1 µs [48.8, 51.3] | 42.4 µs [41.3, 43.7] | 0.849 [0.819, 0.876] | 5.7 % | 0.002 | (better) |
-        | completed | 1000 /s [1000, 1000] | 1000 /s [1000, 1000] | 1.000 [1.000, 1.000] | 0 % | 1.00 | (same) |
-        "#);
+    | metric | threads | async | async / threads | detectable | p | verdict |
+    | --- | ---: | ---: | ---: | ---: | ---: | --- |
+    | CPU per task | 201 µs [195, 205] | 170 µs [165, 175] | 0.849 [0.819, 0.876] | 5.7 % | 0.002 | better, uncalibrated |
+    | CPU per task, workers | 150 µs [147, 154] | 127 µs [124, 131] | 0.849 [0.819, 0.876] | 5.7 % | 0.002 | (better) |
+    | CPU per task, redis | 50.1 µs [48.8, 51.3] | 42.4 µs [41.3, 43.7] | 0.849 [0.819, 0.876] | 5.7 % | 0.002 | (better) |
+    | completed | 1000 /s [1000, 1000] | 1000 /s [1000, 1000] | 1.000 [1.000, 1.000] | 0 % | 1.00 | (same) |
+    ");
 }
 
 #[test]

@@ -1,24 +1,35 @@
 //! The command line of both worker binaries.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::process::ExitCode;
 
 use clap::Parser;
 
 use crate::{Engine, limits};
 
-/// A worker process of Headroom. It gets everything else from loadgen.
 #[derive(Debug, Parser)]
-#[command(version, about, long_about = None)]
+#[command(
+    version,
+    about = "A worker process of Headroom: it is told everything else by `loadgen run --listen ADDR`",
+    long_about = None,
+    after_help = "Exit codes: 0 the run is over, 1 it could not be carried out, 2 usage, or no loadgen at ADDR."
+)]
 struct Args {
     /// Where loadgen listens, such as 127.0.0.1:7878
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, value_name = "ADDR", value_parser = address)]
     connect: SocketAddr,
 }
 
-/// Parses the command line and runs the dyno. Exit codes: 0 ok, 1 failed, 2 usage.
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let mut found =
+        text.to_socket_addrs().map_err(|error| format!("{error}; give host and port, such as 127.0.0.1:7878"))?;
+    found.next().ok_or_else(|| "the host has no address".to_owned())
+}
+
+/// Parses the command line and runs the dyno. Exit codes: 0 ok, 1 failed, 2 usage or nobody there.
 #[must_use]
 pub fn main<E: Engine + Send + 'static>() -> ExitCode {
+    limits::turn_off_huge_pages();
     let args = Args::parse();
     // A worker that panics must not look like one that is slow: the dyno ends, and the run says that it was lost.
     let report = std::panic::take_hook();
@@ -26,12 +37,11 @@ pub fn main<E: Engine + Send + 'static>() -> ExitCode {
         report(panic);
         std::process::abort();
     }));
-    limits::without_huge_pages();
     match crate::run::<E>(args.connect) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("workers-{}: {error:#}", E::ENGINE);
-            ExitCode::FAILURE
+            ExitCode::from(if error.is::<crate::NobodyListens>() { 2 } else { 1 })
         }
     }
 }

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use common::backlog::Waiting;
 use common::recorder::{Histograms, Recorder};
 use common::wire::{Assign, Counters, Final, FromDyno, Hello, MessageDecoder, ToDyno, WIRE_VERSION, encode_message};
@@ -24,6 +24,8 @@ pub mod usage;
 
 /// Counters go out this often.
 const TICK_NS: u64 = 100_000_000;
+/// How long reading the clock and the counters may take together.
+const LOOK_NS_MAX: u64 = 1_000_000;
 /// Ticks between two deltas.
 const TICKS_PER_DELTA: u64 = 10;
 /// How long the workers may take to finish their current task after a stop.
@@ -97,13 +99,20 @@ pub trait Engine {
     fn join(self);
 }
 
+/// There is no loadgen at the address.
+#[derive(Debug, thiserror::Error)]
+#[error("no loadgen listens at {connect} ({error}): start `loadgen run --listen {connect}` first")]
+pub struct NobodyListens {
+    connect: SocketAddr,
+    error: std::io::Error,
+}
+
 /// Runs a dyno until its run is over. Returns when loadgen has everything or is gone.
 ///
 /// # Errors
 /// What kept it from running, in a sentence.
 pub fn run<E: Engine + Send + 'static>(connect: SocketAddr) -> anyhow::Result<()> {
-    let mut control = TcpStream::connect(connect)
-        .with_context(|| format!("no loadgen listens at {connect}: start `loadgen run --listen {connect}` first"))?;
+    let mut control = TcpStream::connect(connect).map_err(|error| NobodyListens { connect, error })?;
     control.set_nodelay(true)?;
     let hello = Hello {
         wire_version: WIRE_VERSION,
@@ -268,8 +277,12 @@ impl Reporter {
     }
 
     fn counters(&mut self, due_ns: u64) -> anyhow::Result<()> {
-        let counters = Counters { due_ns, taken_ns: clock::now_ns(), totals: self.shared.recorder.totals() };
-        self.send(&FromDyno::Counters(counters))
+        let (mut taken_ns, mut totals) = (clock::now_ns(), self.shared.recorder.totals());
+        // Put off between the two, it would count tasks as ended that were sent later: it looks again.
+        while clock::now_ns() - taken_ns > LOOK_NS_MAX {
+            (taken_ns, totals) = (clock::now_ns(), self.shared.recorder.totals());
+        }
+        self.send(&FromDyno::Counters(Counters { due_ns, taken_ns, totals }))
     }
 
     fn delta(&mut self, at_ns: u64) -> anyhow::Result<()> {
@@ -289,7 +302,9 @@ impl Reporter {
     }
 
     fn finish(mut self) -> anyhow::Result<()> {
-        self.delta(clock::now_ns())?;
+        let now_ns = clock::now_ns();
+        self.counters(now_ns)?;
+        self.delta(now_ns)?;
         let (cycles, busy_ns) = self.shared.recorder.per_worker();
         let reconnects = self.shared.reconnects.load(Ordering::Relaxed);
         let backlog_max = self.shared.waiting.max();

@@ -10,6 +10,8 @@ pub struct Demand {
     pub redis_bytes: u64,
     /// Memory of all dynos.
     pub dynos_bytes: u64,
+    /// Memory of loadgen: what it knows of every task.
+    pub loadgen_bytes: u64,
     /// Threads of the largest dyno.
     pub dyno_threads: u64,
     /// Threads of all dynos.
@@ -26,16 +28,18 @@ pub struct Demand {
 const DYNO_THREADS: u64 = 32;
 /// Files of a dyno besides its connections to Redis.
 const DYNO_FILES: u64 = 32;
+/// Its arrival, when it was sent, and that once more by dyno when the backlog is computed.
+const LOADGEN_TASK_BYTES: u64 = 16 + 8 + 16;
 /// Files of loadgen for each dyno: two connections, one of them twice, and its process.
 const FILES_PER_DYNO: u64 = 4;
 /// Files of loadgen without dynos, generously.
 const LOADGEN_FILES: u64 = 64;
 /// Connections of loadgen itself to the server.
 const MONITOR_CONNECTIONS: u64 = 8;
-/// A flat in a hash of the server: field, value, entries; measured at 352 bytes, rounded up.
-const FLAT_BYTES: u64 = 400;
-/// Overhead of one list element or key.
-const ELEMENT_BYTES: u64 = 128;
+/// A flat in a hash of the server: field, value, entries, and the key of its list of mails.
+const FLAT_BYTES: u64 = 700;
+/// A mail's overhead: an element of a list.
+const ELEMENT_BYTES: u64 = 256;
 /// A worker thread with the stack it has touched, or a task with its document, while at work.
 const THREAD_BYTES: u64 = 512 * 1024;
 const TASK_BYTES: u64 = 64 * 1024;
@@ -52,12 +56,17 @@ pub fn demand(settings: &Settings, variant: &Variant) -> Demand {
     let redis_bytes = match task.kind {
         TaskKind::Null => 0,
         TaskKind::Document => {
-            // Allocators round sizes up, by a fifth at worst.
-            let mail = (task.text_chars() as u64 + ELEMENT_BYTES) * 6 / 5;
+            // Allocators round sizes up, by a fourth at worst: a mail of 5 KiB was seen to take 7 400 bytes with its flat.
+            let mail = (task.text_chars() as u64 + ELEMENT_BYTES) * 5 / 4;
             let flats = u64::from(task.list_max);
             let mails = tasks + if task.prefill { total * flats } else { 0 };
             total * flats * FLAT_BYTES + mails * mail
         }
+    };
+    // At work, a document is there as it came, typed, and as it goes; all workers may be at work.
+    let document_bytes = match task.kind {
+        TaskKind::Null => 0,
+        TaskKind::Document => u64::from(task.list_max) * 1024,
     };
     let (dyno_threads, threads, worker_bytes) = match variant.executor {
         Executor::Dedicated => (largest, total, THREAD_BYTES),
@@ -65,7 +74,8 @@ pub fn demand(settings: &Settings, variant: &Variant) -> Demand {
     };
     Demand {
         redis_bytes,
-        dynos_bytes: total * worker_bytes,
+        dynos_bytes: total * (worker_bytes + document_bytes),
+        loadgen_bytes: tasks * LOADGEN_TASK_BYTES,
         dyno_threads: dyno_threads + DYNO_THREADS,
         threads: threads + u64::from(workers.dynos) * DYNO_THREADS,
         dyno_files: u64::from(variant.connections_per_dyno(u32::try_from(largest).unwrap_or(u32::MAX))) + DYNO_FILES,

@@ -22,6 +22,10 @@ pub(super) fn cells(table: Table) -> Result<Vec<Cell>, PlanError> {
                 Value::Array(values) if values.is_empty() => {
                     return Err(PlanError::value(&format!("{section}.{key}"), "[]", "at least one value"));
                 }
+                Value::Array(values) if values.iter().enumerate().any(|(i, value)| values[..i].contains(value)) => {
+                    let list = Value::Array(values.clone()).to_string();
+                    return Err(PlanError::value(&format!("{section}.{key}"), list, "every value once"));
+                }
                 Value::Array(values) => axes.push((section.clone(), key.clone(), values.clone())),
                 _ => {}
             }

@@ -204,14 +204,20 @@ pub enum Metric {
     ResponseP90Us,
     /// Response, 99th percentile.
     ResponseP99Us,
+    /// Largest response: described, never contrasted.
+    ResponseMaxUs,
     /// Response counted from the send, 99th percentile.
     ResponseFromSendP99Us,
     /// Service, 50th percentile.
     ServiceP50Us,
     /// Service, 99th percentile.
     ServiceP99Us,
+    /// Queue wait, 50th percentile.
+    QueueWaitP50Us,
     /// Queue wait, 99th percentile.
     QueueWaitP99Us,
+    /// Pool wait, 50th percentile.
+    PoolWaitP50Us,
     /// Pool wait, 99th percentile.
     PoolWaitP99Us,
     /// Mean of the span `fetch`.
@@ -234,7 +240,7 @@ pub enum Metric {
 
 impl Metric {
     /// Every metric, in the order of tables.
-    pub const ALL: [Metric; 20] = [
+    pub const ALL: [Metric; 23] = [
         Metric::CpuUsPerTask,
         Metric::WorkersCpuUsPerTask,
         Metric::RedisCpuUsPerTask,
@@ -242,10 +248,13 @@ impl Metric {
         Metric::ResponseP50Us,
         Metric::ResponseP90Us,
         Metric::ResponseP99Us,
+        Metric::ResponseMaxUs,
         Metric::ResponseFromSendP99Us,
         Metric::ServiceP50Us,
         Metric::ServiceP99Us,
+        Metric::QueueWaitP50Us,
         Metric::QueueWaitP99Us,
+        Metric::PoolWaitP50Us,
         Metric::PoolWaitP99Us,
         Metric::FetchMeanUs,
         Metric::SaveMeanUs,
@@ -268,10 +277,13 @@ impl Metric {
             Metric::ResponseP50Us => "response_p50_us",
             Metric::ResponseP90Us => "response_p90_us",
             Metric::ResponseP99Us => "response_p99_us",
+            Metric::ResponseMaxUs => "response_max_us",
             Metric::ResponseFromSendP99Us => "response_from_send_p99_us",
             Metric::ServiceP50Us => "service_p50_us",
             Metric::ServiceP99Us => "service_p99_us",
+            Metric::QueueWaitP50Us => "queue_wait_p50_us",
             Metric::QueueWaitP99Us => "queue_wait_p99_us",
+            Metric::PoolWaitP50Us => "pool_wait_p50_us",
             Metric::PoolWaitP99Us => "pool_wait_p99_us",
             Metric::FetchMeanUs => "fetch_mean_us",
             Metric::SaveMeanUs => "save_mean_us",
@@ -282,6 +294,12 @@ impl Metric {
             Metric::Threads => "threads",
             Metric::Sockets => "sockets",
         }
+    }
+
+    /// Whether variants are compared by it. A largest value is one task's, and says more about the machine.
+    #[must_use]
+    pub fn is_contrasted(self) -> bool {
+        self != Metric::ResponseMaxUs
     }
 
     /// Whether a larger value is better.

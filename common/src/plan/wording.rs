@@ -40,8 +40,8 @@ fn misfit(key: &str, message: &str) -> Option<PlanError> {
     };
     let expected = match expected {
         "f64" => "a number",
-        "u32" => "a whole number from 0 to 4294967295",
-        "u64" => "a whole number, at least 0",
+        "u32" => "a whole number, not negative",
+        "u64" => "a whole number, not negative",
         "a boolean" => "true or false",
         "a string" => "text in quotes",
         "a sequence" => "a list of tables",

@@ -23,8 +23,9 @@ pub struct Startup {
 pub struct Resources {
     /// Length of the window as it was: shorter than the plan's when the run ended early, 0 when it never began.
     pub window_s: f64,
-    /// Tasks that ended between the two instants, in any way and whatever their intended instant.
-    pub tasks: u64,
+    /// Tasks that ended between the two instants, in any way and whatever their intended instant; `null` when a dyno did
+    /// not say so.
+    pub tasks: Option<u64>,
     /// All dynos together.
     pub workers: Usage,
     /// The server; `null` fields where it is not on this machine.

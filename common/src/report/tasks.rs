@@ -62,8 +62,8 @@ pub struct Rates {
     pub asked: f64,
     /// Tasks of the window that were sent, over the time in which they were sent.
     pub sent: f64,
-    /// `resources.tasks` over `resources.window_s`.
-    pub completed: f64,
+    /// `resources.tasks` over `resources.window_s`; `null` where one of them is not known.
+    pub completed: Option<f64>,
 }
 
 /// One distribution of a latency. All values in microseconds.
@@ -113,12 +113,13 @@ pub struct Latencies {
 /// Tasks sent and not finished.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Backlog {
-    /// Largest number waiting at one worker.
-    pub max: u32,
+    /// Largest number waiting at one worker; `null` when a dyno was lost before it said so.
+    pub max: Option<u32>,
     /// `workers.backlog_max`.
     pub limit: u32,
-    /// Largest number sent and not finished in all, as seen ten times a second.
-    pub total_max: u64,
+    /// Largest number sent and not finished in all, as seen ten times a second; `null` when the run ended before anybody
+    /// looked.
+    pub total_max: Option<u64>,
     /// Least-squares slope of the total over the window, tasks a second; `null` with fewer than ten samples.
     pub slope_per_s: Option<f64>,
     /// From the last send to the last completion; `null` when the drain did not end by itself.
@@ -147,12 +148,12 @@ pub struct Workers {
     pub count: u32,
     /// Worker processes.
     pub dynos: u32,
-    /// Tasks finished, warm-up included, the untimed one not.
-    pub cycles: Vec<u64>,
+    /// Tasks finished, warm-up included, the untimed one not; here and below `null` for the workers of a lost dyno.
+    pub cycles: Vec<Option<u64>>,
     /// Most tasks waiting at once.
-    pub backlog_max: Vec<u32>,
+    pub backlog_max: Vec<Option<u32>>,
     /// Nanoseconds spent in tasks.
-    pub busy_ns: Vec<u64>,
+    pub busy_ns: Vec<Option<u64>>,
 }
 
 /// The part of a run that a second belongs to.

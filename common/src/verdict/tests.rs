@@ -40,7 +40,14 @@ fn good() -> Case {
             response_from_send: latency(750),
             spans: BTreeMap::new(),
         },
-        backlog: Backlog { max: 1, limit: 100, total_max: 3, slope_per_s: None, drain_ms: Some(2.0), overload: None },
+        backlog: Backlog {
+            max: Some(1),
+            limit: 100,
+            total_max: Some(3),
+            slope_per_s: None,
+            drain_ms: Some(2.0),
+            overload: None,
+        },
         redis_work: RedisWork { tasks: 3000, ..RedisWork::default() },
         on_time: 1.0,
         recorded: 3000,
@@ -95,7 +102,11 @@ fn every_check_trips() {
     check(|case| case.recorded = 2999, &["recorded"], RunResult::Invalid, "recorded");
     check(|case| case.sum_error = Some(0.0021), &["sum"], RunResult::Invalid, "sum");
     check(|case| case.sum_error = None, &[], RunResult::Ok, "completed");
-    check(|case| case.ended = Ended::DynoLost { dyno: 0, at_s: 1.0 }, &["dynos alive"], RunResult::Invalid, "dynos");
+    let lost = |status: Option<&str>| Ended::DynoLost { dyno: 0, at_s: 1.0, status: status.map(str::to_owned) };
+    check(|case| case.ended = lost(None), &["dynos alive"], RunResult::Invalid, "dynos");
+    check(|case| case.ended = lost(Some("signal: 9")), &["dynos alive"], RunResult::Invalid, "dyno 0 ended: signal: 9");
+    let gone = Ended::ServerLost { at_s: 1.0, status: "exit status: 1".to_owned() };
+    check(|case| case.ended = gone, &["server alive"], RunResult::Invalid, "the Redis server ended: exit status: 1");
     check(|case| case.on_time = 0.98, &["on time"], RunResult::Invalid, "on time");
     check(|case| case.latency_us.lateness = latency(200), &["lateness share"], RunResult::Invalid, "lateness share");
     let slow = |case: &mut Case| {
@@ -132,6 +143,11 @@ fn the_server_must_count_what_tasks_consist_of() {
         case.redis_work.commands_per_task.insert("get".into(), 1.001);
     };
     check(meddled, &["commands"], RunResult::Invalid, "commands");
+    let foreign = |case: &mut Case| {
+        case.redis_work.commands_per_task = commands.clone();
+        case.redis_work.commands_per_task.insert("incr".into(), 0.5);
+    };
+    check(foreign, &["commands"], RunResult::Invalid, "commands");
     let halfway = |case: &mut Case| {
         meddled(case);
         case.counts.warmup = 1;

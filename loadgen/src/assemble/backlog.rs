@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use common::arrivals::Schedule;
 use common::plan::Settings;
 use common::report::{Backlog, Counts, Ended, Overload};
-use common::wire::TaskPhase;
 
 use super::Measured;
 use crate::collect::{Collected, DynoReports};
@@ -30,33 +29,28 @@ struct Done {
 }
 
 /// Of a run.
-pub(super) fn of(settings: &Settings, schedule: &Schedule, measured: &Measured, counts: &Counts) -> Backlog {
+pub(super) fn of(settings: &Settings, schedule: &Schedule, measured: &Measured, _counts: &Counts) -> Backlog {
     let collected = &measured.collected;
     let last_ended_ns = collected.dynos.iter().map(|dyno| dyno.totals().last_ended_ns).max().unwrap_or(0);
     let last_sent_ns = measured.sends.last_ns().unwrap_or(0);
-    let warmup = collected.counts(TaskPhase::WarmUp);
-    let all_ended = counts.unfinished == 0 && counts.warmup == warmup.ended();
-    let drained = all_ended && matches!(measured.ended, Ended::Complete);
     let window_s = settings.load.duration_s;
     let window_start_ns = measured.start_ns + schedule.window_start_ns;
     let sent_ns = measured.sends.by_dyno(schedule, collected.dynos.len());
     let samples: Vec<Sample> = totals(&sent_ns, &counters(settings, collected))
         .into_iter()
-        .map(|(due_ns, total)| Sample { at_s: (due_ns as f64 - window_start_ns as f64) / 1e9, total })
+        .map(|(at_ns, total)| Sample { at_s: (at_ns as f64 - window_start_ns as f64) / 1e9, total })
         .collect();
     let in_window: Vec<Sample> =
         samples.iter().copied().filter(|sample| (0.0..=window_s).contains(&sample.at_s)).collect();
+    let of_dynos: Option<Vec<u32>> =
+        collected.dynos.iter().map(|dyno| dyno.last.as_ref()?.backlog_max.iter().max().copied()).collect();
     Backlog {
-        max: collected
-            .dynos
-            .iter()
-            .filter_map(|dyno| dyno.last.as_ref()?.backlog_max.iter().max().copied())
-            .max()
-            .unwrap_or(0),
+        max: of_dynos.and_then(|all| all.into_iter().max()),
         limit: settings.workers.backlog_max,
-        total_max: samples.iter().map(|sample| sample.total).max().unwrap_or(0),
+        total_max: samples.iter().map(|sample| sample.total).max(),
         slope_per_s: slope(&in_window),
-        drain_ms: drained.then(|| last_ended_ns.saturating_sub(last_sent_ns) as f64 / 1e6),
+        drain_ms: (measured.drained && matches!(measured.ended, Ended::Complete))
+            .then(|| last_ended_ns.saturating_sub(last_sent_ns) as f64 / 1e6),
         overload: collected.overload.map(|overload| Overload {
             at_s: (overload.at_ns as f64 - window_start_ns as f64) / 1e9,
             dyno: overload.dyno,
@@ -80,23 +74,29 @@ fn counters(settings: &Settings, collected: &Collected) -> Vec<Vec<Done>> {
     (0..).zip(&collected.dynos).map(of_dyno).collect()
 }
 
-/// The backlog of all dynos together at every instant at which all of them said what they had done. What was sent to
-/// a dyno is counted up to the instant at which that dyno really looked, so that one that looks late is not taken for
-/// one that is quick. `sent_ns` and `counters`: by dyno, ascending.
+/// The backlog of all dynos together for every tenth of a second in which all of them said what they had done, at the
+/// mean of the instants at which they looked. What was sent to a dyno is counted up to the instant at which that dyno
+/// really looked, so that one that looks late is not taken for one that is quick. `sent_ns` and `counters`: by dyno,
+/// ascending.
 fn totals(sent_ns: &[Vec<u64>], counters: &[Vec<Done>]) -> Vec<(u64, u64)> {
-    let mut sums: BTreeMap<u64, (usize, u64)> = BTreeMap::new();
+    #[derive(Default)]
+    struct Sum {
+        dynos: u64,
+        taken_ns: u64,
+        total: u64,
+    }
+    let mut sums: BTreeMap<u64, Sum> = BTreeMap::new();
     for (sent_ns, counters) in sent_ns.iter().zip(counters) {
         for done in counters {
             let sent = sent_ns.partition_point(|&at_ns| at_ns <= done.taken_ns) as u64;
-            let (dynos, total) = sums.entry(done.due_ns).or_default();
-            *dynos += 1;
-            *total += sent.saturating_sub(done.ended);
+            let sum = sums.entry(done.due_ns).or_default();
+            sum.dynos += 1;
+            sum.taken_ns += done.taken_ns;
+            sum.total += sent.saturating_sub(done.ended);
         }
     }
-    sums.into_iter()
-        .filter(|(_, (dynos, _))| *dynos == counters.len())
-        .map(|(due_ns, (_, total))| (due_ns, total))
-        .collect()
+    let of_all = sums.into_values().filter(|sum| sum.dynos == counters.len() as u64);
+    of_all.map(|sum| (sum.taken_ns / sum.dynos, sum.total)).collect()
 }
 
 /// Least squares; `None` with fewer than ten samples.
@@ -132,6 +132,6 @@ mod tests {
         let sent_ns = [vec![10, 20, 30, 110], vec![15, 25, 104]];
         let done = |due_ns, taken_ns, ended| Done { due_ns, taken_ns, ended };
         let counters = [vec![done(100, 100, 1), done(200, 200, 4)], vec![done(100, 105, 1)]];
-        assert_eq!(totals(&sent_ns, &counters), [(100, 2 + 2)]);
+        assert_eq!(totals(&sent_ns, &counters), [(102, 2 + 2)]);
     }
 }

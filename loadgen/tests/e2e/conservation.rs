@@ -4,7 +4,7 @@ use common::report::{Backlog, Ended, Failures, RunResult};
 use nix::sys::signal::Signal;
 use testkit::TestServer;
 
-use crate::support::process::{await_children, signal};
+use crate::support::process::{await_children, private_server, signal};
 use crate::support::redis::{Watch, hold_writes};
 use crate::support::runs::{assert_conserved, assert_run, failures};
 use crate::support::{Finished, loadgen, start};
@@ -82,7 +82,7 @@ fn an_overload_may_be_sat_out() {
     let run = assert_run(&finished, RunResult::Overloaded);
     assert_eq!(run.ended, Ended::Complete);
     assert_eq!((run.counts.planned, run.counts.sent, run.counts.completed), (1200, 1200, 1200));
-    assert!(run.backlog.overload.is_some() && run.backlog.max > run.backlog.limit, "{:?}", run.backlog);
+    assert!(run.backlog.overload.is_some() && run.backlog.max > Some(run.backlog.limit), "{:?}", run.backlog);
 }
 
 /// The drain has a bound; what has not ended by then is unfinished, and the percentiles say that they do not know.
@@ -178,9 +178,13 @@ fn a_dyno_that_is_killed_takes_only_its_own_tasks_with_it() {
         assert!(matches!(run.ended, Ended::DynoLost { dyno: 0 | 1, .. }), "{:?}", run.ended);
         assert!(failures(run).contains(&"dynos alive"), "{:?}", run.validity);
         assert!(run.counts.missed > 30_000 && run.counts.completed >= 100, "{:?}", run.counts);
-        let Ended::DynoLost { dyno, .. } = run.ended else { unreachable!() };
+        let Ended::DynoLost { dyno, ref status, .. } = run.ended else { unreachable!() };
+        assert!(status.as_ref().is_some_and(|status| status.contains("SIGKILL")), "{status:?}");
+        assert!(run.verdict.reason.contains("SIGKILL"), "{}", run.verdict.reason);
+        // Its last word is missing: what it would have said is null, not zero.
         let of_lost = &run.workers.cycles[2 * dyno as usize..][..2];
-        assert_eq!(of_lost, [0, 0], "its last word is missing: {:?}", run.workers);
+        assert_eq!(of_lost, [None, None], "{:?}", run.workers);
+        assert_eq!((run.resources.tasks, run.rate_per_s.completed, run.backlog.max), (None, None, None));
     }
 }
 
@@ -211,6 +215,42 @@ fn a_server_that_is_killed_fails_tasks_and_not_the_run() {
         let server = &run.redis_server;
         assert_eq!((server.keys_end, server.used_memory_end_bytes), (None, None));
     }
+}
+
+/// A private server that ends is seen to end: the run stops, and says how.
+#[test]
+fn a_private_server_that_is_killed_is_named() {
+    let run = start(&format!("run --engine async --workers 2 --rate 50 --duration 600 --warmup 0 {SMALL}"));
+    let (server, address) = private_server(&run);
+    Watch::on(address).tasks(2 + 10);
+    signal(server.pid, Signal::SIGKILL);
+    let finished = run.finish();
+    let run = finished.run();
+    assert_conserved(run);
+    assert!(matches!(run.ended, Ended::ServerLost { .. }), "{:?}", run.ended);
+    assert!(failures(run).contains(&"server alive"), "{:?}", run.validity);
+    assert!(run.verdict.reason.contains("SIGKILL"), "{}", run.verdict.reason);
+    assert_eq!(finished.code, Some(4), "{finished}");
+}
+
+/// What ends after the drain's bound was not drained, even when all of it ended soon after.
+#[test]
+fn a_drain_that_comes_to_its_bound_is_no_drain() {
+    let server = TestServer::start();
+    let mut watch = Watch::on(server.addr());
+    let run = start(&format!(
+        "run --engine threaded --workers 4 --rate 40 --arrivals constant --duration 0.5 --warmup 1 --list-max 3 \
+         --backlog-max 1000 --set load.drain_s=0.2 --redis-url {}",
+        server.url()
+    ));
+    watch.tasks(5);
+    // Longer than what is left of the run, shorter than what a dyno gives its workers to leave.
+    redis::cmd("CLIENT").arg(("PAUSE", 1_500, "WRITE")).exec(&mut server.connection()).unwrap();
+    let finished = run.finish();
+    let run = finished.run();
+    assert_conserved(run);
+    assert_eq!((run.ended.clone(), run.backlog.drain_ms), (Ended::Complete, None), "{finished}");
+    assert_ne!(run.verdict.result, RunResult::Ok);
 }
 
 /// It holds up its tasks, and neither the end of the run nor its window.

@@ -1,28 +1,21 @@
 //! However loadgen ends, nothing that it has started outlives it.
 
 use std::fs;
-use std::net::SocketAddr;
 
 use nix::sys::signal::Signal;
 use testkit::TestServer;
 
-use crate::support::process::{Process, await_children, await_taken, children, of_session, signal, until};
+use crate::support::process::{Process, await_children, await_taken, of_session, private_server, signal};
 use crate::support::redis::{Watch, free_address, hold_writes};
-use crate::support::{Loadgen, start, worker};
+use crate::support::{start, worker};
 
 const ENDLESS: &str = "--workers 2 --dynos 2 --rate 50 --duration 600 --warmup 0 --list-max 3 --payload-kb 0.1 \
                        --backlog-max 100000 --set load.drain_s=600";
 
-/// The private server of a run, and where it listens.
-fn private_server(run: &Loadgen) -> (Process, SocketAddr) {
-    until("the private server", || {
-        children(run.pid(), "").into_iter().find_map(|child| {
-            // Both Redis and Valkey call themselves so once they have read their settings.
-            let title = child.command_line()?;
-            let address = title.split([' ', '\0']).nth(1)?.parse().ok()?;
-            Some((child, address))
-        })
-    })
+/// What a process says of huge pages.
+fn huge_pages(process: &Process) -> Option<String> {
+    let status = fs::read_to_string(format!("/proc/{}/status", process.pid)).ok()?;
+    status.lines().find_map(|line| line.strip_prefix("THP_enabled:")).map(|value| value.trim().to_owned())
 }
 
 #[test]
@@ -34,6 +27,9 @@ fn what_a_killed_loadgen_has_started_ends_with_it() {
         let (server, address) = private_server(&run);
         Watch::on(address).tasks(4 + 10);
         assert_eq!(of_session(run.pid()).len(), 1 + workers.len() + 1, "loadgen, its dynos and its server");
+        // Kernels before 5.0 do not say; none says anything but that they are off.
+        let huge: Vec<_> = workers.iter().chain([&server]).filter_map(huge_pages).collect();
+        assert!(huge.iter().all(|enabled| enabled == "0"), "{huge:?}");
         run.signal(Signal::SIGKILL);
         let finished = run.finish_with_orphans();
         assert_eq!((finished.code, finished.runs.len()), (None, 0), "{finished}");

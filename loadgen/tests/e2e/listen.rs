@@ -7,7 +7,11 @@ use common::plan::Engine;
 use common::report::RunResult;
 use common::wire::{FromDyno, Hello, MessageDecoder, ToDyno, WIRE_VERSION, encode_message};
 
-use crate::support::redis::free_address;
+use nix::sys::signal::Signal;
+use testkit::TestServer;
+
+use crate::support::process::{await_children, signal, until};
+use crate::support::redis::{Watch, free_address};
 use crate::support::runs::assert_run;
 use crate::support::{LONG, Loadgen, start, worker};
 
@@ -29,7 +33,7 @@ fn assert_goes_on(run: Loadgen, engine: &str, address: SocketAddr) {
     let run = assert_run(&finished, RunResult::Ok);
     assert_eq!((run.counts.completed, run.workers.dynos, run.workers.count), (30, 2, 6));
     assert!(run.versions.workers.starts_with(&format!("workers-{engine} ")), "{}", run.versions.workers);
-    assert!(run.workers.cycles.iter().all(|&cycles| cycles == 5), "{:?}", run.workers.cycles);
+    assert!(run.workers.cycles.iter().all(|&cycles| cycles == Some(5)), "{:?}", run.workers.cycles);
     for dyno in dynos {
         let dyno = dyno.finish();
         assert_eq!((dyno.code, dyno.stdout.as_str(), dyno.stderr.as_str()), (Some(0), "", ""), "{dyno}");
@@ -49,10 +53,10 @@ fn a_dyno_of_the_other_engine_is_refused_by_name() {
     let (mut run, address) = waiting("async");
     let wrong = worker("workers-threaded", &address.to_string()).finish();
     assert_eq!(wrong.code, Some(1), "{wrong}");
-    for word in ["workers-threaded: loadgen refused this dyno", "engine Async (async)", "this is workers-threaded"] {
+    for word in ["workers-threaded: loadgen refused this dyno", "engine async", "this is workers-threaded"] {
         assert!(wrong.stderr.contains(word), "{wrong}");
     }
-    run.await_stderr("refused a dyno: the run needs dynos of engine Async (async)");
+    run.await_stderr("refused a dyno: the run needs dynos of engine async");
     assert_goes_on(run, "async", address);
 }
 
@@ -107,12 +111,61 @@ fn strangers_at_the_door_do_no_harm() {
     assert_goes_on(run, "async", address);
 }
 
+/// Once a run has its dynos its door is closed: who comes too late is told so at once.
+#[test]
+fn a_dyno_too_many_is_not_kept_waiting() {
+    let server = TestServer::start();
+    let mut watch = Watch::on(server.addr());
+    let address = free_address();
+    let mut run = start(&format!(
+        "run --engine async --listen {address} --workers 2 --rate 50 --duration 600 --warmup 0 --list-max 3 \
+         --backlog-max 100000 --redis-url {}",
+        server.url()
+    ));
+    run.await_stderr("waiting for 1 x");
+    let wanted = worker("workers-async", &address.to_string());
+    watch.tasks(2 + 5);
+    let late = worker("workers-async", &address.to_string()).finish();
+    assert_eq!(late.code, Some(2), "{late}");
+    assert!(late.stderr.contains("no loadgen listens"), "{late}");
+    run.signal(Signal::SIGINT);
+    assert_eq!(run.finish().code, Some(130));
+    assert_eq!(wanted.finish().code, Some(0));
+}
+
+/// A run that starts its own dynos lets nobody else in, and is not disturbed by who tries.
+#[test]
+fn a_stranger_in_a_run_with_its_own_dynos_is_refused() {
+    let mut run = start(
+        "run --engine threaded --workers 3 --dynos 2 --rate 60 --duration 0.5 --warmup 0 --list-max 3 --backlog-max 1000 \
+         --set slo.drain_within_s=60",
+    );
+    // Its dynos stand still, so that its door stays open.
+    let dynos = await_children(run.pid(), "workers-", 2);
+    dynos.iter().for_each(|dyno| signal(dyno.pid, Signal::SIGSTOP));
+    let address = until("the address of the door", || {
+        dynos[0].command_line()?.split('\0').find_map(|argument| argument.parse().ok())
+    });
+    let hello = Hello {
+        wire_version: WIRE_VERSION,
+        engine: Engine::Threaded,
+        build: "a stranger".to_owned(),
+        pid: std::process::id(),
+        boot_id: dyno::boot_id(),
+    };
+    let Some(ToDyno::Refuse(why)) = greet(address, hello) else { panic!("not refused") };
+    assert!(why.contains("starts its own dynos"), "{why}");
+    run.await_stderr("refused a dyno");
+    dynos.iter().for_each(|dyno| signal(dyno.pid, Signal::SIGCONT));
+    assert_run(&run.finish(), RunResult::Ok);
+}
+
 #[test]
 fn a_dyno_without_a_loadgen_says_so() {
     let nobody = free_address().to_string();
     for name in ["workers-threaded", "workers-async"] {
         let alone = worker(name, &nobody).finish();
-        assert_eq!((alone.code, alone.stdout.as_str()), (Some(1), ""), "{alone}");
+        assert_eq!((alone.code, alone.stdout.as_str()), (Some(2), ""), "{alone}");
         assert_eq!(alone.stderr.lines().count(), 1, "{alone}");
         for word in [&format!("{name}: no loadgen listens at {nobody}"), &format!("`loadgen run --listen {nobody}`")] {
             assert!(alone.stderr.contains(word), "{alone}");

@@ -27,10 +27,10 @@ impl Wire {
             // The first failure ends it: every further read would wait for the timeout again.
             (0..request.replies()).map(|_| self.connection.recv_response()).collect::<RedisResult<Vec<_>>>()
         });
-        // The socket's timeout is for one read; the plan's is for the request.
-        if now_ns() > late_ns {
-            return Err(RequestError::Timeout);
+        match replies.map_err(RequestError::from).and_then(Replies::of_tree) {
+            // The socket's timeout is for one read, the plan's for the request; redis-rs reads on as long as bytes come.
+            Ok(_) if now_ns() > late_ns => Err(RequestError::Timeout),
+            result => result,
         }
-        replies.map_err(RequestError::from).and_then(Replies::of_tree)
     }
 }

@@ -1,12 +1,13 @@
 //! Processes, by what `/proc` says of them.
 
 use std::fs;
+use std::net::SocketAddr;
 use std::time::Instant;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use super::LONG;
+use super::{LONG, Loadgen};
 
 /// A running process.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,4 +83,16 @@ pub fn await_taken(pid: u32) {
         let pending = status.lines().find_map(|line| line.strip_prefix("ShdPnd:"))?;
         pending.trim().chars().all(|digit| digit == '0').then_some(())
     });
+}
+
+/// The private server of a run, and where it listens.
+pub fn private_server(run: &Loadgen) -> (Process, SocketAddr) {
+    until("the private server", || {
+        children(run.pid(), "").into_iter().find_map(|child| {
+            // Both Redis and Valkey call themselves so once they have read their settings.
+            let title = child.command_line()?;
+            let address = title.split([' ', '\0']).nth(1)?.parse().ok()?;
+            Some((child, address))
+        })
+    })
 }

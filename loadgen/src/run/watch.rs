@@ -1,0 +1,245 @@
+//! Follows a run from its start to its end.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use common::arrivals::Schedule;
+use common::latency::microseconds;
+use common::plan::OnOverload;
+use common::report::{Ended, Phase};
+use common::wire::FromDyno;
+use crossbeam_channel::{Receiver, after, never, select, tick};
+use dyno::clock::now_ns;
+
+use super::Spec;
+use crate::collect::{Collected, OverloadReport};
+use crate::dynos::{Dynos, Event};
+use crate::pacer::{Pacer, PacerEnd};
+use crate::progress::{Live, Progress, Tail};
+use crate::server::Server;
+use crate::signals::Interrupt;
+
+/// How often somebody is told where a run stands.
+const SHOW_EVERY: Duration = Duration::from_secs(1);
+/// How long the dynos may take for their last word.
+const LAST_WORD_WITHIN: Duration = Duration::from_secs(5);
+
+pub(super) struct Watch<'a> {
+    spec: &'a Spec<'a>,
+    schedule: &'a Schedule,
+    start_ns: u64,
+    pub(super) collected: Collected,
+    /// Tasks that the counters hold besides the timed ones.
+    untimed: u64,
+    /// When the latest counters came.
+    seen: Seen,
+}
+
+/// What had been sent and what had ended, at one instant.
+#[derive(Debug, Clone, Copy, Default)]
+struct Seen {
+    at_ns: u64,
+    sent: u64,
+    done: u64,
+}
+
+/// How a run came to its end.
+pub(super) struct End {
+    pub(super) ended: Ended,
+    /// Everything that was sent had ended before the drain came to its bound.
+    pub(super) drained: bool,
+}
+
+/// What one look at a run's sources brought.
+enum News {
+    Dyno(Event),
+    Pacer(PacerEnd),
+    Interrupt,
+    DrainBound,
+    Clock,
+}
+
+/// What a run is waiting for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Waiting {
+    interrupted: bool,
+    /// The pacer has nothing more to send.
+    all_sent: bool,
+    sent: u64,
+    done: u64,
+    window_over: bool,
+}
+
+impl Waiting {
+    /// Everything that was sent has ended, and nothing more can come within the window. An interrupted run does not
+    /// wait for its window.
+    fn is_over(self) -> bool {
+        self.all_sent && self.sent == self.done && (self.window_over || self.interrupted)
+    }
+}
+
+impl<'a> Watch<'a> {
+    pub(super) fn new(spec: &'a Spec<'a>, schedule: &'a Schedule, start_ns: u64, dynos: usize) -> Watch<'a> {
+        let untimed = u64::from(spec.cell.settings.workers.total());
+        Watch { spec, schedule, start_ns, collected: Collected::new(dynos, start_ns), untimed, seen: Seen::default() }
+    }
+
+    /// Seconds since the window began.
+    pub(super) fn seconds(&self, at_ns: u64) -> f64 {
+        (at_ns as f64 - (self.start_ns + self.schedule.window_start_ns) as f64) / 1e9
+    }
+
+    pub(super) fn until_end(
+        &mut self,
+        dynos: &Dynos,
+        server: &mut Server,
+        pacer: &Pacer,
+        pacer_end: &Receiver<PacerEnd>,
+        interrupt: &Interrupt,
+        progress: &mut Progress,
+    ) -> anyhow::Result<End> {
+        let settings = &self.spec.cell.settings;
+        let stop_at_overload = settings.workers.on_overload == OnOverload::Stop;
+        let window_end_ns = self.start_ns + self.schedule.window_end_ns;
+        let clock = tick(SHOW_EVERY);
+        let (mut pacer_end, mut interrupts, mut drain_bound) =
+            (pacer_end.clone(), interrupt.channel().clone(), never());
+        let (mut all_sent, mut interrupted) = (false, false);
+        let mut shown = Seen { at_ns: self.start_ns, ..Seen::default() };
+        let early = |ended| Ok(End { ended, drained: false });
+        loop {
+            let news = select! {
+                recv(dynos.events) -> event => News::Dyno(event?),
+                recv(pacer_end) -> end => News::Pacer(end?),
+                recv(interrupts) -> _ => News::Interrupt,
+                recv(drain_bound) -> _ => News::DrainBound,
+                recv(clock) -> _ => News::Clock,
+            };
+            match news {
+                News::Dyno(Event::Message(dyno, message)) => self.take(dyno, *message, pacer),
+                // A dyno that takes no more tasks says so on its control connection too.
+                News::Dyno(Event::Gone(dyno)) | News::Pacer(PacerEnd::DynoGone { dyno }) => {
+                    return early(self.lost(dyno));
+                }
+                News::Pacer(PacerEnd::IntakeOverloaded { dyno, pending, at_ns }) => {
+                    self.collected.overloaded(OverloadReport { at_ns, dyno, worker: None, backlog: pending });
+                    return early(Ended::Overloaded);
+                }
+                News::Pacer(PacerEnd::Done | PacerEnd::Stopped) => {
+                    all_sent = true;
+                    pacer_end = never();
+                    let left_ns = if interrupted { 0 } else { window_end_ns.saturating_sub(now_ns()) };
+                    drain_bound = after(Duration::from_nanos(left_ns) + Duration::from_secs_f64(settings.load.drain_s));
+                }
+                News::Interrupt => {
+                    // No more arrivals; what was sent may end within the drain bound.
+                    pacer.progress.stop.store(true, Ordering::Relaxed);
+                    interrupts = never();
+                    interrupted = true;
+                    progress.line("stopping: no more arrivals, waiting for what was sent; Ctrl-C again to kill");
+                }
+                News::DrainBound => return early(if interrupted { Ended::Interrupted } else { Ended::Complete }),
+                News::Clock => {
+                    if let Some(status) = server.lost() {
+                        return early(Ended::ServerLost { at_s: self.seconds(now_ns()), status });
+                    }
+                    self.show(&mut shown, all_sent, progress);
+                }
+            }
+            if stop_at_overload && self.collected.overload.is_some() {
+                return early(Ended::Overloaded);
+            }
+            if let Some((dyno, why)) = &self.collected.broken {
+                progress.line(&format!("dyno {dyno} cannot go on: {why}"));
+                return early(Ended::DynoLost { dyno: *dyno, at_s: self.seconds(now_ns()), status: None });
+            }
+            let sent = pacer.progress.sent.load(Ordering::Relaxed);
+            let window_over = now_ns() > window_end_ns;
+            if (Waiting { interrupted, all_sent, sent, done: self.done(), window_over }).is_over() {
+                let ended = if interrupted { Ended::Interrupted } else { Ended::Complete };
+                return Ok(End { ended, drained: true });
+            }
+        }
+    }
+
+    fn take(&mut self, dyno: u32, message: FromDyno, pacer: &Pacer) {
+        let counters = matches!(message, FromDyno::Counters(_));
+        self.collected.take(dyno, message);
+        if counters {
+            // Together: what is sent until somebody looks is not yet in the counters.
+            self.seen = Seen { at_ns: now_ns(), sent: pacer.progress.sent.load(Ordering::Relaxed), done: self.done() };
+        }
+    }
+
+    fn lost(&mut self, dyno: u32) -> Ended {
+        let at_ns = now_ns();
+        self.collected.gone(dyno, at_ns);
+        Ended::DynoLost { dyno, at_s: self.seconds(at_ns), status: None }
+    }
+
+    /// Timed tasks that have ended, by the latest counters.
+    fn done(&self) -> u64 {
+        self.collected.ended().0.saturating_sub(self.untimed)
+    }
+
+    fn show(&self, shown: &mut Seen, all_sent: bool, progress: &mut Progress) {
+        let seen = self.seen;
+        if seen.at_ns <= shown.at_ns {
+            return;
+        }
+        let since_window_s = self.seconds(seen.at_ns);
+        let response = &self.collected.histograms.response;
+        progress.show(&Live {
+            phase: match since_window_s {
+                ..0.0 => Phase::WarmUp,
+                _ if all_sent => Phase::Drain,
+                _ => Phase::Window,
+            },
+            asked_per_s: self.spec.cell.settings.load.rate_per_s,
+            achieved_per_s: (seen.done - shown.done) as f64 / ((seen.at_ns - shown.at_ns) as f64 / 1e9),
+            backlog: seen.sent.saturating_sub(seen.done),
+            response: Tail::of(response.n(), |p| response.percentile_ns(p, 0).map(microseconds)),
+        });
+        *shown = seen;
+    }
+
+    /// Collects until every dyno has said its last word.
+    pub(super) fn last_words(&mut self, dynos: &Dynos) {
+        let give_up = after(LAST_WORD_WITHIN);
+        while !self.collected.complete() {
+            select! {
+                recv(dynos.events) -> event => match event {
+                    Ok(Event::Message(dyno, message)) => self.collected.take(dyno, *message),
+                    Ok(Event::Gone(dyno)) => self.collected.gone(dyno, now_ns()),
+                    Err(_) => return,
+                },
+                recv(give_up) -> _ => {
+                    // Connected and silent is as good as gone.
+                    (0..self.collected.dynos.len() as u32).for_each(|dyno| self.collected.gone(dyno, now_ns()));
+                    return;
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Waiting;
+
+    #[test]
+    fn a_run_is_over_when_nothing_is_under_way_and_nothing_can_come() {
+        let over = Waiting { interrupted: false, all_sent: true, sent: 7, done: 7, window_over: true };
+        let cases = [
+            (over, true),
+            (Waiting { done: 6, ..over }, false),
+            (Waiting { all_sent: false, ..over }, false),
+            (Waiting { window_over: false, ..over }, false),
+            (Waiting { window_over: false, interrupted: true, ..over }, true),
+            (Waiting { done: 6, interrupted: true, ..over }, false),
+        ];
+        for (waiting, expected) in cases {
+            assert_eq!(waiting.is_over(), expected, "{waiting:?}");
+        }
+    }
+}
