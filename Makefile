@@ -25,10 +25,10 @@ test: ## every test that needs no timing
 	$(foreach binary,$(BINARIES),cargo build -p $(binary) &&) true
 	$(foreach package,$(PACKAGES),cargo test -p $(package) &&) true
 
-verify: build ## browser, kill and soak tests, self-tests of the instrument: what takes time
+verify: build ## kill and soak tests, self-tests of the instrument: what takes time
 	cargo test --release -p loadgen --features verify --test verify -- --test-threads 1
 
-lint: pure ## formatting, clippy per package, no runtime where none belongs
+lint: pure ## formatting, clippy per package, no async runtime where none belongs
 	cargo fmt --all --check
 	$(foreach package,$(PACKAGES),cargo clippy -q -p $(package) --all-targets -- -D warnings &&) true
 
