@@ -104,14 +104,6 @@ impl Default for Buffer {
     }
 }
 
-impl PartialEq for Buffer {
-    fn eq(&self, other: &Buffer) -> bool {
-        self.contents() == other.contents()
-    }
-}
-
-impl Eq for Buffer {}
-
 #[cfg(test)]
 mod tests {
     use super::{Buffer, KEPT, KEPT_BYTES};

@@ -3,6 +3,8 @@
 //! A request is the bytes that go to the socket, written once into one buffer. Replies are the bytes that came from it,
 //! or redis-rs's values where one of its own clients is in use.
 
+use std::sync::Arc;
+
 use redis::Pipeline;
 
 use crate::buffer::Buffer;
@@ -10,11 +12,40 @@ use crate::resp::{Malformed, Scanner, Value, Values};
 use crate::step::Failure;
 
 /// One or more commands that are sent in one write and answered one by one.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub struct Request {
     /// RESP2 arrays of bulk strings.
-    bytes: Buffer,
+    bytes: Bytes,
     commands: usize,
+}
+
+#[derive(Debug, Clone)]
+enum Bytes {
+    Own(Buffer),
+    /// Encoded once, sent often.
+    Frozen(Arc<[u8]>),
+}
+
+impl Default for Bytes {
+    fn default() -> Bytes {
+        Bytes::Own(Buffer::take())
+    }
+}
+
+impl Bytes {
+    fn contents(&self) -> &[u8] {
+        match self {
+            Bytes::Own(buffer) => buffer.contents(),
+            Bytes::Frozen(bytes) => bytes,
+        }
+    }
+
+    fn extend(&mut self, bytes: &[u8]) {
+        match self {
+            Bytes::Own(buffer) => buffer.extend(bytes),
+            Bytes::Frozen(frozen) => *frozen = [&frozen[..], bytes].concat().into(),
+        }
+    }
 }
 
 impl Request {
@@ -22,6 +53,12 @@ impl Request {
     #[must_use]
     pub fn new() -> Request {
         Request::default()
+    }
+
+    /// The same request, to be cloned without copying its bytes.
+    #[must_use]
+    pub fn frozen(self) -> Request {
+        Request { bytes: Bytes::Frozen(self.bytes().into()), commands: self.commands }
     }
 
     /// Appends a command: its name and arguments.
@@ -384,6 +421,10 @@ mod tests {
             }
             prop_assert_eq!(request.pipeline().get_packed_pipeline(), request.bytes());
             prop_assert_eq!(request.replies(), commands.len());
+            let frozen = request.clone().frozen();
+            prop_assert_eq!(frozen.bytes(), request.bytes());
+            let [longer, expected] = [frozen, request.clone()].map(|request| request.command("PING", []));
+            prop_assert_eq!(longer.bytes(), expected.bytes());
             let taken: Vec<Vec<Vec<u8>>> = request.commands().map(|command| command[1..].iter().map(|arg| arg.to_vec()).collect()).collect();
             prop_assert_eq!(taken, commands);
         }

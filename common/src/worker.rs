@@ -6,7 +6,7 @@
 use crate::recorder::Record;
 use crate::request::{Replies, Request, RequestError};
 use crate::step::{Outcome, Reply, Span, Step};
-use crate::task::{Task, Work};
+use crate::task::{Task, Tasks};
 use crate::wire::Dispatch;
 
 /// What a driver must do next.
@@ -41,7 +41,7 @@ pub struct Exchange {
 pub struct Worker {
     /// Number over all dynos: decides the document.
     number: u32,
-    work: Work,
+    tasks: Tasks,
     current: Option<Running>,
 }
 
@@ -54,8 +54,8 @@ struct Running {
 impl Worker {
     /// Worker `number`, counted over all dynos.
     #[must_use]
-    pub fn new(number: u32, work: Work) -> Worker {
-        Worker { number, work, current: None }
+    pub fn new(number: u32, tasks: Tasks) -> Worker {
+        Worker { number, tasks, current: None }
     }
 
     /// The first action.
@@ -76,7 +76,7 @@ impl Worker {
             phase: dispatch.phase,
             outcome: Outcome::Completed,
         };
-        self.current = Some(Running { task: self.work.task(self.number, dispatch.index), record });
+        self.current = Some(Running { task: self.tasks.task(self.number, dispatch.index), record });
         self.resume(Reply::Start, now_ns)
     }
 
@@ -113,7 +113,7 @@ mod tests {
     use crate::plan::Plan;
     use crate::request::RequestError;
     use crate::step::{Failure, Outcome, Span};
-    use crate::task::Work;
+    use crate::task::Tasks;
     use crate::wire::{Dispatch, TaskPhase};
 
     fn worker(kind: &str) -> Worker {
@@ -121,7 +121,7 @@ mod tests {
             "name = \"t\"\n[task]\nkind = \"{kind}\"\n[load]\nrate_per_s = 1\nduration_s = 1\n[workers]\ncount = 1\n[[variant]]\nname = \"a\"\nengine = \"async\"\n"
         );
         let settings = Plan::parse(&text, &[]).unwrap().cells.remove(0).settings;
-        Worker::new(0, Work::new(&settings, 1))
+        Worker::new(0, Tasks::new(&settings, 1))
     }
 
     const TASK: Dispatch = Dispatch { intended_ns: 10, sent_ns: 20, index: 0, worker: 0, phase: TaskPhase::Window };

@@ -90,7 +90,7 @@ pub struct Run {
     /// threaded or async
     #[arg(long, value_parser = parse_engine)]
     pub engine: Engine,
-    /// document or null
+    /// document, replay (its bytes, encoded beforehand) or null
     #[arg(long, default_value = "document")]
     pub task: String,
     /// Workers of each dyno

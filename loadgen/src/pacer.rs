@@ -142,8 +142,8 @@ fn pace(schedule: &Schedule, start_ns: u64, lanes: &mut [Lane], log: &mut SendLo
     }
 }
 
-/// Returns at once when the instant has passed.
-fn sleep_until(instant_ns: u64) {
+/// Sleeps until an instant on `CLOCK_MONOTONIC`; returns at once when it has passed.
+pub fn sleep_until(instant_ns: u64) {
     let request = TimeSpec::new((instant_ns / 1_000_000_000) as i64, (instant_ns % 1_000_000_000) as i64);
     // Interrupted by a signal: the loop comes back.
     let _ = clock_nanosleep(ClockId::CLOCK_MONOTONIC, ClockNanosleepFlags::TIMER_ABSTIME, &request);

@@ -2,7 +2,7 @@
 
 use common::plan::Settings;
 use common::request::{Replies, Request};
-use common::task::Work;
+use common::task::Tasks;
 use common::task::document::{SCRIPT, prefill};
 use redis::{Connection, ConnectionLike};
 
@@ -15,14 +15,14 @@ use crate::signals::Interrupt;
 pub fn prepare(
     connection: &mut Connection,
     settings: &Settings,
-    work: &Work,
+    tasks: &Tasks,
     interrupt: &Interrupt,
 ) -> anyhow::Result<()> {
-    let Work::Document(document) = work else { return Ok(()) };
+    let Some(documents) = tasks.documents() else { return Ok(()) };
     let load = Request::new().command("SCRIPT", [b"LOAD".as_slice(), SCRIPT.as_bytes()]);
     send(connection, &load)?;
     if settings.task.prefill {
-        for request in (0..settings.workers.total()).flat_map(|worker| prefill(document, worker)) {
+        for request in (0..settings.workers.total()).flat_map(|worker| prefill(documents, worker)) {
             interrupt.check()?;
             send(connection, &request)?;
         }

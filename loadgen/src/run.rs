@@ -9,7 +9,7 @@ use common::arrivals::{self};
 use common::plan::demand::{Demand, demand};
 use common::plan::{Cell, Plan, Variant};
 use common::report::{Ended, Run, Startup};
-use common::task::Work;
+use common::task::Tasks;
 use common::wire::{Assign, Dispatch, FromDyno, TaskPhase, ToDyno};
 use crossbeam_channel::{after, bounded, select};
 use dyno::clock::now_ns;
@@ -166,7 +166,7 @@ fn prepare(spec: &Spec<'_>, site: &Site<'_>, demand: &Demand, progress: &mut Pro
     let mut connection = server.connect()?;
     let facts = ServerFacts::read(&mut connection)?;
     progress.stage("writing the documents");
-    prefill::prepare(&mut connection, settings, &Work::new(settings, spec.seed), site.interrupt)?;
+    prefill::prepare(&mut connection, settings, &Tasks::new(settings, spec.seed), site.interrupt)?;
     startup.prefill_ms = milliseconds(begun);
     site.interrupt.check()?;
     let mut monitor = Monitor::new(connection);

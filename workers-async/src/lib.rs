@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use common::endpoint::Endpoint;
 use common::plan;
-use common::task::Work;
+use common::task::Tasks;
 use common::worker::Worker;
 use dyno::{Engine, Job};
 use tokio::runtime::{Builder, Runtime};
@@ -35,11 +35,11 @@ impl Engine for Async {
         let workers = runtime.block_on(async {
             let variant = &assign.variant;
             let connections = connections::open(variant, assign.workers, endpoint, &shared).await?;
-            let work = Work::new(&assign.settings, assign.seed);
+            let tasks = Tasks::new(&assign.settings, assign.seed);
             let (senders, inboxes) = intake::inboxes(assign.workers, assign.settings.workers.order, &shared);
             let mut workers = Vec::with_capacity(assign.workers as usize);
             for (inbox, connections) in inboxes.into_iter().zip(connections) {
-                let worker = Worker::new(assign.first_worker + inbox.worker, work.clone());
+                let worker = Worker::new(assign.first_worker + inbox.worker, tasks.clone());
                 let shared = Arc::clone(&shared);
                 let task = async move { driver::drive(worker, inbox, connections, &shared).await };
                 workers.push(tokio::spawn(task));

@@ -6,7 +6,7 @@ use std::thread::{self, JoinHandle};
 use anyhow::Context;
 use common::endpoint::Endpoint;
 use common::plan;
-use common::task::Work;
+use common::task::Tasks;
 use common::worker::Worker;
 use dyno::{Engine, Job};
 
@@ -38,12 +38,12 @@ impl Engine for Threaded {
         let endpoint = Endpoint::new(&assign.redis_url, &assign.settings.redis)?;
         let variant = &assign.variant;
         let connections = connections::open(variant, assign.workers, endpoint, &shared)?;
-        let work = Work::new(&assign.settings, assign.seed);
+        let tasks = Tasks::new(&assign.settings, assign.seed);
         let (senders, inboxes) = intake::inboxes(assign.workers, assign.settings.workers.order, &shared);
         let mut workers = Vec::with_capacity(assign.workers as usize);
         for (inbox, connections) in inboxes.into_iter().zip(connections) {
             let number = inbox.worker;
-            let worker = Worker::new(assign.first_worker + number, work.clone());
+            let worker = Worker::new(assign.first_worker + number, tasks.clone());
             let shared = Arc::clone(&shared);
             let thread = thread::Builder::new()
                 .name(format!("worker-{number}"))

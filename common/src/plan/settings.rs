@@ -26,6 +26,8 @@ pub struct Settings {
 pub enum TaskKind {
     /// Fetch a document, add a mail to it, save it, ping.
     Document,
+    /// What a document task sends, encoded beforehand; replies are read and dropped.
+    Replay,
     /// Nothing at all: measures the generator and the transport.
     Null,
 }

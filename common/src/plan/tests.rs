@@ -159,7 +159,7 @@ fn values_of_the_wrong_type_are_refused() {
         ("repeat=1", "repeat = 1: a table"),
         ("variant=3", "variant = 3: a table, written [[variant]]"),
         ("published=3", "published = 3: a table, written [[published]]"),
-        ("task.kind=documnet", "task.kind = \"documnet\": document or null"),
+        ("task.kind=documnet", "task.kind = \"documnet\": one of document, replay, null"),
         ("task.prefill=yes", "task.prefill = \"yes\": true or false"),
         ("load.rate_per_s=fast", "load.rate_per_s = \"fast\": a number"),
         ("load.rate_per_s=", "load.rate_per_s: missing, and it has no default"),

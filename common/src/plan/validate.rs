@@ -1,6 +1,6 @@
 //! Which values a plan may have. The machine is not asked.
 
-use super::{PlanError, Repeat, Settings, Workers};
+use super::{PlanError, Repeat, Settings, TaskKind, Workers};
 
 /// Bounds that no machine exceeds and that keep arithmetic exact.
 const RATE_MAX: f64 = 10_000_000.0;
@@ -53,6 +53,10 @@ impl Settings {
             ));
         }
         positive("task.payload_kb", task.payload_kb, 16_384.0, "kilobytes")?;
+        if task.kind == TaskKind::Replay && !task.prefill {
+            let expected = "true: a replay is encoded for documents that are there";
+            return Err(PlanError::value("task.prefill", task.prefill, expected));
+        }
         if !(1..=100_000).contains(&task.list_max) {
             return Err(PlanError::value("task.list_max", task.list_max, "1 to 100000 flats"));
         }

@@ -61,6 +61,25 @@ impl DocumentWork {
         }
     }
 
+    fn flats_request(&self, document: &DocumentId) -> Request {
+        Request::new().command("EVALSHA", [self.script_sha.as_bytes(), b"1", &keys::flats(document)])
+    }
+
+    /// Picks a flat among those that were there, adds a new one while there is room, and writes everything.
+    fn save_request(&self, root: &Building, mut flats: Vec<Flat>, index: u64) -> Request {
+        let bits = random::mix(self.contents_seed, index);
+        let picked = random::below(bits, flats.len().max(1) as u64) as usize;
+        if flats.len() < self.list_max {
+            let id = keys::flat_id(random::mix(bits, 1));
+            flats.push(Flat::new(flats.len() as u32, root.id, id, bits));
+        }
+        let mut request = Request::new().command("MULTI", []);
+        set_root(&mut request, root);
+        push_mail(&mut request, &keys::mail(&root.id, &flats[picked].id), &self.mail(index));
+        set_flats(&mut request, &root.id, &flats);
+        request.command("EXEC", [])
+    }
+
     /// A mail that depends on seed and task index only.
     fn mail(&self, index: u64) -> Mail<'_> {
         let bits = random::mix(self.contents_seed, index);
@@ -69,12 +88,27 @@ impl DocumentWork {
     }
 }
 
+fn root_request(document: &DocumentId) -> Request {
+    Request::new().command("GET", [&*keys::root(document)])
+}
+
+fn ping_request() -> Request {
+    Request::new().command("PING", [])
+}
+
+/// The round trips of a task on the prefilled document of `worker`, as they would be sent.
+pub(super) fn replayed(work: &DocumentWork, worker: u32) -> [Request; 4] {
+    let id = keys::document_id(worker);
+    let save = work.save_request(&Building::new(id), prefill::flats(work, worker), u64::from(worker));
+    [root_request(&id), work.flats_request(&id), save, ping_request()]
+}
+
 /// Calls per task that the server must count; `None` where the number depends on the order of tasks: the first task of
 /// an empty document leaves the script out.
 #[must_use]
 pub fn commands_per_task(task: &plan::Task) -> Option<[(&'static str, f64); 9]> {
     let names = ["get", "evalsha", "hgetall", "multi", "set", "rpush", "hset", "exec", "ping"];
-    (task.kind == plan::TaskKind::Document && task.prefill).then(|| names.map(|name| (name, 1.0)))
+    (task.kind != plan::TaskKind::Null && task.prefill).then(|| names.map(|name| (name, 1.0)))
 }
 
 /// Where a document task is: which reply it waits for.
@@ -136,7 +170,7 @@ impl Document {
 
     fn get_root(&mut self) -> Step {
         self.state = State::Root;
-        Step::Redis(Span::Fetch, Request::new().command("GET", [&*keys::root(&self.id)]))
+        Step::Redis(Span::Fetch, root_request(&self.id))
     }
 
     fn take_root(&mut self, replies: &Replies) -> Result<Step, RequestError> {
@@ -155,9 +189,7 @@ impl Document {
 
     fn get_flats(&mut self) -> Step {
         self.state = State::Flats;
-        let flats = keys::flats(&self.id);
-        let args = [self.work.script_sha.as_bytes(), b"1", &flats];
-        Step::Redis(Span::Fetch, Request::new().command("EVALSHA", args))
+        Step::Redis(Span::Fetch, self.work.flats_request(&self.id))
     }
 
     fn load_script(&mut self) -> Step {
@@ -179,28 +211,17 @@ impl Document {
         self.save(flats)
     }
 
-    /// Picks a flat among those that were there, adds a new one while there is room, and writes everything.
-    fn save(&mut self, mut flats: Vec<Flat>) -> Result<Step, RequestError> {
+    fn save(&mut self, flats: Vec<Flat>) -> Result<Step, RequestError> {
         let Some(root) = self.root.take() else { return Err(RequestError::unexpected("flats before the root")) };
-        let bits = random::mix(self.work.contents_seed, self.index);
-        let picked = random::below(bits, flats.len().max(1) as u64) as usize;
-        if flats.len() < self.work.list_max {
-            let id = keys::flat_id(random::mix(bits, 1));
-            flats.push(Flat::new(flats.len() as u32, self.id, id, bits));
-        }
-        let mut request = Request::new().command("MULTI", []);
-        set_root(&mut request, &root);
-        push_mail(&mut request, &keys::mail(&self.id, &flats[picked].id), &self.work.mail(self.index));
-        set_flats(&mut request, &self.id, &flats);
         self.state = State::Saved;
-        Ok(Step::Redis(Span::Save, request.command("EXEC", [])))
+        Ok(Step::Redis(Span::Save, self.work.save_request(&root, flats, self.index)))
     }
 
     fn take_saved(&mut self, replies: &Replies) -> Result<Step, RequestError> {
         match replies.values().last() {
             Some(Value::Array(results)) if results.left() == 3 => {
                 self.state = State::Ponged;
-                Ok(Step::Redis(Span::Ping, Request::new().command("PING", [])))
+                Ok(Step::Redis(Span::Ping, ping_request()))
             }
             _ => Err(RequestError::unexpected("to EXEC: not three results")),
         }

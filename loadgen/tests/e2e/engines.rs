@@ -101,6 +101,20 @@ fn prefilled_documents_of_10_flats() {
     assert_eq!((flats(&contents), mails(&contents)), (vec![10; 8], 80 + 8 + 80));
 }
 
+/// A replay asks the same of the server as the documents it was encoded from, byte for byte in number.
+#[test]
+fn replays_are_documents_to_the_server() {
+    let documents = assert_same(runs("--list-max 20 --payload-kb 1"));
+    let replays = assert_same(runs("--list-max 20 --payload-kb 1 --task replay"));
+    let (work, replayed) = (&documents.0.redis_work, &replays.0.redis_work);
+    assert_eq!(replayed.commands_per_task, work.commands_per_task);
+    assert_eq!(replayed.bytes_in_per_task, work.bytes_in_per_task);
+    // Lists grow elsewhere, and their lengths are answered in digits.
+    let out = |work: &common::report::RedisWork| work.bytes_out_per_task.unwrap();
+    assert!((out(replayed) - out(work)).abs() < 1.0, "{} {}", out(replayed), out(work));
+    assert_eq!((flats(&replays.1), mails(&replays.1)), (flats(&documents.1), mails(&documents.1)));
+}
+
 /// From nothing, as the original does: the untimed task makes the root, every other one adds a flat.
 #[test]
 fn documents_that_grow_from_nothing() {

@@ -14,12 +14,7 @@ const FLATS_PER_REQUEST: usize = 256;
 /// The requests that write the document of `worker`: `SET` root, `RPUSH` one mail per flat, `HSET` all flats.
 pub fn prefill(work: &DocumentWork, worker: u32) -> impl Iterator<Item = Request> {
     let document = keys::document_id(worker);
-    let flats: Vec<Flat> = (0..work.list_max as u32)
-        .map(|i| {
-            let bits = random::mix(random::mix(work.contents_seed, PREFILL ^ u64::from(worker)), u64::from(i));
-            Flat::new(i, document, keys::flat_id(bits), bits)
-        })
-        .collect();
+    let flats = flats(work, worker);
     let mut root = Request::new();
     set_root(&mut root, &Building::new(document));
     let chunks = (0..flats.len()).step_by(FLATS_PER_REQUEST).map(move |start| {
@@ -33,4 +28,14 @@ pub fn prefill(work: &DocumentWork, worker: u32) -> impl Iterator<Item = Request
         request
     });
     std::iter::once(root).chain(chunks)
+}
+
+/// All flats of the document of `worker`, in order.
+pub(super) fn flats(work: &DocumentWork, worker: u32) -> Vec<Flat> {
+    let document = keys::document_id(worker);
+    let flat = |i| {
+        let bits = random::mix(random::mix(work.contents_seed, PREFILL ^ u64::from(worker)), u64::from(i));
+        Flat::new(i, document, keys::flat_id(bits), bits)
+    };
+    (0..work.list_max as u32).map(flat).collect()
 }
