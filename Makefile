@@ -28,7 +28,8 @@ test: ## every test that needs no timing
 	$(foreach binary,$(BINARIES),cargo build -p $(binary) &&) true
 	$(foreach package,$(PACKAGES),cargo test -p $(package) &&) true
 
-verify: build ## kill and soak tests, self-tests of the instrument: what takes time
+verify: build ## kill and soak tests, self-tests of the instrument, models of what is shared: what takes time
+	RUSTFLAGS="--cfg loom" cargo test -q --release -p workers-threaded --lib --target-dir target/loom model
 	cargo test --release -p loadgen --features verify --test verify -- --test-threads 1
 
 lint: pure ## formatting, clippy per package, no async runtime where none belongs

@@ -10,7 +10,7 @@ use common::plan::{Task, TaskKind};
 use common::recorder::{Histograms, Record, Recorder};
 use common::request::{Incoming, Replies, RequestError};
 use common::resp::{Value, Values};
-use common::step::{Outcome, Reply, Step};
+use common::step::{Outcome, Reply, Span, Step};
 use common::task::document::{Document, DocumentWork, prefill};
 use common::wire::{Dispatch, TaskPhase};
 use criterion::{Criterion, criterion_group};
@@ -18,7 +18,7 @@ use criterion::{Criterion, criterion_group};
 const FLATS: u32 = 100;
 
 fn work() -> Arc<DocumentWork> {
-    let task = Task { kind: TaskKind::Document, list_max: FLATS, payload_kb: 5.0, prefill: true };
+    let task = Task { list_max: FLATS, ..Task::of(TaskKind::Document) };
     Arc::new(DocumentWork::new(&task, 1))
 }
 
@@ -113,7 +113,7 @@ fn redis_fields(flats: &[u8]) -> Option<Vec<&[u8]>> {
 
 /// Everything that is recorded of one task: counters and all histograms.
 fn recorder(c: &mut Criterion) {
-    let recorder = Recorder::new(2, 28);
+    let recorder = Recorder::new(2, 28, Span::of(TaskKind::Document));
     let mut at = 0u64;
     let mut record = move || {
         at += 1_000_003;
@@ -124,7 +124,7 @@ fn recorder(c: &mut Criterion) {
             started_ns: at + 90_000 + at % 50_000,
             ended_ns,
             pool_wait_ns: 2_000 + at % 1_000,
-            spans_ns: [400_000 + at % 100_000, 150_000 + at % 70_000, 20_000 + at % 9_000],
+            spans_ns: [400_000 + at % 100_000, 150_000 + at % 70_000, 20_000 + at % 9_000, 0, 0, 0, 0],
             phase: TaskPhase::Window,
             outcome: Outcome::Completed,
         }
@@ -176,14 +176,14 @@ fn ratios() {
     let ours = || drop(black_box(received(&flats)));
     println!("ratio: receive the flats / redis-rs's parser                    {:.3}", ratio(ours, redis_rs));
     println!("ratio: whole document, receive to encode / serde_json's values  {:.3}", ratio(task, serde));
-    let recorder = Recorder::new(2, 28);
+    let recorder = Recorder::new(2, 28, Span::of(TaskKind::Document));
     let record = Record {
         intended_ns: 1,
         sent_ns: 40_000,
         started_ns: 90_000,
         ended_ns: 900_000,
         pool_wait_ns: 2_000,
-        spans_ns: [400_000, 150_000, 20_000],
+        spans_ns: [400_000, 150_000, 20_000, 0, 0, 0, 0],
         phase: TaskPhase::Window,
         outcome: Outcome::Completed,
     };

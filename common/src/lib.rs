@@ -6,6 +6,7 @@ pub mod arrivals;
 pub mod backlog;
 pub mod backoff;
 pub mod buffer;
+pub mod compute;
 pub mod endpoint;
 pub mod keys;
 pub mod latency;

@@ -120,7 +120,7 @@ impl Histograms {
         fixed.into_iter().chain(Span::ALL.map(Span::name).into_iter().zip(&mut self.spans))
     }
 
-    fn record(&mut self, record: &Record) {
+    fn record(&mut self, record: &Record, spans: &[Span]) {
         self.queue_wait.record(record.started_ns.saturating_sub(record.sent_ns));
         if let Outcome::Failed(_) = record.outcome {
             return;
@@ -131,8 +131,8 @@ impl Histograms {
         self.response.record(record.ended_ns.saturating_sub(record.intended_ns));
         self.response_from_send.record(from_send);
         self.response_from_send_sum_ns += u128::from(from_send);
-        for (latency, &time) in self.spans.iter_mut().zip(&record.spans_ns) {
-            latency.record(time);
+        for &span in spans {
+            self.spans[span as usize].record(record.spans_ns[span as usize]);
         }
     }
 
@@ -177,6 +177,7 @@ struct Padded(Mutex<Shard>);
 pub struct Recorder {
     shards: Vec<Padded>,
     workers: u32,
+    spans: &'static [Span],
 }
 
 /// Tasks ended so far, all phases.
@@ -226,9 +227,9 @@ impl Delta {
 }
 
 impl Recorder {
-    /// For `workers` workers, spread over `shards` shards (one per CPU is right).
+    /// For `workers` workers, spread over `shards` shards (one per CPU is right), and the spans that their tasks have.
     #[must_use]
-    pub fn new(shards: usize, workers: u32) -> Recorder {
+    pub fn new(shards: usize, workers: u32, spans: &'static [Span]) -> Recorder {
         let shards = shards.max(1);
         let of_shard = (workers as usize).div_ceil(shards);
         let shard = || Shard {
@@ -238,7 +239,7 @@ impl Recorder {
             last_ended_ns: 0,
             workers: vec![WorkerTotals::default(); of_shard],
         };
-        Recorder { shards: (0..shards).map(|_| Padded(Mutex::new(shard()))).collect(), workers }
+        Recorder { shards: (0..shards).map(|_| Padded(Mutex::new(shard()))).collect(), workers, spans }
     }
 
     fn shard(&self, index: usize) -> MutexGuard<'_, Shard> {
@@ -263,7 +264,7 @@ impl Recorder {
         totals.cycles += 1;
         totals.busy_ns += record.ended_ns.saturating_sub(record.started_ns);
         if record.phase == TaskPhase::Window {
-            shard.histograms.record(record);
+            shard.histograms.record(record, self.spans);
         }
     }
 

@@ -143,6 +143,8 @@ pub struct Host {
     pub scheduling: String,
     /// Scheduling class the pacing thread really had: `fifo-1`, `nice -10` or `normal`.
     pub pacer_priority: String,
+    /// Rounds of synthetic CPU work in a microsecond, measured once per host; `null` when the plan's tasks do none.
+    pub compute_rounds_per_us: Option<f64>,
     /// Transparent huge pages of loadgen and of what it starts: `off`, or `as the kernel decides`.
     pub huge_pages: String,
 }

@@ -3,6 +3,8 @@
 //! A task is a machine without I/O: [`Task::resume`](crate::task::Task::resume) takes the reply to its last step and
 //! returns the next one. Everything in which the engines may differ is how they carry out a [`Step`].
 
+use crate::compute::{Digest, Work};
+use crate::plan::TaskKind;
 use crate::request::{Replies, Request, RequestError};
 
 /// What a task wants done next.
@@ -11,6 +13,14 @@ use crate::request::{Replies, Request, RequestError};
 pub enum Step {
     /// Send the request, collect every reply; the time counts for the span.
     Redis(Span, Request),
+    /// Burn CPU.
+    Compute(Work),
+    /// Sleep until the deadline; what is slept beyond it is a span.
+    Sleep(Deadline),
+    /// Wait for a permit; a task holds at most one.
+    Acquire(Limit),
+    /// Give it back.
+    Release,
     /// The task has ended.
     Done(Outcome),
 }
@@ -22,6 +32,29 @@ pub enum Reply {
     Start,
     /// To [`Step::Redis`].
     Redis(Result<Replies, RequestError>),
+    /// To [`Step::Compute`].
+    Computed(Digest),
+    /// To [`Step::Sleep`].
+    Slept,
+    /// To [`Step::Acquire`].
+    Acquired,
+    /// To [`Step::Release`].
+    Released,
+}
+
+/// When a sleep ends: so long after the end of the step before it. The worker's loop makes an absolute instant of it,
+/// which is what an engine sleeps until.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Deadline {
+    /// Nanoseconds.
+    pub after_ns: u64,
+}
+
+/// Which permits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Limit {
+    /// The dyno's: `task.permits` of them.
+    Dyno,
 }
 
 /// A named part of service.
@@ -33,13 +66,32 @@ pub enum Span {
     Save,
     /// The closing PING: the distance to the server.
     Ping,
+    /// A round trip of a synthetic task.
+    Exchange,
+    /// Burning CPU, waiting for a place to burn it included.
+    Compute,
+    /// Sleep beyond the deadline.
+    SleepOvershoot,
+    /// Waiting for a permit.
+    PermitWait,
 }
 
 impl Span {
     /// Number of spans.
-    pub const COUNT: usize = 3;
+    pub const COUNT: usize = 7;
     /// Every span; position = `span as usize`.
-    pub const ALL: [Span; Span::COUNT] = [Span::Fetch, Span::Save, Span::Ping];
+    pub const ALL: [Span; Span::COUNT] =
+        [Span::Fetch, Span::Save, Span::Ping, Span::Exchange, Span::Compute, Span::SleepOvershoot, Span::PermitWait];
+
+    /// The spans that tasks of a kind have.
+    #[must_use]
+    pub fn of(kind: TaskKind) -> &'static [Span] {
+        match kind {
+            TaskKind::Document | TaskKind::Replay => &[Span::Fetch, Span::Save, Span::Ping],
+            TaskKind::Synthetic => &[Span::Exchange, Span::Compute, Span::SleepOvershoot, Span::PermitWait],
+            TaskKind::Null => &[],
+        }
+    }
 
     /// The name in reports.
     #[must_use]
@@ -48,6 +100,10 @@ impl Span {
             Span::Fetch => "fetch",
             Span::Save => "save",
             Span::Ping => "ping",
+            Span::Exchange => "exchange",
+            Span::Compute => "compute",
+            Span::SleepOvershoot => "sleep_overshoot",
+            Span::PermitWait => "permit_wait",
         }
     }
 }

@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 pub mod document;
 pub mod replay;
+pub mod synthetic;
 
-use crate::plan::{Settings, TaskKind};
+use crate::plan::{self, Settings, TaskKind};
 use crate::step::{Outcome, Reply, Step};
 use document::{Document, DocumentWork};
 use replay::{Replay, ReplayWork};
+use synthetic::{Synthetic, SyntheticWork};
 
 /// All tasks of a run: what they share, and how each is made.
 #[derive(Debug, Clone)]
@@ -17,18 +19,22 @@ pub enum Tasks {
     Document(Arc<DocumentWork>),
     /// See [`replay`].
     Replay(Arc<ReplayWork>),
+    /// See [`synthetic`].
+    Synthetic(Arc<SyntheticWork>),
     /// Nothing to share.
     Null,
 }
 
 impl Tasks {
-    /// The tasks of `settings`; `seed` is the block's.
+    /// The tasks of `settings`; `seed` is the block's, `rounds_per_us` the host's: rounds of
+    /// [`Work`](crate::compute::Work) in a microsecond.
     #[must_use]
-    pub fn new(settings: &Settings, seed: u64) -> Tasks {
+    pub fn new(settings: &Settings, seed: u64, rounds_per_us: f64) -> Tasks {
         let document = || DocumentWork::new(&settings.task, seed);
         match settings.task.kind {
             TaskKind::Document => Tasks::Document(Arc::new(document())),
             TaskKind::Replay => Tasks::Replay(Arc::new(ReplayWork::new(document(), settings.workers.total()))),
+            TaskKind::Synthetic => Tasks::Synthetic(Arc::new(SyntheticWork::new(&settings.task, seed, rounds_per_us))),
             TaskKind::Null => Tasks::Null,
         }
     }
@@ -39,7 +45,7 @@ impl Tasks {
         match self {
             Tasks::Document(work) => Some(work),
             Tasks::Replay(work) => Some(work.documents()),
-            Tasks::Null => None,
+            Tasks::Synthetic(_) | Tasks::Null => None,
         }
     }
 
@@ -49,8 +55,22 @@ impl Tasks {
         match self {
             Tasks::Document(work) => Task::Document(Document::new(Arc::clone(work), worker, index)),
             Tasks::Replay(work) => Task::Replay(Replay::new(Arc::clone(work), worker)),
+            Tasks::Synthetic(work) => Task::Synthetic(Synthetic::new(Arc::clone(work), worker, index)),
             Tasks::Null => Task::Null,
         }
+    }
+}
+
+/// Calls per task that the server must count; `None` where the number depends on the order of tasks: the first task of
+/// an empty document leaves the script out.
+#[must_use]
+pub fn commands_per_task(task: &plan::Task) -> Option<Vec<(&'static str, f64)>> {
+    match task.kind {
+        TaskKind::Document | TaskKind::Replay => {
+            task.prefill.then(|| document::COMMANDS.map(|name| (name, 1.0)).into())
+        }
+        TaskKind::Synthetic if task.redis_round_trips > 0 => Some(vec![("set", f64::from(task.redis_round_trips))]),
+        TaskKind::Synthetic | TaskKind::Null => Some(Vec::new()),
     }
 }
 
@@ -61,6 +81,8 @@ pub enum Task {
     Document(Document),
     /// See [`replay`].
     Replay(Replay),
+    /// See [`synthetic`].
+    Synthetic(Synthetic),
     /// Done as soon as it starts.
     Null,
 }
@@ -71,6 +93,7 @@ impl Task {
         match self {
             Task::Document(document) => document.resume(reply),
             Task::Replay(replay) => replay.resume(reply),
+            Task::Synthetic(synthetic) => synthetic.resume(reply),
             Task::Null => Step::Done(Outcome::Completed),
         }
     }

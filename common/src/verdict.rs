@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::plan::Settings;
 use crate::report::{Backlog, Check, Counts, Ended, Latencies, RedisWork, RunResult, Severity, Validity, Verdict};
-use crate::task::document;
+use crate::task;
 
 /// What a verdict is made from.
 #[derive(Debug, Clone, Copy)]
@@ -147,7 +147,7 @@ fn checks(evidence: &Evidence<'_>) -> Vec<Check> {
 /// The server must have been asked for exactly what the tasks consist of.
 fn command_check(evidence: &Evidence<'_>) -> Option<Check> {
     let Evidence { settings, counts, redis_work, .. } = evidence;
-    let expected = document::commands_per_task(&settings.task)?;
+    let expected = task::commands_per_task(&settings.task)?;
     // Tasks that ended half-way have sent some of their commands.
     let all_ended = redis_work.tasks == counts.sent + counts.warmup;
     let whole = all_ended && counts.failed.total() == 0 && redis_work.request_errors.is_empty();

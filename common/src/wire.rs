@@ -11,7 +11,7 @@ use crate::plan::{Engine, Settings, Variant};
 use crate::recorder::{Delta, Totals};
 
 /// Raised whenever a frame changes. Both sides of a handshake must have the same.
-pub const WIRE_VERSION: u32 = 2;
+pub const WIRE_VERSION: u32 = 3;
 
 /// A control frame larger than this is nonsense.
 pub const MESSAGE_MAX: usize = 64 * 1024 * 1024;
@@ -119,6 +119,8 @@ pub struct Assign {
     pub settings: Settings,
     /// Seed of the block.
     pub seed: u64,
+    /// Rounds of [`Work`](crate::compute::Work) in a microsecond of this host; 0 when no task computes.
+    pub rounds_per_us: f64,
     /// `redis://` URL, credentials included: never printed.
     pub redis_url: String,
 }

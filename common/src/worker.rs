@@ -3,9 +3,10 @@
 //! A driver carries out [`Action`]s and hands back what came of them; it decides nothing. Where tasks are pushed,
 //! settling is recording.
 
+use crate::compute::{Digest, Work};
 use crate::recorder::Record;
 use crate::request::{Replies, Request, RequestError};
-use crate::step::{Outcome, Reply, Span, Step};
+use crate::step::{Limit, Outcome, Reply, Span, Step};
 use crate::task::{Task, Tasks};
 use crate::wire::Dispatch;
 
@@ -17,6 +18,14 @@ pub enum Action {
     Receive,
     /// Send, and collect every reply: [`Worker::replied`].
     Redis(Span, Request),
+    /// Burn CPU: [`Worker::computed`].
+    Compute(Work),
+    /// Sleep until this instant, in nanoseconds: [`Worker::slept`].
+    Sleep(u64),
+    /// Wait for a permit: [`Worker::acquired`].
+    Acquire(Limit),
+    /// Give it back: [`Worker::released`].
+    Release,
     /// Record the task: [`Worker::settled`].
     Settle(Record),
     /// There will be no more tasks: leave.
@@ -49,6 +58,8 @@ pub struct Worker {
 struct Running {
     task: Task,
     record: Record,
+    /// When the step that is under way began; of a sleep, when it should end.
+    since_ns: u64,
 }
 
 impl Worker {
@@ -76,7 +87,8 @@ impl Worker {
             phase: dispatch.phase,
             outcome: Outcome::Completed,
         };
-        self.current = Some(Running { task: self.tasks.task(self.number, dispatch.index), record });
+        let task = self.tasks.task(self.number, dispatch.index);
+        self.current = Some(Running { task, record, since_ns: now_ns });
         self.resume(Reply::Start, now_ns)
     }
 
@@ -89,10 +101,47 @@ impl Worker {
         self.resume(Reply::Redis(exchange.result), exchange.ended_ns)
     }
 
+    /// What came of [`Action::Compute`].
+    pub fn computed(&mut self, digest: Digest, now_ns: u64) -> Action {
+        self.took(Span::Compute, now_ns);
+        self.resume(Reply::Computed(digest), now_ns)
+    }
+
+    /// After [`Action::Sleep`].
+    pub fn slept(&mut self, now_ns: u64) -> Action {
+        self.took(Span::SleepOvershoot, now_ns);
+        self.resume(Reply::Slept, now_ns)
+    }
+
+    /// After [`Action::Acquire`].
+    pub fn acquired(&mut self, now_ns: u64) -> Action {
+        self.took(Span::PermitWait, now_ns);
+        self.resume(Reply::Acquired, now_ns)
+    }
+
+    /// After [`Action::Release`].
+    pub fn released(&mut self, now_ns: u64) -> Action {
+        self.resume(Reply::Released, now_ns)
+    }
+
+    fn took(&mut self, span: Span, now_ns: u64) {
+        if let Some(running) = &mut self.current {
+            running.record.spans_ns[span as usize] += now_ns.saturating_sub(running.since_ns);
+        }
+    }
+
     fn resume(&mut self, reply: Reply, now_ns: u64) -> Action {
         let Some(running) = &mut self.current else { return Action::Receive };
+        running.since_ns = now_ns;
         match running.task.resume(reply) {
             Step::Redis(span, request) => Action::Redis(span, request),
+            Step::Compute(work) => Action::Compute(work),
+            Step::Sleep(deadline) => {
+                running.since_ns = now_ns + deadline.after_ns;
+                Action::Sleep(running.since_ns)
+            }
+            Step::Acquire(limit) => Action::Acquire(limit),
+            Step::Release => Action::Release,
             Step::Done(outcome) => {
                 let record = Record { outcome, ended_ns: now_ns, ..running.record };
                 self.current = None;
@@ -121,7 +170,7 @@ mod tests {
             "name = \"t\"\n[task]\nkind = \"{kind}\"\n[load]\nrate_per_s = 1\nduration_s = 1\n[workers]\ncount = 1\n[[variant]]\nname = \"a\"\nengine = \"async\"\n"
         );
         let settings = Plan::parse(&text, &[]).unwrap().cells.remove(0).settings;
-        Worker::new(0, Tasks::new(&settings, 1))
+        Worker::new(0, Tasks::new(&settings, 1, 100.0))
     }
 
     const TASK: Dispatch = Dispatch { intended_ns: 10, sent_ns: 20, index: 0, worker: 0, phase: TaskPhase::Window };
@@ -146,5 +195,27 @@ mod tests {
         let Action::Settle(record) = worker.replied(span, exchange) else { panic!("not settled") };
         assert_eq!(record.outcome, Outcome::Failed(Failure::Timeout));
         assert_eq!((record.pool_wait_ns, record.spans_ns[Span::Fetch as usize], record.ended_ns), (4, 15, 50));
+    }
+
+    /// Every kind of step, with the instants that become spans: a sleep is until an absolute instant.
+    #[test]
+    fn a_synthetic_task_goes_through_every_action() {
+        let text = "name = \"t\"\n[task]\nkind = \"synthetic\"\ncpu_us = 2\nsleep_ms = 0.001\npermits = 3\n[load]\nrate_per_s = 1\n\
+                    duration_s = 1\n[workers]\ncount = 1\n[[variant]]\nname = \"a\"\nengine = \"async\"\n";
+        let settings = Plan::parse(text, &[]).unwrap().cells.remove(0).settings;
+        let mut worker = Worker::new(0, Tasks::new(&settings, 1, 100.0));
+        assert!(matches!(worker.received(Some(TASK), 30), Action::Acquire(_)));
+        assert!(matches!(worker.acquired(37), Action::Redis(Span::Exchange, _)));
+        let result = crate::request::Replies::of_tree(vec![redis::Value::Okay]);
+        let exchange = Exchange { asked_ns: 38, granted_ns: 40, ended_ns: 50, result };
+        let Action::Compute(work) = worker.replied(Span::Exchange, exchange) else { panic!("no work") };
+        assert_eq!(work.rounds, 200);
+        let Action::Sleep(until_ns) = worker.computed(work.run(), 60) else { panic!("no sleep") };
+        assert_eq!(until_ns, 60 + 1000);
+        assert!(matches!(worker.slept(until_ns + 5), Action::Release));
+        let Action::Settle(record) = worker.released(1070) else { panic!("not settled") };
+        let span = |span: Span| record.spans_ns[span as usize];
+        assert_eq!((span(Span::PermitWait), span(Span::Exchange), record.pool_wait_ns), (7, 10, 2));
+        assert_eq!((span(Span::Compute), span(Span::SleepOvershoot), record.ended_ns), (10, 5, 1070));
     }
 }

@@ -109,7 +109,7 @@ fn a_comparison_is_valid() {
 fn variant() -> Value {
     json!({
         "name": "threads", "engine": "threaded", "executor": "dedicated", "connections": "own", "client": "blocking",
-        "pool_size": null, "checkout": null,
+        "pool_size": null, "checkout": null, "cpu_placement": null,
     })
 }
 
@@ -117,7 +117,7 @@ fn host() -> Value {
     json!({
         "fingerprint": "0123456789abcdef", "cpu_model": "a CPU", "cpus": 2, "memory_bytes": 1, "kernel": "6.18",
         "arch": "x86_64", "load_average_start": 0.5, "load_average_end": 0.5, "scheduling": "shared",
-        "pacer_priority": "normal", "huge_pages": "off",
+        "pacer_priority": "normal", "huge_pages": "off", "compute_rounds_per_us": null,
     })
 }
 
@@ -154,7 +154,7 @@ fn run() -> Value {
         "plan": {
             "name": "t",
             "question": "",
-            "task": {"kind": "document", "list_max": 1, "payload_kb": 5.0, "prefill": true},
+            "task": {"kind": "document", "list_max": 1, "payload_kb": 5.0, "prefill": true, "redis_round_trips": 1, "cpu_us": 0.0, "sleep_ms": 0.0, "permits": null},
             "load": {
                 "rate_per_s": 1.0, "arrivals": "poisson", "duration_s": 1.0, "warmup_s": 0.0, "drain_s": 10.0, "seed": 1,
             },

@@ -21,7 +21,7 @@ use common::report::RunResult;
 use common::resp::Scanner;
 use common::step::{Reply, Step};
 use common::task::{Task, Tasks};
-use dyno::clock::now_ns;
+use dyno::clock::{now_ns, sleep_until};
 use dyno::{limits, usage};
 use loadgen::child;
 use loadgen::dynos::Origin;
@@ -57,8 +57,13 @@ fn blocks(plan: &Plan) -> anyhow::Result<()> {
     let mut progress = Progress::new();
     let source = Source::find(None, false, &mut |line| eprintln!("{line}"))?;
     let directory = std::env::temp_dir().join(format!("headroom-floor-{}", std::process::id()));
-    let site =
-        Site { source: &source, dynos: Origin::Spawned { padding: 0 }, directory: &directory, interrupt: &interrupt };
+    let site = Site {
+        source: &source,
+        dynos: Origin::Spawned { padding: 0 },
+        directory: &directory,
+        interrupt: &interrupt,
+        rounds_per_us: 0.0,
+    };
     let mut all: Vec<Measured> = Vec::new();
     for block in 0..=plan.repeat.blocks {
         let measured = one_block(plan, block, &site, &mut progress)?;
@@ -115,7 +120,7 @@ fn floor(plan: &Plan, block: u32, site: &Site<'_>) -> anyhow::Result<f64> {
     let demand = demand(&cell.settings, &plan.variants[0]);
     let server = site.source.provide(&site.directory.join("loop"), &demand)?;
     let seed = block_seed(cell.settings.load.seed, 0, block);
-    prefill::prepare(&mut server.connect()?, &cell.settings, &Tasks::new(&cell.settings, seed), site.interrupt)?;
+    prefill::prepare(&mut server.connect()?, &cell.settings, &Tasks::new(&cell.settings, seed, 0.0), site.interrupt)?;
     let address = format!("{}:{}", server.url.host(), server.url.port());
     let mut command = Command::new(std::env::current_exe()?);
     command.args([address, block.to_string()]).stdout(Stdio::piped());
@@ -131,7 +136,7 @@ fn bare_loop(plan: &Plan, address: &str, block: u32) -> anyhow::Result<()> {
     let settings = &cell(plan, TaskKind::Replay)?.settings;
     let seed = block_seed(settings.load.seed, 0, block);
     let schedule = arrivals::schedule(settings, seed);
-    let tasks = Tasks::new(settings, seed);
+    let tasks = Tasks::new(settings, seed, 0.0);
     let start_ns = now_ns() + 200_000_000;
     let mut threads = Vec::new();
     for worker in 0..settings.workers.count {
@@ -147,7 +152,7 @@ fn bare_loop(plan: &Plan, address: &str, block: u32) -> anyhow::Result<()> {
         threads.push(thread::Builder::new().stack_size(64 << 10).spawn(move || {
             let mut buffer = vec![0; 64 << 10];
             for intended_ns in mine {
-                loadgen::pacer::sleep_until(intended_ns);
+                sleep_until(intended_ns);
                 for (bytes, replies) in &requests {
                     exchange(&mut socket, bytes, *replies, &mut buffer)?;
                 }
@@ -155,9 +160,9 @@ fn bare_loop(plan: &Plan, address: &str, block: u32) -> anyhow::Result<()> {
             anyhow::Ok(())
         })?);
     }
-    loadgen::pacer::sleep_until(start_ns + schedule.window_start_ns);
+    sleep_until(start_ns + schedule.window_start_ns);
     let before = usage::of_this_process();
-    loadgen::pacer::sleep_until(start_ns + schedule.window_end_ns);
+    sleep_until(start_ns + schedule.window_end_ns);
     let after = usage::of_this_process();
     for thread in threads {
         thread.join().map_err(|_| anyhow::anyhow!("a thread of the loop panicked"))??;

@@ -80,7 +80,7 @@ pub fn run(spec: &Spec<'_>, schedule: &Schedule, measured: Measured) -> Run {
     let unbounded = counts.failed.total() + counts.unfinished;
     let lateness = |until_ns| measured.sends.lateness(schedule, measured.start_ns, until_ns);
     let all_lateness = lateness(u64::MAX);
-    let latency_us = latencies(collected, &all_lateness, unbounded, counts.unfinished);
+    let latency_us = latencies(settings, collected, &all_lateness, unbounded, counts.unfinished);
     let tasks_in_window: Option<u64> = collected.dynos.iter().map(ended_in_window).sum();
     let resources = resources(&measured, tasks_in_window);
     let redis_work = redis_work(&measured, tasks_of_server(&measured));
@@ -156,9 +156,17 @@ fn counts(schedule: &Schedule, measured: &Measured) -> Counts {
     }
 }
 
-fn latencies(collected: &Collected, lateness: &Latency, unbounded: u64, unfinished: u64) -> Latencies {
+fn latencies(
+    settings: &Settings,
+    collected: &Collected,
+    lateness: &Latency,
+    unbounded: u64,
+    unfinished: u64,
+) -> Latencies {
     let all = &collected.histograms;
-    let spans = Span::ALL.map(|span| (span.name().to_owned(), all.spans[span as usize].distribution(unbounded)));
+    let spans = Span::of(settings.task.kind)
+        .iter()
+        .map(|&span| (span.name().to_owned(), all.spans[span as usize].distribution(unbounded)));
     Latencies {
         // Of every task that was sent, whatever became of it.
         lateness: lateness.distribution(0),
@@ -169,7 +177,7 @@ fn latencies(collected: &Collected, lateness: &Latency, unbounded: u64, unfinish
         service: all.service.distribution(unbounded),
         response: all.response.distribution(unbounded),
         response_from_send: all.response_from_send.distribution(unbounded),
-        spans: spans.into_iter().collect(),
+        spans: spans.collect(),
     }
 }
 

@@ -16,6 +16,7 @@ use crate::run::{self, Site, Spec};
 use crate::server::Source;
 use crate::signals::Interrupt;
 use crate::store::Store;
+use crate::{calibration, host};
 
 /// How often a block is repeated when one of its runs is invalid.
 const ATTEMPTS_MAX: u32 = 3;
@@ -173,7 +174,7 @@ pub fn bench(
     let complete = blocks.iter().filter(|block| of(block).complete.is_some()).count() as u32;
     blocks.retain(|block| of(block).complete.is_none());
     let mut pace = Pace::new(plan, &blocks);
-    let bench = Bench { plan, source, store, interrupt };
+    let bench = Bench { plan, source, store, interrupt, rounds_per_us: rounds_per_us(plan) };
     if let Some(first) = blocks.first() {
         // The first block finds cold caches and idle clocks: it is run and thrown away.
         bench.block(first, 0, false, &mut pace, progress)?;
@@ -248,6 +249,13 @@ pub fn admit(plan: &Plan, source: &Source) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// How fast this host computes, if any task of the plan does; else 0, and nothing is measured.
+#[must_use]
+pub fn rounds_per_us(plan: &Plan) -> f64 {
+    let computes = plan.cells.iter().any(|cell| cell.settings.task.cpu_us > 0.0);
+    if computes { calibration::rounds_per_us(&host::read().fingerprint) } else { 0.0 }
+}
+
 /// Counts runs and guesses the time left.
 struct Pace {
     done: u32,
@@ -275,6 +283,7 @@ struct Bench<'a> {
     source: &'a Source,
     store: &'a Store,
     interrupt: &'a Interrupt,
+    rounds_per_us: f64,
 }
 
 impl Bench<'_> {
@@ -300,6 +309,7 @@ impl Bench<'_> {
                 dynos: Origin::Spawned { padding },
                 directory: self.store.directory(),
                 interrupt: self.interrupt,
+                rounds_per_us: self.rounds_per_us,
             };
             let mut what = format!("{} block {}", variant.name, block.number);
             for (key, value) in &cell.parameters {

@@ -203,6 +203,7 @@ impl Collected {
 #[cfg(test)]
 mod tests {
     use common::latency::LARGEST_NS;
+    use common::plan::TaskKind;
     use common::recorder::{Histograms, Record, Recorder};
     use common::step::{Outcome, Span};
     use common::wire::{Counters, FromDyno, TaskPhase};
@@ -228,7 +229,7 @@ mod tests {
     /// Counts and histograms of a dyno that dies come from the same, last delta.
     #[test]
     fn a_lost_dyno_keeps_what_its_last_delta_said() {
-        let (recorder, mut spare) = (Recorder::new(1, 1), Histograms::default());
+        let (recorder, mut spare) = (Recorder::new(1, 1, Span::of(TaskKind::Document)), Histograms::default());
         let mut collected = Collected::new(1, 1_000_000_000);
         settle(&recorder, TaskPhase::Untimed, 1);
         settle(&recorder, TaskPhase::WarmUp, 10);

@@ -7,7 +7,8 @@ use common::report::Host;
 use dyno::limits;
 use sha2::{Digest, Sha256};
 
-/// Reads what `/proc` says now; `load_average_end`, `scheduling` and `pacer_priority` are filled in later.
+/// Reads what `/proc` says now; `load_average_end`, `scheduling`, `pacer_priority` and
+/// `compute_rounds_per_us` are filled in later.
 #[must_use]
 pub fn read() -> Host {
     let cpu_info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
@@ -33,6 +34,7 @@ pub fn read() -> Host {
         load_average_end: 0.0,
         scheduling: String::new(),
         pacer_priority: String::new(),
+        compute_rounds_per_us: None,
         huge_pages: limits::huge_pages().to_owned(),
     }
 }

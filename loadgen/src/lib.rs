@@ -3,6 +3,7 @@
 pub mod args;
 pub mod assemble;
 pub mod bench;
+pub mod calibration;
 pub mod cgroup;
 pub mod child;
 pub mod collect;

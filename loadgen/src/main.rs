@@ -116,7 +116,13 @@ fn run_once(args: &args::Run, interrupt: &Interrupt) -> anyhow::Result<u8> {
     store.write_plan(&plan.source)?;
     let seed = block_seed(cell.settings.load.seed, cell.index, 0);
     let spec = Spec { plan: &plan, cell, variant, block: 0, position: 0, attempt: 0, seed };
-    let site = Site { source: &source, dynos, directory: store.directory(), interrupt };
+    let site = Site {
+        source: &source,
+        dynos,
+        directory: store.directory(),
+        interrupt,
+        rounds_per_us: bench::rounds_per_us(&plan),
+    };
     let length = cell.settings.load.duration_s + cell.settings.load.warmup_s;
     progress.begin(1, 1, &variant.name, std::time::Duration::from_secs_f64(length));
     let report = run::run(&spec, &site, &mut progress);

@@ -10,10 +10,8 @@ use std::thread::{self, JoinHandle};
 
 use common::arrivals::Schedule;
 use crossbeam_channel::Sender;
-use dyno::clock::now_ns;
+use dyno::clock::{now_ns, sleep_until};
 use nix::libc;
-use nix::sys::time::TimeSpec;
-use nix::time::{ClockId, ClockNanosleepFlags, clock_nanosleep};
 
 use crate::dispatch::{Flushed, Lane, PENDING_MAX};
 use crate::send_log::SendLog;
@@ -140,13 +138,6 @@ fn pace(schedule: &Schedule, start_ns: u64, lanes: &mut [Lane], log: &mut SendLo
         };
         sleep_until(wake);
     }
-}
-
-/// Sleeps until an instant on `CLOCK_MONOTONIC`; returns at once when it has passed.
-pub fn sleep_until(instant_ns: u64) {
-    let request = TimeSpec::new((instant_ns / 1_000_000_000) as i64, (instant_ns % 1_000_000_000) as i64);
-    // Interrupted by a signal: the loop comes back.
-    let _ = clock_nanosleep(ClockId::CLOCK_MONOTONIC, ClockNanosleepFlags::TIMER_ABSTIME, &request);
 }
 
 /// The best scheduling class this thread may have, and what it got.

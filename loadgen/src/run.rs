@@ -62,6 +62,8 @@ pub struct Site<'a> {
     pub directory: &'a Path,
     /// Ctrl-C.
     pub interrupt: &'a Interrupt,
+    /// See [`calibration`](crate::calibration); 0 when no task computes.
+    pub rounds_per_us: f64,
 }
 
 /// Between the start message and the first arrival: every process must have read it.
@@ -82,6 +84,7 @@ pub fn run(spec: &Spec<'_>, site: &Site<'_>, progress: &mut Progress) -> anyhow:
     let schedule = Arc::new(arrivals::schedule(settings, spec.seed));
     let started_at = jiff::Timestamp::now();
     let mut host = host::read();
+    host.compute_rounds_per_us = Some(site.rounds_per_us).filter(|rounds| *rounds > 0.0);
 
     let prepared = prepare(spec, site, &demand, progress)?;
     let Prepared { mut server, facts, mut monitor, mut dynos, mut lanes, mut startup, size } = prepared;
@@ -166,7 +169,7 @@ fn prepare(spec: &Spec<'_>, site: &Site<'_>, demand: &Demand, progress: &mut Pro
     let mut connection = server.connect()?;
     let facts = ServerFacts::read(&mut connection)?;
     progress.stage("writing the documents");
-    prefill::prepare(&mut connection, settings, &Tasks::new(settings, spec.seed), site.interrupt)?;
+    prefill::prepare(&mut connection, settings, &Tasks::new(settings, spec.seed, site.rounds_per_us), site.interrupt)?;
     startup.prefill_ms = milliseconds(begun);
     site.interrupt.check()?;
     let mut monitor = Monitor::new(connection);
@@ -185,6 +188,7 @@ fn prepare(spec: &Spec<'_>, site: &Site<'_>, demand: &Demand, progress: &mut Pro
             backlog_max: settings.workers.backlog_max_of(dyno),
             settings: settings.clone(),
             seed: spec.seed,
+            rounds_per_us: site.rounds_per_us,
             redis_url: server.url.expose().to_owned(),
         })
         .collect();

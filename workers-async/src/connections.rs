@@ -29,13 +29,15 @@ enum Source {
     Shared(Arc<multiplexed::Shared>),
 }
 
-/// Opens every connection of the dyno and deals them out: one [`Connections`] per worker.
+/// Opens all connections of `workers` workers, `size` where they share them, and deals them out: one [`Connections`] per
+/// worker.
 ///
 /// # Errors
 /// The server cannot be reached, in a sentence.
 pub async fn open(
     variant: &Variant,
     workers: u32,
+    size: u32,
     endpoint: Endpoint,
     shared: &Arc<Shared>,
 ) -> anyhow::Result<Vec<Connections>> {
@@ -51,7 +53,6 @@ pub async fn open(
         plan::Connections::Pool => {
             // A first connection of its own gives a better reason than a pool that did not fill.
             drop(manager.open().await?);
-            let size = variant.connections_per_dyno(workers);
             let pool = Pool::builder()
                 .max_size(size)
                 .min_idle(Some(size))
@@ -71,7 +72,7 @@ pub async fn open(
         }
         plan::Connections::Shared => {
             let mut all = Vec::new();
-            for _ in 0..variant.connections_per_dyno(workers) {
+            for _ in 0..size {
                 all.push(Arc::new(multiplexed::Shared::open(Arc::clone(&manager)).await?));
             }
             connections.extend((0..workers).map(|worker| Connections {

@@ -1,23 +1,30 @@
 //! The async engine: one tokio task per worker, fed through a channel.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
+use std::thread::{self, JoinHandle};
 
 use common::endpoint::Endpoint;
 use common::plan;
 use common::task::Tasks;
 use common::worker::Worker;
+use crossbeam_channel::bounded;
 use dyno::{Engine, Job};
-use tokio::runtime::{Builder, Runtime};
-use tokio::task::JoinHandle;
 
 mod connections;
 mod driver;
 mod intake;
+mod limits;
+mod placement;
+mod runtime;
 
-/// All workers of a dyno.
+use driver::Site;
+use limits::Permits;
+use placement::Placement;
+
+/// All workers of a dyno: a thread for each runtime, which ends with its workers.
 pub struct Async {
-    runtime: Runtime,
-    workers: Vec<JoinHandle<()>>,
+    runtimes: Vec<JoinHandle<()>>,
 }
 
 impl Engine for Async {
@@ -25,37 +32,68 @@ impl Engine for Async {
 
     fn build() -> String {
         let allocator = if cfg!(feature = "mimalloc") { "mimalloc" } else { "system" };
-        format!("workers-async {}, allocator {allocator}, tokio multi-thread, redis-rs, bb8", env!("CARGO_PKG_VERSION"))
+        format!("workers-async {}, allocator {allocator}, tokio, redis-rs, bb8, rayon", env!("CARGO_PKG_VERSION"))
     }
 
     fn start(job: Job) -> anyhow::Result<Async> {
         let Job { assign, dispatch, shared } = job;
+        let variant = Arc::new(assign.variant);
         let endpoint = Endpoint::new(&assign.redis_url, &assign.settings.redis)?;
-        let runtime = Builder::new_multi_thread().enable_all().build()?;
-        let workers = runtime.block_on(async {
-            let variant = &assign.variant;
-            let connections = connections::open(variant, assign.workers, endpoint, &shared).await?;
-            let tasks = Tasks::new(&assign.settings, assign.seed);
-            let (senders, inboxes) = intake::inboxes(assign.workers, assign.settings.workers.order, &shared);
-            let mut workers = Vec::with_capacity(assign.workers as usize);
-            for (inbox, connections) in inboxes.into_iter().zip(connections) {
-                let worker = Worker::new(assign.first_worker + inbox.worker, tasks.clone());
-                let shared = Arc::clone(&shared);
-                let task = async move { driver::drive(worker, inbox, connections, &shared).await };
-                workers.push(tokio::spawn(task));
-            }
-            intake::start(dispatch, senders, shared)?;
-            anyhow::Ok(workers)
-        })?;
-        Ok(Async { runtime, workers })
+        let tasks = Tasks::new(&assign.settings, assign.seed, assign.rounds_per_us);
+        let site = Arc::new(Site {
+            placement: Placement::new(variant.cpu_placement.unwrap_or(plan::CpuPlacement::Inline))?,
+            permits: Permits::new(assign.settings.task.permits.unwrap_or(0)),
+            shared: Arc::clone(&shared),
+        });
+        let (senders, inboxes) = intake::inboxes(assign.workers, assign.settings.workers.order, &shared);
+        let mut inboxes = VecDeque::from(inboxes);
+        let cpus = thread::available_parallelism().map_or(1, |cpus| cpus.get() as u32);
+        let total = variant.connections_per_dyno(assign.workers);
+        let executor = variant.executor;
+        let parts = runtime::parts(executor, cpus, assign.workers, total)?;
+        let (say, ready) = bounded(parts.len());
+        let mut runtimes = Vec::with_capacity(parts.len());
+        // The first runtime has the intake.
+        let mut intake = Some((dispatch, senders));
+        for (number, part) in parts.into_iter().enumerate() {
+            let inboxes: Vec<_> = inboxes.drain(..part.workers as usize).collect();
+            let (site, tasks, variant) = (Arc::clone(&site), tasks.clone(), Arc::clone(&variant));
+            let (endpoint, intake, say) = (endpoint.clone(), intake.take(), say.clone());
+            let first_worker = assign.first_worker;
+            let main = async move {
+                let open = connections::open(&variant, part.workers, part.connections, endpoint, &site.shared);
+                let connections = match open.await {
+                    Ok(connections) => connections,
+                    Err(error) => {
+                        // Nobody listens any more only after another runtime has failed.
+                        let _ = say.send(Err(error));
+                        return;
+                    }
+                };
+                let mut workers = Vec::with_capacity(inboxes.len());
+                for (inbox, connections) in inboxes.into_iter().zip(connections) {
+                    let worker = Worker::new(first_worker + inbox.worker, tasks.clone());
+                    workers.push(tokio::spawn(driver::drive(worker, inbox, connections, Arc::clone(&site))));
+                }
+                let started =
+                    intake.map_or(Ok(()), |(socket, senders)| intake::start(socket, senders, Arc::clone(&site.shared)));
+                let _ = say.send(started.map_err(anyhow::Error::from));
+                for worker in workers {
+                    // It does not panic: that ends the process.
+                    drop(worker.await);
+                }
+            };
+            runtimes.push(runtime::run(number, runtime::build(executor)?, main)?);
+        }
+        for _ in 0..runtimes.len() {
+            ready.recv()??;
+        }
+        Ok(Async { runtimes })
     }
 
     fn join(self) {
-        self.runtime.block_on(async {
-            for worker in self.workers {
-                // It does not panic: that ends the process.
-                drop(worker.await);
-            }
-        });
+        for runtime in self.runtimes {
+            drop(runtime.join());
+        }
     }
 }

@@ -29,13 +29,15 @@ enum Source {
     Pool(Pool<Shareable>, Checkout, Option<PooledConnection<Shareable>>),
 }
 
-/// Opens every connection of the dyno and deals them out: one [`Connections`] per worker.
+/// Opens all connections of `workers` workers, `size` where they share them, and deals them out: one [`Connections`] per
+/// worker.
 ///
 /// # Errors
 /// The server cannot be reached, in a sentence.
 pub fn open(
     variant: &Variant,
     workers: u32,
+    size: u32,
     endpoint: Endpoint,
     shared: &Arc<Shared>,
 ) -> anyhow::Result<Vec<Connections>> {
@@ -51,7 +53,6 @@ pub fn open(
         plan::Connections::Pool => {
             // A first connection of its own gives a better reason than a pool that did not fill.
             drop(manager.open()?);
-            let size = variant.connections_per_dyno(workers);
             // r2d2 hands out the connection that came back last (LIFO) and has no setting for it.
             let pool = Pool::builder()
                 .max_size(size)

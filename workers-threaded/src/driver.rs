@@ -1,22 +1,44 @@
 //! Drives one worker: carries out what the machine asks for, on a thread.
 
+use std::sync::Arc;
+
 use common::worker::{Action, Worker};
 use dyno::Shared;
-use dyno::clock::now_ns;
+use dyno::clock::{now_ns, sleep_until};
 
 use crate::connections::Connections;
 use crate::intake::Inbox;
+use crate::limits::Permits;
+
+/// What all workers of a dyno share.
+pub struct Site {
+    pub permits: Permits,
+    pub shared: Arc<Shared>,
+}
 
 /// Until there are no more tasks.
-pub fn drive(mut worker: Worker, mut inbox: Inbox, mut connections: Connections, shared: &Shared) {
+pub fn drive(mut worker: Worker, mut inbox: Inbox, mut connections: Connections, site: Arc<Site>) {
     let mut action = worker.start();
     loop {
         action = match action {
             Action::Receive => worker.received(inbox.receive(), now_ns()),
             Action::Redis(span, request) => worker.replied(span, connections.exchange(request)),
+            Action::Compute(work) => worker.computed(work.run(), now_ns()),
+            Action::Sleep(until_ns) => {
+                sleep_until(until_ns);
+                worker.slept(now_ns())
+            }
+            Action::Acquire(_) => {
+                site.permits.acquire();
+                worker.acquired(now_ns())
+            }
+            Action::Release => {
+                site.permits.release();
+                worker.released(now_ns())
+            }
             Action::Settle(record) => {
                 connections.release();
-                shared.recorder.settle(inbox.worker, &record);
+                site.shared.recorder.settle(inbox.worker, &record);
                 worker.settled()
             }
             Action::Leave => return,

@@ -145,6 +145,7 @@ fn host() -> Host {
         load_average_end: 0.5,
         scheduling: "own sessions".to_owned(),
         pacer_priority: "fifo-1".to_owned(),
+        compute_rounds_per_us: None,
         huge_pages: "off".to_owned(),
     }
 }

@@ -13,6 +13,7 @@ use std::time::Duration;
 use anyhow::bail;
 use common::backlog::Waiting;
 use common::recorder::{Histograms, Recorder};
+use common::step::Span;
 use common::wire::{Assign, Counters, Final, FromDyno, Hello, MessageDecoder, ToDyno, WIRE_VERSION, encode_message};
 use crossbeam_channel::{RecvTimeoutError, Sender, bounded, unbounded};
 
@@ -141,7 +142,7 @@ pub fn run<E: Engine + Send + 'static>(connect: SocketAddr) -> anyhow::Result<()
     let (events, outgoing) = unbounded();
     let cpus = thread::available_parallelism().map_or(1, usize::from);
     let shared = Arc::new(Shared {
-        recorder: Recorder::new(cpus, assign.workers),
+        recorder: Recorder::new(cpus, assign.workers, Span::of(assign.settings.task.kind)),
         waiting: Waiting::new(assign.workers, assign.backlog_max),
         stopping: AtomicBool::new(false),
         reconnects: AtomicU64::new(0),

@@ -55,6 +55,7 @@ pub fn demand(settings: &Settings, variant: &Variant) -> Demand {
     let tasks = (load.rate_per_s * (load.duration_s + load.warmup_s)).ceil() as u64 + total;
     let redis_bytes = match task.kind {
         TaskKind::Null => 0,
+        TaskKind::Synthetic => total * (task.text_chars() as u64 + ELEMENT_BYTES) * 5 / 4,
         TaskKind::Document | TaskKind::Replay => {
             // Allocators round sizes up, by a fourth at worst: a mail of 5 KiB was seen to take 7 400 bytes with its flat.
             let mail = (task.text_chars() as u64 + ELEMENT_BYTES) * 5 / 4;
@@ -65,12 +66,12 @@ pub fn demand(settings: &Settings, variant: &Variant) -> Demand {
     };
     // At work, a document is there as it came, typed, and as it goes; all workers may be at work.
     let document_bytes = match task.kind {
-        TaskKind::Null => 0,
+        TaskKind::Synthetic | TaskKind::Null => 0,
         TaskKind::Document | TaskKind::Replay => u64::from(task.list_max) * 1024,
     };
     let (dyno_threads, threads, worker_bytes) = match variant.executor {
         Executor::Dedicated => (largest, total, THREAD_BYTES),
-        Executor::MultiThread => (0, 0, TASK_BYTES),
+        Executor::MultiThread | Executor::ThreadPerCore => (0, 0, TASK_BYTES),
     };
     Demand {
         redis_bytes,

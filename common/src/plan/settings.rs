@@ -28,6 +28,8 @@ pub enum TaskKind {
     Document,
     /// What a document task sends, encoded beforehand; replies are read and dropped.
     Replay,
+    /// Round trips, CPU and sleep as the plan says: any ratio of waiting to computing.
+    Synthetic,
     /// Nothing at all: measures the generator and the transport.
     Null,
 }
@@ -48,6 +50,18 @@ pub struct Task {
     /// nothing, as in the original.
     #[serde(default = "Task::default_prefill")]
     pub prefill: bool,
+    /// Synthetic: round trips to Redis, each a `SET` of `payload_kb`.
+    #[serde(default = "Task::default_redis_round_trips")]
+    pub redis_round_trips: u32,
+    /// Synthetic: CPU after them, microseconds on this host when it has nothing else to do.
+    #[serde(default)]
+    pub cpu_us: f64,
+    /// Synthetic: sleep after that, milliseconds.
+    #[serde(default)]
+    pub sleep_ms: f64,
+    /// Synthetic: permits of a dyno, one of which a task holds from its begin to its end; none: no limit.
+    #[serde(default)]
+    pub permits: Option<u32>,
 }
 
 impl Task {
@@ -59,6 +73,24 @@ impl Task {
     }
     fn default_prefill() -> bool {
         true
+    }
+    fn default_redis_round_trips() -> u32 {
+        1
+    }
+
+    /// A task of a kind with every other setting at its default.
+    #[must_use]
+    pub fn of(kind: TaskKind) -> Task {
+        Task {
+            kind,
+            list_max: Task::default_list_max(),
+            payload_kb: Task::default_payload_kb(),
+            prefill: Task::default_prefill(),
+            redis_round_trips: Task::default_redis_round_trips(),
+            cpu_us: 0.0,
+            sleep_ms: 0.0,
+            permits: None,
+        }
     }
 
     /// Characters of text in a mail.

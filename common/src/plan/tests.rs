@@ -55,7 +55,7 @@ fn what_the_plan_leaves_out_has_a_default() {
     assert_eq!(
         settings,
         json!({
-            "task": {"kind": "document", "list_max": 100, "payload_kb": 5.0, "prefill": true},
+            "task": {"kind": "document", "list_max": 100, "payload_kb": 5.0, "prefill": true, "redis_round_trips": 1, "cpu_us": 0.0, "sleep_ms": 0.0, "permits": null},
             "load": {"rate_per_s": 100.0, "arrivals": "poisson", "duration_s": 5.0, "warmup_s": 1.0, "drain_s": 10.0, "seed": 1},
             "workers": {"count": 4, "dynos": 1, "backlog_max": 100, "choice": "round-robin", "order": "fifo", "on_overload": "stop"},
             "slo": {"response_p99_ms": null, "drain_within_s": 1.0},
@@ -78,6 +78,10 @@ fn a_variant_gets_the_usual_settings_of_its_engine() {
         ),
         ("engine = \"threaded\"\nconnections = \"own\"", (Executor::Dedicated, Connections::Own, Client::Direct, None)),
         ("engine = \"async\"", (Executor::MultiThread, Connections::Pool, Client::Direct, Some(28))),
+        (
+            "engine = \"async\"\nexecutor = \"thread-per-core\"",
+            (Executor::ThreadPerCore, Connections::Pool, Client::Direct, Some(28)),
+        ),
         ("engine = \"async\"\nconnections = \"own\"", (Executor::MultiThread, Connections::Own, Client::Direct, None)),
         (
             "engine = \"async\"\nconnections = \"shared\"",
@@ -103,7 +107,10 @@ fn unknown_keys_are_refused() {
     check_set(&["rate_per_s=100"], &format!("rate_per_s: unknown key; use one of {TOP_LEVEL}"));
     check_set(&["laod.seed=2"], &format!("laod: unknown key; use one of {TOP_LEVEL}"));
     for (set, message) in [
-        ("task.flats=3", "task.flats: unknown key; use one of kind, list_max, payload_kb, prefill"),
+        (
+            "task.flats=3",
+            "task.flats: unknown key; use one of kind, list_max, payload_kb, prefill, redis_round_trips, cpu_us, sleep_ms, permits",
+        ),
         ("load.rate=3", "load.rate: unknown key; use one of rate_per_s, arrivals, duration_s, warmup_s, drain_s, seed"),
         (
             "workers.counts=3",
@@ -120,7 +127,7 @@ fn unknown_keys_are_refused() {
     }
     check(
         "conections = \"own\"",
-        "variant.async.conections: unknown key; use one of name, engine, connections, client, pool_size, checkout",
+        "variant.async.conections: unknown key; use one of name, engine, executor, connections, client, pool_size, checkout, cpu_placement",
     );
     check(
         "[[workers.override]]\ndyno = 0\nworkers = 3",
@@ -159,7 +166,7 @@ fn values_of_the_wrong_type_are_refused() {
         ("repeat=1", "repeat = 1: a table"),
         ("variant=3", "variant = 3: a table, written [[variant]]"),
         ("published=3", "published = 3: a table, written [[published]]"),
-        ("task.kind=documnet", "task.kind = \"documnet\": one of document, replay, null"),
+        ("task.kind=documnet", "task.kind = \"documnet\": one of document, replay, synthetic, null"),
         ("task.prefill=yes", "task.prefill = \"yes\": true or false"),
         ("load.rate_per_s=fast", "load.rate_per_s = \"fast\": a number"),
         ("load.rate_per_s=", "load.rate_per_s: missing, and it has no default"),
@@ -290,6 +297,18 @@ fn variants_that_cannot_be_are_refused() {
             "variant \"async\": checkout belongs to connections = \"pool\": leave it out",
         ),
         (
+            "executor = \"dedicated\"",
+            "variant \"async\": executor = \"dedicated\" needs engine = \"threaded\"; engine = \"async\" has \"multi-thread\" and \"thread-per-core\"",
+        ),
+        (
+            "[[variant]]\nname = \"x\"\nengine = \"threaded\"\nexecutor = \"thread-per-core\"",
+            "variant \"x\": this executor needs engine = \"async\"; engine = \"threaded\" has \"dedicated\"",
+        ),
+        (
+            "[[variant]]\nname = \"x\"\nengine = \"threaded\"\ncpu_placement = \"rayon\"",
+            "variant \"x\": cpu_placement needs engine = \"async\": a thread burns its CPU itself",
+        ),
+        (
             "[[variant]]\nname = \"async\"\nengine = \"threaded\"",
             "variant.name = \"async\": every variant its own name",
         ),
@@ -303,6 +322,24 @@ fn variants_that_cannot_be_are_refused() {
         parse_text(without, &[]).map(|_| ()),
         Err("variant: no [[variant]]; a plan compares at least one, such as engine = \"threaded\"".to_owned())
     );
+}
+
+#[test]
+fn what_only_synthetic_tasks_have_is_refused_elsewhere_and_has_its_limits() {
+    for (sets, message) in [
+        (["task.cpu_us=5", "load.seed=1"], "task.cpu_us = 5: only task.kind = \"synthetic\" has it: leave it out"),
+        (["task.permits=5", "load.seed=1"], "task.permits = 5: only task.kind = \"synthetic\" has it: leave it out"),
+        (["task.kind=synthetic", "task.permits=0"], "task.permits = 0: at least 1: no task could ever begin"),
+        (["task.kind=synthetic", "task.cpu_us=-1"], "task.cpu_us = -1: microseconds from 0 to 1000000"),
+        (["task.kind=synthetic", "task.sleep_ms=nan"], "task.sleep_ms = NaN: milliseconds from 0 to 60000"),
+        (["task.kind=synthetic", "task.redis_round_trips=1001"], "task.redis_round_trips = 1001: 0 to 1000"),
+        (
+            ["task.kind=replay", "task.prefill=false"],
+            "task.prefill = false: true: a replay is encoded for documents that are there",
+        ),
+    ] {
+        check_set(&sets, message);
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Which values a plan may have. The machine is not asked.
 
-use super::{PlanError, Repeat, Settings, TaskKind, Workers};
+use super::{PlanError, Repeat, Settings, Task, TaskKind, Workers};
 
 /// Bounds that no machine exceeds and that keep arithmetic exact.
 const RATE_MAX: f64 = 10_000_000.0;
@@ -53,6 +53,7 @@ impl Settings {
             ));
         }
         positive("task.payload_kb", task.payload_kb, 16_384.0, "kilobytes")?;
+        task.validate()?;
         if task.kind == TaskKind::Replay && !task.prefill {
             let expected = "true: a replay is encoded for documents that are there";
             return Err(PlanError::value("task.prefill", task.prefill, expected));
@@ -71,6 +72,44 @@ impl Settings {
         positive("redis.connect_timeout_s", redis.connect_timeout_s, 3_600.0, "seconds")?;
         positive("redis.response_timeout_s", redis.response_timeout_s, 3_600.0, "seconds")?;
         positive("redis.checkout_timeout_s", redis.checkout_timeout_s, 3_600.0, "seconds")
+    }
+}
+
+impl Task {
+    /// What only synthetic tasks have.
+    fn validate(&self) -> Result<(), PlanError> {
+        let usual = Task::of(self.kind);
+        let others: [(&str, String, bool); 4] = [
+            (
+                "task.redis_round_trips",
+                self.redis_round_trips.to_string(),
+                self.redis_round_trips == usual.redis_round_trips,
+            ),
+            ("task.cpu_us", self.cpu_us.to_string(), self.cpu_us == usual.cpu_us),
+            ("task.sleep_ms", self.sleep_ms.to_string(), self.sleep_ms == usual.sleep_ms),
+            ("task.permits", self.permits.map_or_else(String::new, |n| n.to_string()), self.permits.is_none()),
+        ];
+        if self.kind != TaskKind::Synthetic {
+            return match others.into_iter().find(|(_, _, usual)| !usual) {
+                Some((key, value, _)) => {
+                    Err(PlanError::value(key, value, "only task.kind = \"synthetic\" has it: leave it out"))
+                }
+                None => Ok(()),
+            };
+        }
+        if self.redis_round_trips > 1_000 {
+            return Err(PlanError::value("task.redis_round_trips", self.redis_round_trips, "0 to 1000"));
+        }
+        if !(0.0..=1e6).contains(&self.cpu_us) {
+            return Err(PlanError::value("task.cpu_us", self.cpu_us, "microseconds from 0 to 1000000"));
+        }
+        if !(0.0..=60_000.0).contains(&self.sleep_ms) {
+            return Err(PlanError::value("task.sleep_ms", self.sleep_ms, "milliseconds from 0 to 60000"));
+        }
+        match self.permits {
+            Some(0) => Err(PlanError::value("task.permits", 0, "at least 1: no task could ever begin")),
+            _ => Ok(()),
+        }
     }
 }
 

@@ -32,6 +32,20 @@ pub enum Executor {
     Dedicated,
     /// Async: tokio's work-stealing scheduler, one thread per CPU.
     MultiThread,
+    /// Async: a runtime of one thread per CPU, each with its own workers and connections.
+    ThreadPerCore,
+}
+
+/// Where an async worker burns CPU.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum CpuPlacement {
+    /// On the runtime's thread that runs the worker.
+    Inline,
+    /// On tokio's pool for what blocks.
+    SpawnBlocking,
+    /// On a rayon pool with one thread per CPU.
+    Rayon,
 }
 
 /// How workers come by connections.
@@ -85,6 +99,8 @@ pub struct Variant {
     pub pool_size: Option<u32>,
     /// How long a connection is kept; `null` but with `pool`.
     pub checkout: Option<Checkout>,
+    /// Where CPU is burnt; `null` with threads, which burn it themselves.
+    pub cpu_placement: Option<CpuPlacement>,
 }
 
 impl Variant {
@@ -101,10 +117,12 @@ impl Variant {
 pub(super) struct VariantInput {
     name: String,
     engine: Engine,
+    executor: Option<Executor>,
     connections: Option<Connections>,
     client: Option<Client>,
     pool_size: Option<u32>,
     checkout: Option<Checkout>,
+    cpu_placement: Option<CpuPlacement>,
 }
 
 /// Connections of a pool unless the plan says otherwise: the worker count of the recorded runs on Performance-L.
@@ -154,11 +172,28 @@ impl VariantInput {
             (Engine::Async, Connections::Shared, _) => Client::Multiplexed,
             (_, _, client) => client.unwrap_or(Client::Direct),
         };
-        let executor = match self.engine {
-            Engine::Threaded => Executor::Dedicated,
-            Engine::Async => Executor::MultiThread,
+        let executor = match (self.engine, self.executor) {
+            (Engine::Threaded, None | Some(Executor::Dedicated)) => Executor::Dedicated,
+            (Engine::Threaded, Some(_)) => {
+                return Err(refuse("this executor needs engine = \"async\"; engine = \"threaded\" has \"dedicated\""));
+            }
+            (Engine::Async, Some(Executor::Dedicated)) => {
+                return Err(refuse(
+                    "executor = \"dedicated\" needs engine = \"threaded\"; engine = \"async\" has \"multi-thread\" and \
+                     \"thread-per-core\"",
+                ));
+            }
+            (Engine::Async, executor) => executor.unwrap_or(Executor::MultiThread),
         };
-        Ok(Variant { name: self.name, engine: self.engine, executor, connections, client, pool_size, checkout })
+        let cpu_placement = match (self.engine, self.cpu_placement) {
+            (Engine::Threaded, None) => None,
+            (Engine::Threaded, Some(_)) => {
+                return Err(refuse("cpu_placement needs engine = \"async\": a thread burns its CPU itself"));
+            }
+            (Engine::Async, placement) => Some(placement.unwrap_or(CpuPlacement::Inline)),
+        };
+        let Self { name, engine, .. } = self;
+        Ok(Variant { name, engine, executor, connections, client, pool_size, checkout, cpu_placement })
     }
 }
 
@@ -226,6 +261,14 @@ pub enum Metric {
     SaveMeanUs,
     /// Mean of the span `ping`.
     PingMeanUs,
+    /// Mean of the span `exchange`.
+    ExchangeMeanUs,
+    /// Mean of the span `compute`.
+    ComputeMeanUs,
+    /// Mean of the span `sleep_overshoot`.
+    SleepOvershootMeanUs,
+    /// Mean of the span `permit_wait`.
+    PermitWaitMeanUs,
     /// Peak memory of all dynos.
     RssMaxBytes,
     /// Voluntary context switches of the dynos per task.
@@ -240,7 +283,7 @@ pub enum Metric {
 
 impl Metric {
     /// Every metric, in the order of tables.
-    pub const ALL: [Metric; 23] = [
+    pub const ALL: [Metric; 27] = [
         Metric::CpuUsPerTask,
         Metric::WorkersCpuUsPerTask,
         Metric::RedisCpuUsPerTask,
@@ -259,6 +302,10 @@ impl Metric {
         Metric::FetchMeanUs,
         Metric::SaveMeanUs,
         Metric::PingMeanUs,
+        Metric::ExchangeMeanUs,
+        Metric::ComputeMeanUs,
+        Metric::SleepOvershootMeanUs,
+        Metric::PermitWaitMeanUs,
         Metric::RssMaxBytes,
         Metric::VoluntarySwitchesPerTask,
         Metric::InvoluntarySwitchesPerTask,
@@ -288,6 +335,10 @@ impl Metric {
             Metric::FetchMeanUs => "fetch_mean_us",
             Metric::SaveMeanUs => "save_mean_us",
             Metric::PingMeanUs => "ping_mean_us",
+            Metric::ExchangeMeanUs => "exchange_mean_us",
+            Metric::ComputeMeanUs => "compute_mean_us",
+            Metric::SleepOvershootMeanUs => "sleep_overshoot_mean_us",
+            Metric::PermitWaitMeanUs => "permit_wait_mean_us",
             Metric::RssMaxBytes => "rss_max_bytes",
             Metric::VoluntarySwitchesPerTask => "voluntary_switches_per_task",
             Metric::InvoluntarySwitchesPerTask => "involuntary_switches_per_task",

@@ -1,8 +1,13 @@
 use proptest::prelude::{prop_assert_eq, proptest};
 
 use super::{Histograms, Record, Recorder, Totals};
-use crate::step::{Failure, Outcome};
+use crate::plan::TaskKind;
+use crate::step::{Failure, Outcome, Span};
 use crate::wire::TaskPhase;
+
+fn recorder(shards: usize, workers: u32) -> Recorder {
+    Recorder::new(shards, workers, Span::of(TaskKind::Document))
+}
 
 fn record(phase: TaskPhase, outcome: Outcome, response_ns: u64) -> Record {
     Record {
@@ -11,7 +16,7 @@ fn record(phase: TaskPhase, outcome: Outcome, response_ns: u64) -> Record {
         started_ns: 1_030,
         ended_ns: 1_000 + response_ns,
         pool_wait_ns: 5,
-        spans_ns: [10, 20, 30],
+        spans_ns: [10, 20, 30, 0, 0, 0, 0],
         phase,
         outcome,
     }
@@ -19,7 +24,7 @@ fn record(phase: TaskPhase, outcome: Outcome, response_ns: u64) -> Record {
 
 #[test]
 fn only_the_windows_completed_tasks_are_in_the_histograms() {
-    let recorder = Recorder::new(2, 3);
+    let recorder = recorder(2, 3);
     recorder.settle(0, &record(TaskPhase::Untimed, Outcome::Completed, 500));
     recorder.settle(0, &record(TaskPhase::WarmUp, Outcome::Completed, 500));
     recorder.settle(1, &record(TaskPhase::Window, Outcome::Completed, 700));
@@ -41,7 +46,7 @@ fn only_the_windows_completed_tasks_are_in_the_histograms() {
 
 #[test]
 fn a_second_collection_holds_only_what_is_new_but_all_totals() {
-    let recorder = Recorder::new(1, 1);
+    let recorder = recorder(1, 1);
     let mut spare = Histograms::default();
     recorder.settle(0, &record(TaskPhase::Window, Outcome::Completed, 700));
     recorder.collect(1, &mut spare);
@@ -56,7 +61,7 @@ fn a_second_collection_holds_only_what_is_new_but_all_totals() {
 
 #[test]
 fn a_delta_from_elsewhere_is_refused() {
-    let recorder = Recorder::new(1, 1);
+    let recorder = recorder(1, 1);
     recorder.settle(0, &record(TaskPhase::Window, Outcome::Completed, 700));
     let mut delta = recorder.collect(1, &mut Histograms::default());
     delta.histograms.insert("latency".into(), ("".into(), 0));
@@ -67,8 +72,8 @@ proptest! {
     /// The number of shards and of collections changes nothing: merged totals equal the sum of the parts.
     #[test]
     fn sharding_is_invisible(responses in proptest::collection::vec((0u32..5, 100u64..1_000_000), 1..100), shards in 1usize..5, cut in 0usize..100) {
-        let one = Recorder::new(1, 5);
-        let many = Recorder::new(shards, 5);
+        let one = recorder(1, 5);
+        let many = recorder(shards, 5);
         let mut spare = Histograms::default();
         let mut merged = Histograms::default();
         for (index, &(worker, response)) in responses.iter().enumerate() {

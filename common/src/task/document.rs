@@ -103,13 +103,8 @@ pub(super) fn replayed(work: &DocumentWork, worker: u32) -> [Request; 4] {
     [root_request(&id), work.flats_request(&id), save, ping_request()]
 }
 
-/// Calls per task that the server must count; `None` where the number depends on the order of tasks: the first task of
-/// an empty document leaves the script out.
-#[must_use]
-pub fn commands_per_task(task: &plan::Task) -> Option<[(&'static str, f64); 9]> {
-    let names = ["get", "evalsha", "hgetall", "multi", "set", "rpush", "hset", "exec", "ping"];
-    (task.kind != plan::TaskKind::Null && task.prefill).then(|| names.map(|name| (name, 1.0)))
-}
+/// What the server executes for a task on a prefilled document, each once; `HGETALL` in the script.
+pub(super) const COMMANDS: [&str; 9] = ["get", "evalsha", "hgetall", "multi", "set", "rpush", "hset", "exec", "ping"];
 
 /// Where a document task is: which reply it waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -145,9 +140,9 @@ impl Document {
     /// See [`Task::resume`](super::Task::resume).
     pub fn resume(&mut self, reply: Reply) -> Step {
         let replies = match reply {
-            Reply::Start => Ok(None),
             Reply::Redis(Ok(replies)) => Ok(Some(replies)),
             Reply::Redis(Err(error)) => Err(error),
+            _ => Ok(None),
         };
         let next = match (self.state, replies) {
             (State::Start, Ok(None)) => Ok(self.get_root()),

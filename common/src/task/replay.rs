@@ -62,12 +62,12 @@ impl Replay {
     pub fn resume(&mut self, reply: Reply) -> Step {
         match reply {
             Reply::Redis(Err(error)) => Step::Done(Outcome::Failed(error.failure())),
-            Reply::Start | Reply::Redis(Ok(_)) if self.sent < ROUND_TRIPS => {
+            _ if self.sent < ROUND_TRIPS => {
                 let number = self.sent;
                 self.sent += 1;
                 Step::Redis(SPANS[number], self.work.request(self.worker, number))
             }
-            Reply::Start | Reply::Redis(Ok(_)) => Step::Done(Outcome::Completed),
+            _ => Step::Done(Outcome::Completed),
         }
     }
 }
@@ -83,7 +83,7 @@ mod tests {
     use crate::task::document::DocumentWork;
 
     fn work() -> Arc<ReplayWork> {
-        let task = Task { kind: TaskKind::Replay, list_max: 10, payload_kb: 0.1, prefill: true };
+        let task = Task { list_max: 10, payload_kb: 0.1, ..Task::of(TaskKind::Replay) };
         Arc::new(ReplayWork::new(DocumentWork::new(&task, 7), 3))
     }
 

@@ -4,7 +4,7 @@ use super::{Evidence, judge, on_time_limit_us};
 use crate::latency::Latency;
 use crate::plan::Plan;
 use crate::report::{Backlog, Counts, Ended, Failures, Latencies, Overload, RedisWork, RunResult};
-use crate::task::document;
+use crate::task;
 
 /// A run of 3000 tasks in which everything went well; each test spoils one thing.
 struct Case {
@@ -135,7 +135,7 @@ fn a_percentile_of_few_tasks_is_no_evidence_against_the_generator() {
 #[test]
 fn the_server_must_count_what_tasks_consist_of() {
     let plan = Plan::parse("name = \"t\"\n[task]\nkind = \"document\"\n[load]\nrate_per_s = 1\nduration_s = 1\n[workers]\ncount = 1\n[[variant]]\nname = \"a\"\nengine = \"async\"\n", &[]).unwrap();
-    let expected = document::commands_per_task(&plan.cells[0].settings.task).unwrap();
+    let expected = task::commands_per_task(&plan.cells[0].settings.task).unwrap();
     let commands: BTreeMap<String, f64> = expected.iter().map(|(name, calls)| ((*name).to_owned(), *calls)).collect();
     check(|case| case.redis_work.commands_per_task = commands.clone(), &[], RunResult::Ok, "completed");
     let meddled = |case: &mut Case| {

@@ -11,7 +11,7 @@ use crate::support::redis::{Value, contents};
 use crate::support::runs::assert_run;
 
 /// Engine and how its workers reach the server; sizes that make them share.
-const VARIANTS: [(&str, &str); 9] = [
+const VARIANTS: [(&str, &str); 11] = [
     ("threaded", "--connections own"),
     ("threaded", "--connections own --set variant.threaded.client=blocking"),
     ("threaded", "--connections pool --pool-size 3"),
@@ -21,6 +21,8 @@ const VARIANTS: [(&str, &str); 9] = [
     ("async", "--connections pool --pool-size 3"),
     ("async", "--connections pool --pool-size 3 --set variant.async.checkout=task"),
     ("async", "--connections shared --pool-size 2"),
+    ("async", "--connections own --set variant.async.executor=thread-per-core"),
+    ("async", "--connections pool --pool-size 3 --set variant.async.executor=thread-per-core"),
 ];
 
 /// What one task of the original sends once its list is not empty: each of them once.
@@ -125,6 +127,37 @@ fn documents_that_grow_from_nothing() {
     // One flat per task: the untimed one, and ten or so on each of eight workers.
     assert_eq!(flats(&longer).iter().sum::<usize>(), 88);
     assert_eq!(mails(&longer), 88);
+}
+
+/// A synthetic task does its round trips, burns its CPU wherever it is placed, sleeps, and holds a permit meanwhile.
+#[test]
+fn synthetic_tasks_take_the_time_they_are_told_to() {
+    let server = TestServer::start();
+    let placed = ["inline", "spawn-blocking", "rayon"]
+        .map(|placement| ("async", format!("--set variant.async.cpu_placement={placement}")));
+    let variants = [("threaded", String::new()), ("async", "--set variant.async.executor=thread-per-core".to_owned())];
+    for (engine, set) in variants.into_iter().chain(placed) {
+        let finished = loadgen(&format!(
+            "run --engine {engine} {set} --task synthetic --workers 8 --connections pool --pool-size 2 --rate 400 --duration 0.1 \
+             --warmup 0 --payload-kb 0.5 --set task.redis_round_trips=3 --set task.cpu_us=200 --set task.sleep_ms=20 \
+             --set task.permits=2 --backlog-max 1000 --set slo.drain_within_s=60 --redis-url {} --flush",
+            server.url()
+        ));
+        let run = assert_run(&finished, RunResult::Ok);
+        assert_eq!((run.counts.completed, run.redis_work.commands_per_task["set"]), (40, 3.0), "{finished}");
+        assert_eq!(run.redis_server.keys_end, Some(8));
+        assert!(run.host.compute_rounds_per_us.is_some_and(|rounds| rounds > 1.0));
+        // Two permits of 20 ms: forty tasks take 400 ms at least, and the last one waits for nearly all of them.
+        let longest_ms = run.latency_us.response.max.unwrap() / 1e3;
+        assert!(longest_ms >= 20.0 * 19.0 - 100.0, "{longest_ms} ms");
+        let spans = &run.latency_us.spans;
+        assert_eq!(
+            spans.keys().map(String::as_str).collect::<Vec<_>>(),
+            ["compute", "exchange", "permit_wait", "sleep_overshoot"]
+        );
+        assert!(spans["permit_wait"].max.unwrap() >= 19_000.0, "{engine} {set}");
+        assert!(run.latency_us.service.p50.unwrap() >= 20_000.0);
+    }
 }
 
 /// A null task asks nothing of the server.

@@ -11,7 +11,7 @@ use crate::request::{Replies, Request, RequestError};
 use crate::step::{Failure, Outcome, Reply, Span, Step};
 
 fn work(list_max: u32, payload_kb: f64) -> Arc<DocumentWork> {
-    let task = Task { kind: TaskKind::Document, list_max, payload_kb, prefill: true };
+    let task = Task { list_max, payload_kb, ..Task::of(TaskKind::Document) };
     Arc::new(DocumentWork::new(&task, 7))
 }
 
@@ -24,14 +24,14 @@ fn commands(request: &Request) -> Vec<Vec<String>> {
 fn redis_step(step: Step) -> (Span, Request) {
     match step {
         Step::Redis(span, request) => (span, request),
-        Step::Done(outcome) => panic!("ended: {outcome:?}"),
+        other => panic!("{other:?}"),
     }
 }
 
 fn outcome(step: Step) -> Outcome {
     match step {
-        Step::Redis(_, request) => panic!("went on with {:?}", commands(&request)),
         Step::Done(outcome) => outcome,
+        other => panic!("went on with {other:?}"),
     }
 }
 
@@ -116,6 +116,7 @@ impl Store {
                     trace.push(format!("{} {}", span.name(), names.join(" ")));
                     step = task.resume(reply(self.run(&request)));
                 }
+                other => panic!("{other:?}"),
             }
         }
     }

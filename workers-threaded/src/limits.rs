@@ -1,0 +1,195 @@
+//! Permits of a dyno, for threads: first come, first served, like tokio's.
+
+#[cfg(not(loom))]
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+#[cfg(loom)]
+use loom::sync::{Arc, Condvar, Mutex, MutexGuard};
+
+use std::collections::VecDeque;
+
+/// A semaphore that hands a permit that comes back to whoever has waited longest. Nobody who comes later can be faster,
+/// so that a thread waits as an async worker would.
+#[derive(Debug)]
+pub struct Permits {
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    free: u32,
+    waiting: VecDeque<Arc<Ticket>>,
+}
+
+/// One who waits.
+#[derive(Debug)]
+struct Ticket {
+    granted: Mutex<bool>,
+    bell: Condvar,
+}
+
+impl Permits {
+    /// So many, all free.
+    #[must_use]
+    pub fn new(count: u32) -> Permits {
+        Permits { state: Mutex::new(State { free: count, waiting: VecDeque::new() }) }
+    }
+
+    /// Waits for a permit.
+    pub fn acquire(&self) {
+        let ticket = {
+            let mut state = lock(&self.state);
+            if state.free > 0 {
+                // Then nobody waits: a permit that comes back goes to them first.
+                state.free -= 1;
+                return;
+            }
+            let ticket = Arc::new(Ticket { granted: Mutex::new(false), bell: Condvar::new() });
+            state.waiting.push_back(Arc::clone(&ticket));
+            ticket
+        };
+        let mut granted = lock(&ticket.granted);
+        while !*granted {
+            granted = wait(&ticket.bell, granted);
+        }
+    }
+
+    /// Gives one back.
+    pub fn release(&self) {
+        let next = {
+            let mut state = lock(&self.state);
+            match state.waiting.pop_front() {
+                Some(ticket) => ticket,
+                None => {
+                    state.free += 1;
+                    return;
+                }
+            }
+        };
+        *lock(&next.granted) = true;
+        next.bell.notify_one();
+    }
+}
+
+#[cfg(not(loom))]
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(not(loom))]
+fn wait<'a, T>(bell: &Condvar, guard: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
+    bell.wait(guard).unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(loom)]
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap()
+}
+
+#[cfg(loom)]
+fn wait<'a, T>(bell: &Condvar, guard: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
+    bell.wait(guard).unwrap()
+}
+
+/// `make verify`: the interleavings of a few threads; of two all, of three those with at most three preemptions, for all
+/// of them would take minutes.
+#[cfg(all(test, loom))]
+mod model {
+    use loom::sync::Arc;
+    use loom::sync::atomic::{AtomicUsize, Ordering};
+    use loom::thread;
+
+    use super::Permits;
+
+    /// Never more holders than permits, and everybody gets one in the end.
+    fn check(permits: u32, threads: usize, rounds: usize) {
+        let mut model = loom::model::Builder::new();
+        model.preemption_bound = (threads > 2).then_some(3);
+        model.check(move || {
+            let shared = Arc::new((Permits::new(permits), AtomicUsize::new(0)));
+            let work = move |shared: &(Permits, AtomicUsize)| {
+                for _ in 0..rounds {
+                    shared.0.acquire();
+                    let holders = shared.1.fetch_add(1, Ordering::SeqCst) + 1;
+                    assert!(holders <= permits as usize, "{holders} hold {permits} permits");
+                    shared.1.fetch_sub(1, Ordering::SeqCst);
+                    shared.0.release();
+                }
+            };
+            let others: Vec<_> = (1..threads)
+                .map(|_| {
+                    let shared = Arc::clone(&shared);
+                    thread::spawn(move || work(&shared))
+                })
+                .collect();
+            work(&shared);
+            others.into_iter().for_each(|other| other.join().unwrap());
+            // All are back.
+            (0..permits).for_each(|_| shared.0.acquire());
+        });
+    }
+
+    #[test]
+    fn two_threads_and_one_permit() {
+        check(1, 2, 2);
+    }
+
+    #[test]
+    fn three_threads_and_one_permit() {
+        check(1, 3, 1);
+    }
+
+    #[test]
+    fn three_threads_and_two_permits() {
+        check(2, 3, 1);
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::mpsc::channel;
+    use std::thread;
+
+    use super::Permits;
+
+    /// Who waits longest is next.
+    #[test]
+    fn first_come_first_served() {
+        let permits = Arc::new(Permits::new(1));
+        permits.acquire();
+        let (say, served) = channel();
+        let mut threads = Vec::new();
+        for number in 0..5 {
+            let (permits, say) = (Arc::clone(&permits), say.clone());
+            let waiting = || super::lock(&permits.state).waiting.len();
+            let before = waiting();
+            threads.push(thread::spawn({
+                let permits = Arc::clone(&permits);
+                move || {
+                    permits.acquire();
+                    say.send(number).unwrap();
+                    permits.release();
+                }
+            }));
+            while waiting() == before {
+                thread::yield_now();
+            }
+        }
+        permits.release();
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        assert_eq!(served.try_iter().collect::<Vec<_>>(), [0, 1, 2, 3, 4]);
+    }
+
+    #[test]
+    fn a_permit_that_nobody_waits_for_stays_free() {
+        let permits = Permits::new(2);
+        (0..10).for_each(|_| {
+            permits.acquire();
+            permits.acquire();
+            permits.release();
+            permits.release();
+        });
+        assert_eq!(super::lock(&permits.state).free, 2);
+    }
+}
