@@ -109,7 +109,7 @@ fn a_comparison_is_valid() {
 fn variant() -> Value {
     json!({
         "name": "threads", "engine": "threaded", "executor": "dedicated", "connections": "own", "client": "blocking",
-        "pool_size": null, "checkout": null, "cpu_placement": null,
+        "pool_size": null, "checkout": null, "pool_threads": null, "cpu_placement": null,
     })
 }
 

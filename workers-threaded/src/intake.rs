@@ -12,6 +12,8 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 use dyno::Shared;
 use dyno::frames::Frames;
 
+use crate::executor::Inboxes;
+
 /// Where a worker's tasks arrive.
 pub struct Inbox {
     /// Number in this dyno.
@@ -54,20 +56,16 @@ pub fn inboxes(workers: u32, order: Order, shared: &Arc<Shared>) -> (Vec<Sender<
 ///
 /// # Errors
 /// No thread left.
-pub fn start(mut socket: TcpStream, workers: Vec<Sender<Dispatch>>, shared: Arc<Shared>) -> io::Result<()> {
+pub fn start(mut socket: TcpStream, inboxes: Inboxes, shared: Arc<Shared>) -> io::Result<()> {
     let intake = move || {
-        let mut frames = Frames::new(workers.len() as u32);
+        let mut frames = Frames::new(inboxes.len() as u32);
         loop {
             let count = match socket.read(frames.space()) {
                 Ok(0) => return,
                 Ok(count) => count,
                 Err(error) => return shared.fatal(format!("the dispatch connection broke: {error}")),
             };
-            let hand_over = |task: Dispatch| {
-                // A worker that has left takes no more tasks: they stay unfinished.
-                let _ = workers[task.worker as usize].send(task);
-            };
-            if let Err(error) = frames.arrived(count, &shared, hand_over) {
+            if let Err(error) = frames.arrived(count, &shared, |task| inboxes.deliver(task)) {
                 return shared.fatal(error.to_string());
             }
         }

@@ -1,9 +1,7 @@
-//! The threaded engine: one OS thread per worker, fed through a channel.
+//! The threaded engine: one OS thread per worker, or workers as resumable state on a rayon pool.
 
 use std::sync::Arc;
-use std::thread::{self, JoinHandle};
 
-use anyhow::Context;
 use common::endpoint::Endpoint;
 use common::plan;
 use common::task::Tasks;
@@ -12,18 +10,17 @@ use dyno::{Engine, Job};
 
 mod connections;
 mod driver;
+mod executor;
 mod intake;
 mod limits;
 
 use driver::Site;
+use executor::Workers;
 use limits::Permits;
-
-/// Stack of a worker thread. A document task uses under 32 KiB of it (measured); the kernel commits what is touched.
-const STACK_BYTES: usize = 256 * 1024;
 
 /// All workers of a dyno.
 pub struct Threaded {
-    workers: Vec<JoinHandle<()>>,
+    workers: Workers,
 }
 
 impl Engine for Threaded {
@@ -32,7 +29,7 @@ impl Engine for Threaded {
     fn build() -> String {
         let allocator = if cfg!(feature = "mimalloc") { "mimalloc" } else { "system" };
         format!(
-            "workers-threaded {}, allocator {allocator}, r2d2, redis-rs, crossbeam-channel",
+            "workers-threaded {}, allocator {allocator}, r2d2, redis-rs, crossbeam-channel, rayon",
             env!("CARGO_PKG_VERSION")
         )
     }
@@ -45,27 +42,14 @@ impl Engine for Threaded {
         let tasks = Tasks::new(&assign.settings, assign.seed, assign.rounds_per_us);
         let permits = Permits::new(assign.settings.task.permits.unwrap_or(0));
         let site = Arc::new(Site { permits, shared: Arc::clone(&shared) });
-        let (senders, inboxes) = intake::inboxes(assign.workers, assign.settings.workers.order, &shared);
-        let mut workers = Vec::with_capacity(assign.workers as usize);
-        for (inbox, connections) in inboxes.into_iter().zip(connections) {
-            let number = inbox.worker;
-            let worker = Worker::new(assign.first_worker + number, tasks.clone());
-            let site = Arc::clone(&site);
-            let thread = thread::Builder::new()
-                .name(format!("worker-{number}"))
-                .stack_size(STACK_BYTES)
-                .spawn(move || driver::drive(worker, inbox, connections, site))
-                .with_context(|| format!("no thread for worker {number} of {}", assign.workers))?;
-            workers.push(thread);
-        }
-        intake::start(dispatch, senders, shared)?;
+        let workers =
+            (assign.first_worker..).map(|number| Worker::new(number, tasks.clone())).zip(connections).collect();
+        let (workers, inboxes) = executor::start(&assign.variant, assign.settings.workers.order, workers, &site)?;
+        intake::start(dispatch, inboxes, shared)?;
         Ok(Threaded { workers })
     }
 
     fn join(self) {
-        for worker in self.workers {
-            // It does not panic: that ends the process.
-            drop(worker.join());
-        }
+        self.workers.join();
     }
 }

@@ -10,19 +10,17 @@ use std::collections::VecDeque;
 
 /// A semaphore that hands a permit that comes back to whoever has waited longest. Nobody who comes later can be faster,
 /// so that a thread waits as an async worker would.
-#[derive(Debug)]
 pub struct Permits {
     state: Mutex<State>,
 }
 
-#[derive(Debug)]
 struct State {
     free: u32,
-    waiting: VecDeque<Arc<Ticket>>,
+    /// What wakes those who wait, the first one first.
+    waiting: VecDeque<Box<dyn FnOnce() + Send>>,
 }
 
-/// One who waits.
-#[derive(Debug)]
+/// A thread that waits.
 struct Ticket {
     granted: Mutex<bool>,
     bell: Condvar,
@@ -35,19 +33,37 @@ impl Permits {
         Permits { state: Mutex::new(State { free: count, waiting: VecDeque::new() }) }
     }
 
+    /// Takes a permit if one is free. Then nobody waits: one that comes back goes to them first.
+    pub fn try_acquire(&self) -> bool {
+        let mut state = lock(&self.state);
+        let free = state.free > 0;
+        state.free -= u32::from(free);
+        free
+    }
+
+    /// Takes a permit, and calls `woken` once there is one: now, or from whoever gives one back.
+    pub fn acquire_then(&self, woken: impl FnOnce() + Send + 'static) {
+        let mut state = lock(&self.state);
+        if state.free == 0 {
+            state.waiting.push_back(Box::new(woken));
+            return;
+        }
+        state.free -= 1;
+        drop(state);
+        woken();
+    }
+
     /// Waits for a permit.
     pub fn acquire(&self) {
-        let ticket = {
-            let mut state = lock(&self.state);
-            if state.free > 0 {
-                // Then nobody waits: a permit that comes back goes to them first.
-                state.free -= 1;
-                return;
-            }
-            let ticket = Arc::new(Ticket { granted: Mutex::new(false), bell: Condvar::new() });
-            state.waiting.push_back(Arc::clone(&ticket));
-            ticket
-        };
+        if self.try_acquire() {
+            return;
+        }
+        let ticket = Arc::new(Ticket { granted: Mutex::new(false), bell: Condvar::new() });
+        let granted = Arc::clone(&ticket);
+        self.acquire_then(move || {
+            *lock(&granted.granted) = true;
+            granted.bell.notify_one();
+        });
         let mut granted = lock(&ticket.granted);
         while !*granted {
             granted = wait(&ticket.bell, granted);
@@ -56,18 +72,13 @@ impl Permits {
 
     /// Gives one back.
     pub fn release(&self) {
-        let next = {
-            let mut state = lock(&self.state);
-            match state.waiting.pop_front() {
-                Some(ticket) => ticket,
-                None => {
-                    state.free += 1;
-                    return;
-                }
-            }
-        };
-        *lock(&next.granted) = true;
-        next.bell.notify_one();
+        let mut state = lock(&self.state);
+        let next = state.waiting.pop_front();
+        state.free += u32::from(next.is_none());
+        drop(state);
+        if let Some(woken) = next {
+            woken();
+        }
     }
 }
 

@@ -71,6 +71,9 @@ pub fn demand(settings: &Settings, variant: &Variant) -> Demand {
     };
     let (dyno_threads, threads, worker_bytes) = match variant.executor {
         Executor::Dedicated => (largest, total, THREAD_BYTES),
+        Executor::Rayon => {
+            (u64::from(variant.pool_threads.unwrap_or(0)), u64::from(variant.pool_threads.unwrap_or(0)), TASK_BYTES)
+        }
         Executor::MultiThread | Executor::ThreadPerCore => (0, 0, TASK_BYTES),
     };
     Demand {

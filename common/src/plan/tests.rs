@@ -127,7 +127,7 @@ fn unknown_keys_are_refused() {
     }
     check(
         "conections = \"own\"",
-        "variant.async.conections: unknown key; use one of name, engine, executor, connections, client, pool_size, checkout, cpu_placement",
+        "variant.async.conections: unknown key; use one of name, engine, executor, connections, client, pool_size, checkout, pool_threads, cpu_placement",
     );
     check(
         "[[workers.override]]\ndyno = 0\nworkers = 3",
@@ -298,11 +298,16 @@ fn variants_that_cannot_be_are_refused() {
         ),
         (
             "executor = \"dedicated\"",
-            "variant \"async\": executor = \"dedicated\" needs engine = \"threaded\"; engine = \"async\" has \"multi-thread\" and \"thread-per-core\"",
+            "variant \"async\": this executor needs engine = \"threaded\"; engine = \"async\" has \"multi-thread\" and \"thread-per-core\"",
         ),
         (
             "[[variant]]\nname = \"x\"\nengine = \"threaded\"\nexecutor = \"thread-per-core\"",
-            "variant \"x\": this executor needs engine = \"async\"; engine = \"threaded\" has \"dedicated\"",
+            "variant \"x\": this executor needs engine = \"async\"; engine = \"threaded\" has \"dedicated\" and \"rayon\"",
+        ),
+        ("pool_threads = 2", "variant \"async\": pool_threads belongs to executor = \"rayon\": leave it out"),
+        (
+            "[[variant]]\nname = \"x\"\nengine = \"threaded\"\nexecutor = \"rayon\"\npool_threads = 0",
+            "variant \"x\": pool_threads = 0: nobody would work; at least 1",
         ),
         (
             "[[variant]]\nname = \"x\"\nengine = \"threaded\"\ncpu_placement = \"rayon\"",

@@ -30,6 +30,8 @@ impl std::fmt::Display for Engine {
 pub enum Executor {
     /// Threaded: one OS thread per worker.
     Dedicated,
+    /// Threaded: workers as resumable state on the threads of a rayon pool.
+    Rayon,
     /// Async: tokio's work-stealing scheduler, one thread per CPU.
     MultiThread,
     /// Async: a runtime of one thread per CPU, each with its own workers and connections.
@@ -99,6 +101,8 @@ pub struct Variant {
     pub pool_size: Option<u32>,
     /// How long a connection is kept; `null` but with `pool`.
     pub checkout: Option<Checkout>,
+    /// Threads of the rayon pool; `null`: one per CPU with that executor, none with others.
+    pub pool_threads: Option<u32>,
     /// Where CPU is burnt; `null` with threads, which burn it themselves.
     pub cpu_placement: Option<CpuPlacement>,
 }
@@ -122,6 +126,7 @@ pub(super) struct VariantInput {
     client: Option<Client>,
     pool_size: Option<u32>,
     checkout: Option<Checkout>,
+    pool_threads: Option<u32>,
     cpu_placement: Option<CpuPlacement>,
 }
 
@@ -173,18 +178,25 @@ impl VariantInput {
             (_, _, client) => client.unwrap_or(Client::Direct),
         };
         let executor = match (self.engine, self.executor) {
-            (Engine::Threaded, None | Some(Executor::Dedicated)) => Executor::Dedicated,
+            (Engine::Threaded, None) => Executor::Dedicated,
+            (Engine::Threaded, Some(executor @ (Executor::Dedicated | Executor::Rayon))) => executor,
             (Engine::Threaded, Some(_)) => {
-                return Err(refuse("this executor needs engine = \"async\"; engine = \"threaded\" has \"dedicated\""));
-            }
-            (Engine::Async, Some(Executor::Dedicated)) => {
                 return Err(refuse(
-                    "executor = \"dedicated\" needs engine = \"threaded\"; engine = \"async\" has \"multi-thread\" and \
-                     \"thread-per-core\"",
+                    "this executor needs engine = \"async\"; engine = \"threaded\" has \"dedicated\" and \"rayon\"",
+                ));
+            }
+            (Engine::Async, Some(Executor::Dedicated | Executor::Rayon)) => {
+                return Err(refuse(
+                    "this executor needs engine = \"threaded\"; engine = \"async\" has \"multi-thread\" and \"thread-per-core\"",
                 ));
             }
             (Engine::Async, executor) => executor.unwrap_or(Executor::MultiThread),
         };
+        match (executor, self.pool_threads) {
+            (Executor::Rayon, Some(1..)) | (_, None) => {}
+            (Executor::Rayon, Some(0)) => return Err(refuse("pool_threads = 0: nobody would work; at least 1")),
+            (_, Some(_)) => return Err(refuse("pool_threads belongs to executor = \"rayon\": leave it out")),
+        }
         let cpu_placement = match (self.engine, self.cpu_placement) {
             (Engine::Threaded, None) => None,
             (Engine::Threaded, Some(_)) => {
@@ -192,8 +204,8 @@ impl VariantInput {
             }
             (Engine::Async, placement) => Some(placement.unwrap_or(CpuPlacement::Inline)),
         };
-        let Self { name, engine, .. } = self;
-        Ok(Variant { name, engine, executor, connections, client, pool_size, checkout, cpu_placement })
+        let Self { name, engine, pool_threads, .. } = self;
+        Ok(Variant { name, engine, executor, connections, client, pool_size, checkout, pool_threads, cpu_placement })
     }
 }
 

@@ -11,11 +11,16 @@ use crate::support::redis::{Value, contents};
 use crate::support::runs::assert_run;
 
 /// Engine and how its workers reach the server; sizes that make them share.
-const VARIANTS: [(&str, &str); 11] = [
+const VARIANTS: [(&str, &str); 13] = [
     ("threaded", "--connections own"),
     ("threaded", "--connections own --set variant.threaded.client=blocking"),
     ("threaded", "--connections pool --pool-size 3"),
     ("threaded", "--connections pool --pool-size 3 --set variant.threaded.checkout=task"),
+    ("threaded", "--connections own --set variant.threaded.executor=rayon"),
+    (
+        "threaded",
+        "--connections pool --pool-size 3 --set variant.threaded.executor=rayon --set variant.threaded.pool_threads=3",
+    ),
     ("async", "--connections own"),
     ("async", "--connections own --set variant.async.client=multiplexed"),
     ("async", "--connections pool --pool-size 3"),
@@ -135,7 +140,10 @@ fn synthetic_tasks_take_the_time_they_are_told_to() {
     let server = TestServer::start();
     let placed = ["inline", "spawn-blocking", "rayon"]
         .map(|placement| ("async", format!("--set variant.async.cpu_placement={placement}")));
-    let variants = [("threaded", String::new()), ("async", "--set variant.async.executor=thread-per-core".to_owned())];
+    // One thread, and eight workers of which two hold the permits: nobody blocks it.
+    let rayon = "--set variant.threaded.executor=rayon --set variant.threaded.pool_threads=1".to_owned();
+    let per_core = "--set variant.async.executor=thread-per-core".to_owned();
+    let variants = [("threaded", String::new()), ("threaded", rayon), ("async", per_core)];
     for (engine, set) in variants.into_iter().chain(placed) {
         let finished = loadgen(&format!(
             "run --engine {engine} {set} --task synthetic --workers 8 --connections pool --pool-size 2 --rate 400 --duration 0.1 \

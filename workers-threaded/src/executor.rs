@@ -1,0 +1,107 @@
+//! What runs the workers: a thread for each of them, or a rayon pool on which they are resumable state.
+
+use std::thread::{self, JoinHandle};
+
+use anyhow::Context;
+use common::plan::{Executor, Order, Variant};
+use common::wire::Dispatch;
+use common::worker::Worker;
+use crossbeam_channel::Sender;
+use std::sync::Arc;
+
+use crate::connections::Connections;
+use crate::driver::{self, Site};
+use crate::intake;
+
+mod pool;
+
+use pool::{Pool, Slot};
+
+/// Stack of a worker thread. A document task uses under 32 KiB of it (measured); the kernel commits what is touched.
+const STACK_BYTES: usize = 256 * 1024;
+
+/// All workers of a dyno at work.
+pub enum Workers {
+    /// A thread each.
+    Dedicated(Vec<JoinHandle<()>>),
+    /// State on a pool.
+    Pool(Pool),
+}
+
+/// Where the intake puts tasks. Dropping it tells the workers that there will be no more.
+pub enum Inboxes {
+    Channels(Vec<Sender<Dispatch>>),
+    Slots(Vec<Arc<Slot>>),
+}
+
+impl Inboxes {
+    /// How many workers there are.
+    pub fn len(&self) -> usize {
+        match self {
+            Inboxes::Channels(workers) => workers.len(),
+            Inboxes::Slots(workers) => workers.len(),
+        }
+    }
+
+    /// Hands a task to its worker. One that has left takes no more: its tasks stay unfinished.
+    pub fn deliver(&self, task: Dispatch) {
+        match self {
+            Inboxes::Channels(workers) => {
+                let _ = workers[task.worker as usize].send(task);
+            }
+            Inboxes::Slots(workers) => workers[task.worker as usize].deliver(task),
+        }
+    }
+}
+
+impl Drop for Inboxes {
+    fn drop(&mut self) {
+        if let Inboxes::Slots(workers) = self {
+            workers.iter().for_each(|worker| worker.close());
+        }
+    }
+}
+
+/// Starts all workers, as the variant says.
+///
+/// # Errors
+/// No threads left, in a sentence.
+pub fn start(
+    variant: &Variant,
+    order: Order,
+    workers: Vec<(Worker, Connections)>,
+    site: &Arc<Site>,
+) -> anyhow::Result<(Workers, Inboxes)> {
+    if variant.executor == Executor::Rayon {
+        let (pool, slots) = Pool::start(variant.pool_threads, order, workers, site)?;
+        return Ok((Workers::Pool(pool), Inboxes::Slots(slots)));
+    }
+    let count = workers.len();
+    let (senders, inboxes) = intake::inboxes(count as u32, order, &site.shared);
+    let mut threads = Vec::with_capacity(count);
+    for ((worker, connections), inbox) in workers.into_iter().zip(inboxes) {
+        let (number, site) = (inbox.worker, Arc::clone(site));
+        let thread = thread::Builder::new()
+            .name(format!("worker-{number}"))
+            .stack_size(STACK_BYTES)
+            .spawn(move || driver::drive(worker, inbox, connections, site))
+            .with_context(|| format!("no thread for worker {number} of {count}"))?;
+        threads.push(thread);
+    }
+    Ok((Workers::Dedicated(threads), Inboxes::Channels(senders)))
+}
+
+impl Workers {
+    /// Waits until all have left.
+    pub fn join(self) {
+        match self {
+            Workers::Dedicated(threads) => {
+                for thread in threads {
+                    // It does not panic: that ends the process.
+                    drop(thread.join());
+                }
+            }
+            Workers::Pool(pool) => pool.join(),
+        }
+    }
+}
