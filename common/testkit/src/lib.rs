@@ -1,7 +1,10 @@
 //! A real Redis server per test, owned by a guard; when the test panics, the server's log comes with the message.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener};
+use std::thread;
+use std::time::Duration;
 
 use loadgen::redis_server::facts::read_commandstats;
 use loadgen::redis_server::{CommandStat, Environment, PrivateOptions, PrivateServer, find};
@@ -133,6 +136,25 @@ impl Drop for TestServer {
 fn without_setinfo(info: ConnectionInfo) -> ConnectionInfo {
     let settings = info.redis_settings().clone().set_skip_set_lib_name();
     info.set_redis_settings(settings)
+}
+
+/// A server that answers the first thing it hears with a reply that never ends, a byte every 5 ms: soon enough for every
+/// read, never soon enough for a request. It ends when it is hung up on.
+///
+/// # Panics
+/// When no port is free.
+#[must_use]
+pub fn trickling_server() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap_or_else(|error| panic!("no port is free: {error}"));
+    let address = listener.local_addr().unwrap_or_else(|error| panic!("a listener without an address: {error}"));
+    thread::spawn(move || {
+        let Ok((mut stream, _)) = listener.accept() else { return };
+        let _ = stream.read(&mut [0; 64]);
+        while stream.write_all(b"+").is_ok() {
+            thread::sleep(Duration::from_millis(5));
+        }
+    });
+    address
 }
 
 #[cfg(test)]

@@ -74,37 +74,17 @@ fn of_io(error: io::Error) -> RequestError {
 
 #[cfg(test)]
 mod tests {
-    use std::io::{Read, Write};
-    use std::net::TcpListener;
-    use std::thread;
-    use std::time::Duration;
-
     use common::endpoint::Endpoint;
     use common::plan::RedisSettings;
     use common::request::{Request, RequestError};
 
     use super::Wire;
 
-    /// A server that answers every byte it reads with one byte of a reply that never ends, soon enough for every read and
-    /// never soon enough for the request.
-    fn trickling() -> Endpoint {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("redis://{}/0", listener.local_addr().unwrap());
-        thread::spawn(move || {
-            let (mut stream, _) = listener.accept().unwrap();
-            let mut request = [0; 64];
-            let _ = stream.read(&mut request);
-            while stream.write_all(b"+").is_ok() {
-                thread::sleep(Duration::from_millis(5));
-            }
-        });
-        let settings = RedisSettings { response_timeout_s: 0.2, ..RedisSettings::default() };
-        Endpoint::new(&url, &settings).unwrap()
-    }
-
     #[test]
     fn the_response_timeout_is_for_the_whole_request() {
-        let mut wire = Wire::open(&trickling()).unwrap();
+        let settings = RedisSettings { response_timeout_s: 0.2, ..RedisSettings::default() };
+        let endpoint = Endpoint::new(&format!("redis://{}/0", testkit::trickling_server()), &settings).unwrap();
+        let mut wire = Wire::open(&endpoint).unwrap();
         let request = Request::new().command("PING", []);
         assert_eq!(wire.query(request).unwrap_err(), RequestError::Timeout);
     }
