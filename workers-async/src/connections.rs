@@ -122,7 +122,8 @@ impl Lease<'_> {
     async fn query(self, request: Request) -> Result<Replies, RequestError> {
         match self {
             Lease::Alone(link) => link.query(request).await,
-            Lease::Shared(lease) => lease.query(&request).await,
+            // In a box, as all that is large and seldom: every worker has room for the largest future that it may await.
+            Lease::Shared(lease) => Box::pin(lease.query(&request)).await,
         }
     }
 }
@@ -133,7 +134,7 @@ impl Source {
             Source::Own(manager, slot) => {
                 if slot.as_ref().is_none_or(|link| link.broken) {
                     *slot = None;
-                    *slot = Some(manager.replace(|| manager.open()).await?);
+                    *slot = Some(Box::pin(manager.replace(|| manager.open())).await?);
                 }
                 slot.as_mut().map(Lease::Alone).ok_or(RequestError::PoolTimeout)
             }
@@ -144,7 +145,7 @@ impl Source {
                 }
                 held.as_deref_mut().map(Lease::Alone).ok_or(RequestError::PoolTimeout)
             }
-            Source::Shared(shared) => shared.checkout().await.map(Lease::Shared),
+            Source::Shared(shared) => Box::pin(shared.checkout()).await.map(Lease::Shared),
         }
     }
 }
@@ -166,7 +167,7 @@ impl Link {
         self.broken = true;
         let result = match &mut self.wire {
             Wire::Direct(wire) => wire.query(request).await,
-            Wire::Multiplexed(connection) => multiplexed::query(connection, &request).await,
+            Wire::Multiplexed(connection) => Box::pin(multiplexed::query(connection, &request)).await,
         };
         self.broken = matches!(&result, Err(error) if error.breaks_connection());
         result

@@ -21,7 +21,7 @@ pub struct Site {
 }
 
 /// Until there are no more tasks.
-pub async fn drive(mut worker: Worker, mut inbox: Inbox, mut connections: Connections, site: Arc<Site>) {
+pub async fn drive(worker: &mut Worker, inbox: &mut Inbox, connections: &mut Connections, site: &Site) {
     let mut action = worker.start();
     loop {
         action = match action {

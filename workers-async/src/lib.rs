@@ -71,9 +71,12 @@ impl Engine for Async {
                     }
                 };
                 let mut workers = Vec::with_capacity(inboxes.len());
-                for (inbox, connections) in inboxes.into_iter().zip(connections) {
-                    let worker = Worker::new(first_worker + inbox.worker, tasks.clone());
-                    workers.push(tokio::spawn(driver::drive(worker, inbox, connections, Arc::clone(&site))));
+                for (mut inbox, mut connections) in inboxes.into_iter().zip(connections) {
+                    let mut worker = Worker::new(first_worker + inbox.worker, tasks.clone());
+                    let site = Arc::clone(&site);
+                    // Lent, not given: an async function keeps room for its arguments twice.
+                    let drive = async move { driver::drive(&mut worker, &mut inbox, &mut connections, &site).await };
+                    workers.push(tokio::spawn(drive));
                 }
                 let started =
                     intake.map_or(Ok(()), |(socket, senders)| intake::start(socket, senders, Arc::clone(&site.shared)));

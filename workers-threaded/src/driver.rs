@@ -17,7 +17,7 @@ pub struct Site {
 }
 
 /// Until there are no more tasks.
-pub fn drive(mut worker: Worker, mut inbox: Inbox, mut connections: Connections, site: Arc<Site>) {
+pub fn drive(worker: &mut Worker, inbox: &mut Inbox, connections: &mut Connections, site: &Site) {
     let mut action = worker.start();
     loop {
         action = match action {

@@ -79,12 +79,12 @@ pub fn start(
     let count = workers.len();
     let (senders, inboxes) = intake::inboxes(count as u32, order, &site.shared);
     let mut threads = Vec::with_capacity(count);
-    for ((worker, connections), inbox) in workers.into_iter().zip(inboxes) {
+    for ((mut worker, mut connections), mut inbox) in workers.into_iter().zip(inboxes) {
         let (number, site) = (inbox.worker, Arc::clone(site));
         let thread = thread::Builder::new()
             .name(format!("worker-{number}"))
             .stack_size(STACK_BYTES)
-            .spawn(move || driver::drive(worker, inbox, connections, site))
+            .spawn(move || driver::drive(&mut worker, &mut inbox, &mut connections, &site))
             .with_context(|| format!("no thread for worker {number} of {count}"))?;
         threads.push(thread);
     }
