@@ -9,8 +9,8 @@ use std::cell::RefCell;
 const KEPT: usize = 4;
 /// A buffer that has grown beyond this is given back to the allocator.
 const KEPT_BYTES: usize = 1 << 20;
-/// The first size of a buffer that is read into: a page.
-const SPACE_MIN: usize = 4096;
+/// The first size of a buffer. Small: thousands of workers may hold a request each while they wait for a connection.
+const SIZE_MIN: usize = 256;
 
 thread_local! {
     static FREE: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
@@ -70,7 +70,7 @@ impl Buffer {
 
     #[cold]
     fn grow(&mut self, needed: usize) {
-        self.bytes.resize(needed.max(2 * self.bytes.len()).max(SPACE_MIN), 0);
+        self.bytes.resize(needed.max(2 * self.bytes.len()).max(SIZE_MIN), 0);
     }
 }
 

@@ -2,7 +2,8 @@
 
 use std::io;
 use std::net::TcpStream;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use common::backlog::Backlog;
 use common::plan::Order;
@@ -10,66 +11,102 @@ use common::wire::Dispatch;
 use dyno::Shared;
 use dyno::frames::Frames;
 use tokio::io::AsyncReadExt;
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::Notify;
 
 /// Where a worker's tasks arrive.
 pub struct Inbox {
     /// Number in this dyno.
     pub worker: u32,
-    channel: UnboundedReceiver<Dispatch>,
-    backlog: Backlog,
+    letterbox: Arc<Letterbox>,
     shared: Arc<Shared>,
+}
+
+/// What intake and worker share: the backlog itself, for a channel would be a second queue before it, and memory for
+/// messages that most workers never have.
+struct Letterbox {
+    backlog: Mutex<Backlog>,
+    bell: Notify,
+    closed: AtomicBool,
+}
+
+impl Letterbox {
+    fn backlog(&self) -> MutexGuard<'_, Backlog> {
+        // What a panicking thread left behind is a process that is about to end.
+        self.backlog.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Inbox {
     /// The next task, by the plan's order; `None` when there will be no more, or the dyno is stopping.
     pub async fn receive(&mut self) -> Option<Dispatch> {
         loop {
+            // Before the backlog is looked at: what is delivered before a letterbox closes is found.
+            let closed = self.letterbox.closed.load(Ordering::Acquire);
             if self.shared.stopping() {
                 return None;
             }
-            while let Ok(task) = self.channel.try_recv() {
-                self.backlog.push(task);
-            }
-            if let Some(task) = self.backlog.take() {
+            let task = self.letterbox.backlog().take();
+            if task.is_some() {
                 self.shared.waiting.begin(self.worker);
-                return Some(task);
+                return task;
             }
-            self.backlog.push(self.channel.recv().await?);
+            if closed {
+                return None;
+            }
+            self.letterbox.bell.notified().await;
+        }
+    }
+}
+
+/// Where the intake puts tasks. Dropping it tells the workers that there will be no more.
+pub struct Letterboxes(Vec<Arc<Letterbox>>);
+
+impl Letterboxes {
+    /// Hands a task to its worker. One that has left takes no more: its tasks stay unfinished.
+    fn deliver(&self, task: Dispatch) {
+        let letterbox = &self.0[task.worker as usize];
+        letterbox.backlog().push(task);
+        letterbox.bell.notify_one();
+    }
+}
+
+impl Drop for Letterboxes {
+    fn drop(&mut self) {
+        for letterbox in &self.0 {
+            letterbox.closed.store(true, Ordering::Release);
+            letterbox.bell.notify_one();
         }
     }
 }
 
 /// One inbox per worker, and where the intake puts their tasks.
-pub fn inboxes(workers: u32, order: Order, shared: &Arc<Shared>) -> (Vec<UnboundedSender<Dispatch>>, Vec<Inbox>) {
-    (0..workers)
+pub fn inboxes(workers: u32, order: Order, shared: &Arc<Shared>) -> (Letterboxes, Vec<Inbox>) {
+    let (letterboxes, inboxes) = (0..workers)
         .map(|worker| {
-            let (sender, channel) = unbounded_channel();
-            (sender, Inbox { worker, channel, backlog: Backlog::new(order), shared: Arc::clone(shared) })
+            let backlog = Mutex::new(Backlog::new(order));
+            let letterbox = Arc::new(Letterbox { backlog, bell: Notify::new(), closed: AtomicBool::new(false) });
+            (Arc::clone(&letterbox), Inbox { worker, letterbox, shared: Arc::clone(shared) })
         })
-        .unzip()
+        .unzip();
+    (Letterboxes(letterboxes), inboxes)
 }
 
 /// Starts the intake; it ends with the connection, and with it the inboxes. To be called within the runtime.
 ///
 /// # Errors
 /// The connection cannot be made non-blocking.
-pub fn start(socket: TcpStream, workers: Vec<UnboundedSender<Dispatch>>, shared: Arc<Shared>) -> io::Result<()> {
+pub fn start(socket: TcpStream, workers: Letterboxes, shared: Arc<Shared>) -> io::Result<()> {
     socket.set_nonblocking(true)?;
     let mut socket = tokio::net::TcpStream::from_std(socket)?;
     let intake = async move {
-        let mut frames = Frames::new(workers.len() as u32);
+        let mut frames = Frames::new(workers.0.len() as u32);
         loop {
             let count = match socket.read(frames.space()).await {
                 Ok(0) => return,
                 Ok(count) => count,
                 Err(error) => return shared.fatal(format!("the dispatch connection broke: {error}")),
             };
-            let hand_over = |task: Dispatch| {
-                // A worker that has left takes no more tasks: they stay unfinished.
-                let _ = workers[task.worker as usize].send(task);
-            };
-            if let Err(error) = frames.arrived(count, &shared, hand_over) {
+            if let Err(error) = frames.arrived(count, &shared, |task| workers.deliver(task)) {
                 return shared.fatal(error.to_string());
             }
         }

@@ -1,4 +1,4 @@
-//! The async engine: one tokio task per worker, fed through a channel.
+//! The async engine: one tokio task per worker, fed through a letterbox.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
