@@ -244,8 +244,9 @@ fn a_drain_that_comes_to_its_bound_is_no_drain() {
         server.url()
     ));
     watch.tasks(5);
-    // Longer than what is left of the run, shorter than what a dyno gives its workers to leave.
-    redis::cmd("CLIENT").arg(("PAUSE", 1_500, "WRITE")).exec(&mut server.connection()).unwrap();
+    // Longer than what is left until the bound (1.7 s at most), and about as long as a dyno then gives its workers to
+    // leave: most tasks end, too late.
+    redis::cmd("CLIENT").arg(("PAUSE", 2_500, "WRITE")).exec(&mut server.connection()).unwrap();
     let finished = run.finish();
     let run = finished.run();
     assert_conserved(run);
