@@ -131,15 +131,13 @@ pub fn assemble(
             recv(arrivals) -> one => match one? {
                 Arrived::Control(hello, stream, decoder) => {
                     let own = dynos.children.iter().any(|child| child.pid() == hello.pid);
-                    let why = match welcome(&hello, engine, dynos.controls.len(), assigns.len()) {
-                        // Whoever it is, it must not end this run.
-                        _ if spawned && !own => Some(STRANGER.to_owned()),
-                        Err(why) if own => return Err(Refused(why).into()),
-                        Err(why) => Some(why),
-                        Ok(()) => None,
-                    };
-                    if let Some(why) = why {
+                    let stranger = spawned && !own;
+                    if let Err(why) = welcome(&hello, stranger, engine, dynos.controls.len(), assigns.len()) {
                         refuse(stream, &why);
+                        if own {
+                            return Err(Refused(why).into());
+                        }
+                        // Whoever it is, it must not end this run.
                         say(&format!("refused a dyno: {why}"));
                         continue;
                     }
@@ -228,8 +226,11 @@ fn binary(engine: Engine) -> anyhow::Result<PathBuf> {
         .ok_or_else(|| Refused(format!("{name} is not beside {}: build it with `make build`", own.display())).into())
 }
 
-/// Whether a dyno may take part.
-fn welcome(hello: &Hello, engine: Engine, present: usize, wanted: usize) -> Result<(), String> {
+/// Whether a dyno may take part. A stranger is one that loadgen has not started in a run whose dynos it starts.
+fn welcome(hello: &Hello, stranger: bool, engine: Engine, present: usize, wanted: usize) -> Result<(), String> {
+    if stranger {
+        return Err(STRANGER.to_owned());
+    }
     if hello.wire_version != WIRE_VERSION {
         return Err(format!(
             "{} speaks wire version {} and loadgen {WIRE_VERSION}: build both from the same source",
@@ -337,4 +338,40 @@ fn listen(dyno: u32, mut stream: TcpStream, mut decoder: MessageDecoder, events:
         let _ = events.send(Event::Gone(dyno));
     })?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use common::plan::Engine;
+    use common::wire::{Hello, WIRE_VERSION};
+
+    use super::welcome;
+
+    #[test]
+    fn who_may_take_part() {
+        let right = Hello {
+            wire_version: WIRE_VERSION,
+            engine: Engine::Async,
+            build: "workers-async 1".to_owned(),
+            pid: 1,
+            boot_id: dyno::boot_id(),
+        };
+        let answer = |hello: &Hello, stranger, present| welcome(hello, stranger, Engine::Async, present, 2);
+        assert_eq!(answer(&right, false, 1), Ok(()));
+        for (hello, stranger, present, why) in [
+            (right.clone(), true, 0, "starts its own dynos"),
+            (right.clone(), false, 2, "needs 2 dynos and has them"),
+            (Hello { wire_version: WIRE_VERSION + 1, ..right.clone() }, false, 0, "wire version"),
+            (
+                Hello { engine: Engine::Threaded, ..right.clone() },
+                false,
+                0,
+                "engine async and this is workers-threaded",
+            ),
+            (Hello { boot_id: "elsewhere".to_owned(), ..right }, false, 0, "another machine"),
+        ] {
+            let refused = answer(&hello, stranger, present).unwrap_err();
+            assert!(refused.contains(why), "{refused}");
+        }
+    }
 }

@@ -10,7 +10,6 @@ use common::wire::{FromDyno, Hello, MessageDecoder, ToDyno, WIRE_VERSION, encode
 use nix::sys::signal::Signal;
 use testkit::TestServer;
 
-use crate::support::process::{await_children, signal, until};
 use crate::support::redis::{Watch, free_address};
 use crate::support::runs::assert_run;
 use crate::support::{LONG, Loadgen, start, worker};
@@ -131,33 +130,6 @@ fn a_dyno_too_many_is_not_kept_waiting() {
     run.signal(Signal::SIGINT);
     assert_eq!(run.finish().code, Some(130));
     assert_eq!(wanted.finish().code, Some(0));
-}
-
-/// A run that starts its own dynos lets nobody else in, and is not disturbed by who tries.
-#[test]
-fn a_stranger_in_a_run_with_its_own_dynos_is_refused() {
-    let mut run = start(
-        "run --engine threaded --workers 3 --dynos 2 --rate 60 --duration 0.5 --warmup 0 --list-max 3 --backlog-max 1000 \
-         --set slo.drain_within_s=60",
-    );
-    // Its dynos stand still, so that its door stays open.
-    let dynos = await_children(run.pid(), "workers-", 2);
-    dynos.iter().for_each(|dyno| signal(dyno.pid, Signal::SIGSTOP));
-    let address = until("the address of the door", || {
-        dynos[0].command_line()?.split('\0').find_map(|argument| argument.parse().ok())
-    });
-    let hello = Hello {
-        wire_version: WIRE_VERSION,
-        engine: Engine::Threaded,
-        build: "a stranger".to_owned(),
-        pid: std::process::id(),
-        boot_id: dyno::boot_id(),
-    };
-    let Some(ToDyno::Refuse(why)) = greet(address, hello) else { panic!("not refused") };
-    assert!(why.contains("starts its own dynos"), "{why}");
-    run.await_stderr("refused a dyno");
-    dynos.iter().for_each(|dyno| signal(dyno.pid, Signal::SIGCONT));
-    assert_run(&run.finish(), RunResult::Ok);
 }
 
 #[test]
