@@ -15,7 +15,7 @@ pub struct Digest(pub u64);
 
 impl Work {
     /// Burns the CPU. Each round needs the one before it, so that no compiler and no processor can take a short cut: a
-    /// multiplication and a rotation, as in wyhash's mixing step.
+    /// multiplication whose two halves are folded into one, as in wyhash's mixing step.
     #[must_use]
     pub fn run(self) -> Digest {
         let mut state = self.seed | 1;

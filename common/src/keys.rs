@@ -1,4 +1,5 @@
-//! The names of the document store: ids and keys, as the original writes them. None of them is allocated.
+//! The names of the document store, ids and keys, as the original writes them; and the synthetic task's. None of them is
+//! allocated.
 
 use std::ops::Deref;
 
@@ -80,9 +81,15 @@ pub fn mail(document: &DocumentId, flat: &FlatId) -> Key {
     Inline::of(&[BUILDING, document, b":flats:", flat, b":mail"])
 }
 
+/// The key that synthetic tasks of `worker`, counted over all dynos, set.
+#[must_use]
+pub fn synthetic(worker: u32) -> Key {
+    Inline::of(&[b"test:synthetic:", itoa::Buffer::new().format(worker).as_bytes()])
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{document_id, flat_id, flats, mail, root};
+    use super::{document_id, flat_id, flats, mail, root, synthetic};
 
     #[test]
     fn keys_are_the_originals() {
@@ -91,6 +98,7 @@ mod tests {
         assert_eq!(*flats(&document), *b"test:building:10007:flats");
         assert_eq!(*mail(&document, b"899ab2027227"), *b"test:building:10007:flats:899ab2027227:mail");
         assert_eq!(*document_id(u32::MAX), *b"4294977295");
+        assert_eq!(*synthetic(u32::MAX), *b"test:synthetic:4294967295");
         assert_eq!(
             *mail(&document_id(u32::MAX), b"899ab2027227"),
             *b"test:building:4294977295:flats:899ab2027227:mail"

@@ -89,6 +89,7 @@ pub fn run(spec: &Spec<'_>, schedule: &Schedule, measured: Measured) -> Run {
         let limit_us = on_time_limit_us(latency_us.response.p50);
         lateness.share_within((limit_us * 1e3) as u64)
     };
+    let on_time_in_all = on_time(&all_lateness);
     let (validity, verdict) = judge(&Evidence {
         settings,
         ended: &measured.ended,
@@ -96,8 +97,10 @@ pub fn run(spec: &Spec<'_>, schedule: &Schedule, measured: Measured) -> Run {
         latency_us: &latency_us,
         backlog: &backlog,
         redis_work: &redis_work,
-        on_time: on_time(&all_lateness),
-        on_time_before_overload: on_time(&lateness(collected.overload.map_or(u64::MAX, |overload| overload.at_ns))),
+        on_time: on_time_in_all,
+        on_time_before_overload: collected
+            .overload
+            .map_or(on_time_in_all, |overload| on_time(&lateness(overload.at_ns))),
         recorded: collected.histograms.response.n() + collected.histograms.response.beyond(),
         sum_error: collected.dynos.iter().filter_map(DynoReports::sum_error).reduce(f64::max),
     });

@@ -11,6 +11,7 @@ use common::compute::Work;
 use serde_json::json;
 
 use crate::redis_server::Environment;
+use crate::store;
 
 /// Rounds of one measurement: some milliseconds.
 const ROUNDS: u64 = 2_000_000;
@@ -41,9 +42,7 @@ fn read(path: &Path) -> Option<f64> {
 
 fn write(path: &Path, rounds_per_us: f64) -> std::io::Result<()> {
     fs::create_dir_all(path.parent().unwrap_or(Path::new(".")))?;
-    let beside = path.with_extension("part");
-    fs::write(&beside, format!("{}\n", json!({ "compute_rounds_per_us": rounds_per_us })))?;
-    fs::rename(beside, path)
+    store::replace(path, format!("{}\n", json!({ "compute_rounds_per_us": rounds_per_us })).as_bytes())
 }
 
 fn measure() -> f64 {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use common::arrivals::{self};
+use common::arrivals;
 use common::plan::demand::{Demand, demand};
 use common::plan::{Cell, Plan, Variant};
 use common::report::{Ended, Run, Startup};
@@ -109,13 +109,13 @@ pub fn run(spec: &Spec<'_>, site: &Site<'_>, progress: &mut Progress) -> anyhow:
     let sends = pacer.join()?;
     dynos.tell(&ToDyno::Stop);
     watch.last_words(&dynos);
-    let ended = match (watch.collected.lost(), end.ended) {
-        (Some((dyno, at_ns)), Ended::Complete) => Ended::DynoLost { dyno, at_s: watch.seconds(at_ns), status: None },
-        (_, ended) => ended,
-    };
-    let ended = match ended {
-        Ended::DynoLost { dyno, at_s, .. } => Ended::DynoLost { dyno, at_s, status: dynos.status(dyno) },
-        ended => ended,
+    let ended = match (end.ended, watch.collected.lost()) {
+        (Ended::DynoLost { dyno, at_s, .. }, _) => Ended::DynoLost { dyno, at_s, status: dynos.status(dyno) },
+        // It was there until its last word was due.
+        (Ended::Complete, Some((dyno, at_ns))) => {
+            Ended::DynoLost { dyno, at_s: watch.seconds(at_ns), status: dynos.status(dyno) }
+        }
+        (ended, _) => ended,
     };
     let (mut monitor, usage) = sampler.finish()?;
     let builds = std::mem::take(&mut dynos.builds);

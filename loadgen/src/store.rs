@@ -105,10 +105,19 @@ impl Store {
     }
 
     fn write(&self, path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-        let mut beside = path.as_os_str().to_owned();
-        beside.push(".part");
-        fs::write(&beside, bytes).and_then(|()| fs::rename(&beside, path)).with_context(|| path.display().to_string())
+        replace(path, bytes).with_context(|| path.display().to_string())
     }
+}
+
+/// Writes beside `path`, then renames: a reader sees the old file or the new one, never a part.
+///
+/// # Errors
+/// The file system refuses.
+pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".part");
+    fs::write(&beside, bytes)?;
+    fs::rename(&beside, path)
 }
 
 /// `20261123T222809`, UTC.

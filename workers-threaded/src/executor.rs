@@ -1,5 +1,6 @@
 //! What runs the workers: a thread for each of them, or a rayon pool on which they are resumable state.
 
+use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use anyhow::Context;
@@ -7,7 +8,6 @@ use common::plan::{Executor, Order, Variant};
 use common::wire::Dispatch;
 use common::worker::Worker;
 use crossbeam_channel::Sender;
-use std::sync::Arc;
 
 use crate::connections::Connections;
 use crate::driver::{self, Site};

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use crate::compute::Work;
+use crate::keys;
 use crate::plan;
 use crate::random::{self, Stream};
 use crate::request::Request;
@@ -109,8 +110,7 @@ impl Synthetic {
     }
 
     fn set(&self) -> Request {
-        let key = format!("test:synthetic:{}", self.worker);
-        Request::new().command("SET", [key.as_bytes(), self.work.payload.as_bytes()])
+        Request::new().command("SET", [&*keys::synthetic(self.worker), self.work.payload.as_bytes()])
     }
 }
 
