@@ -4,7 +4,6 @@ use std::process::ExitCode;
 
 mod cli;
 
-#[cfg(feature = "mimalloc")]
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -62,6 +62,8 @@ pub fn value(run: &Run, metric: Metric) -> Value {
         Metric::SleepOvershootMeanUs => mean_of_span("sleep_overshoot"),
         Metric::PermitWaitMeanUs => mean_of_span("permit_wait"),
         Metric::RssMaxBytes => count(workers, |usage| usage.rss_max_bytes),
+        Metric::IdleBytesPerWorker => run.startup.memory.map(|memory| memory.bytes_per_worker),
+        Metric::DynosStartMs => Some(run.startup.dynos_ms),
         Metric::VoluntarySwitchesPerTask => per_task(run, count(workers, |usage| usage.voluntary_switches)),
         Metric::InvoluntarySwitchesPerTask => per_task(run, count(workers, |usage| usage.involuntary_switches)),
         Metric::Threads => count(workers, |usage| usage.threads),
@@ -231,6 +233,7 @@ pub(crate) struct Wording {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Unit {
     Micros,
+    Millis,
     Bytes,
     PerSecond,
     Number,
@@ -262,6 +265,8 @@ pub(crate) fn wording(metric: Metric) -> Wording {
         Metric::SleepOvershootMeanUs => ("sleep overshoot mean", Unit::Micros),
         Metric::PermitWaitMeanUs => ("permit wait mean", Unit::Micros),
         Metric::RssMaxBytes => ("peak memory", Unit::Bytes),
+        Metric::IdleBytesPerWorker => ("idle memory per worker", Unit::Bytes),
+        Metric::DynosStartMs => ("start of the dynos", Unit::Millis),
         Metric::VoluntarySwitchesPerTask => ("voluntary switches per task", Unit::Number),
         Metric::InvoluntarySwitchesPerTask => ("involuntary switches per task", Unit::Number),
         Metric::Threads => ("threads", Unit::Number),

@@ -58,6 +58,7 @@ fn constants(run: &Run) -> Vec<String> {
         }
         (Connections::Shared, Some(size)) => format!("{size} shared"),
     };
+    let stack = variant.stack_kib.map_or_else(String::new, |kib| format!(", stacks of {kib} KiB"));
     let pairs = [
         ("rate_per_s", format!("{} ({})", load.rate_per_s, name(&load.arrivals))),
         ("duration_s", load.duration_s.to_string()),
@@ -67,7 +68,8 @@ fn constants(run: &Run) -> Vec<String> {
         ("payload_kb", task.payload_kb.to_string()),
         ("backlog_max", workers.backlog_max.to_string()),
         ("workers", format!("{} in {}", run.workers.count, counted(run.workers.dynos.into(), "dyno"))),
-        ("engine", format!("{}, executor {}", variant.engine, name(&variant.executor))),
+        ("engine", format!("{}, executor {}{stack}", variant.engine, name(&variant.executor))),
+        ("allocator", variant.allocator.to_string()),
         ("connections", format!("{connections}, client {}", name(&variant.client))),
         ("server", format!("{} {}", run.redis_server.product, run.redis_server.version)),
     ];

@@ -14,10 +14,10 @@ pub struct Backlog {
 }
 
 impl Backlog {
-    /// Empty.
+    /// Empty, with room for one task: most workers never have more waiting.
     #[must_use]
     pub fn new(order: Order) -> Backlog {
-        Backlog { order, waiting: VecDeque::new() }
+        Backlog { order, waiting: VecDeque::with_capacity(1) }
     }
 
     /// Adds the newest.

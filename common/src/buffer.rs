@@ -33,6 +33,12 @@ impl Buffer {
         Buffer { bytes, filled: 0 }
     }
 
+    /// One that holds no memory.
+    #[must_use]
+    pub fn none() -> Buffer {
+        Buffer { bytes: Vec::new(), filled: 0 }
+    }
+
     /// The contents.
     #[must_use]
     pub fn contents(&self) -> &[u8] {

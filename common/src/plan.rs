@@ -22,7 +22,7 @@ pub use settings::{
     ArrivalProcess, Choice, Load, OnOverload, Order, Override, RedisSettings, Repeat, Settings, Slo, Task, TaskKind,
     Workers,
 };
-pub use variant::{Checkout, Client, Connections, CpuPlacement, Engine, Executor, Metric, Variant};
+pub use variant::{Allocator, Checkout, Client, Connections, CpuPlacement, Engine, Executor, Metric, Variant};
 
 use variant::VariantInput;
 

@@ -15,7 +15,7 @@ mod cost;
 mod tasks;
 mod validity;
 
-pub use cost::{RedisWork, Resources, Startup, Usage};
+pub use cost::{IdleMemory, RedisWork, Resources, Startup, Usage};
 pub use tasks::{Backlog, Counts, Distribution, Failures, Latencies, Overload, Phase, Rates, Second, Workers};
 pub use validity::{Check, RunResult, Severity, Validity, Verdict};
 

@@ -102,6 +102,11 @@ impl Request {
         self.bytes.contents()
     }
 
+    /// Its bytes are on their way: their buffer may be used for the replies of others meanwhile.
+    pub fn written(&mut self) {
+        self.bytes = Bytes::Own(Buffer::none());
+    }
+
     /// How many replies will come.
     #[must_use]
     pub fn replies(&self) -> usize {

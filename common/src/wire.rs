@@ -7,11 +7,11 @@
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::plan::{Engine, Settings, Variant};
+use crate::plan::{Allocator, Engine, Settings, Variant};
 use crate::recorder::{Delta, Totals};
 
 /// Raised whenever a frame changes. Both sides of a handshake must have the same.
-pub const WIRE_VERSION: u32 = 3;
+pub const WIRE_VERSION: u32 = 4;
 
 /// A control frame larger than this is nonsense.
 pub const MESSAGE_MAX: usize = 64 * 1024 * 1024;
@@ -43,6 +43,8 @@ pub enum FromDyno {
         /// Tasks waiting.
         backlog: u32,
     },
+    /// Its memory, once the start message has come: every worker has run one task and waits.
+    Memory(DynoMemory),
     /// The process at the beginning (`end = false`) and the end of the window.
     Usage {
         /// Which.
@@ -72,7 +74,9 @@ pub struct Hello {
     pub wire_version: u32,
     /// What it is.
     pub engine: Engine,
-    /// Version, allocator, libraries: for the report.
+    /// What its binary allocates with.
+    pub allocator: Allocator,
+    /// Version, libraries, allocator: for the report.
     pub build: String,
     /// Its process.
     pub pid: u32,
@@ -134,6 +138,15 @@ impl std::fmt::Debug for Assign {
             .field("workers", &(self.first_worker..self.first_worker + self.workers))
             .finish_non_exhaustive()
     }
+}
+
+/// Anonymous memory of a dyno.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DynoMemory {
+    /// Before workers and connections.
+    pub base_bytes: u64,
+    /// With all of them, idle.
+    pub idle_bytes: u64,
 }
 
 /// What a process has used since it started.

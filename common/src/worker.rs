@@ -26,8 +26,8 @@ pub enum Action {
     Acquire(Limit),
     /// Give it back: [`Worker::released`].
     Release,
-    /// Record the task: [`Worker::settled`].
-    Settle(Record),
+    /// Record the task: [`Worker::settle`].
+    Settle,
     /// There will be no more tasks: leave.
     Leave,
 }
@@ -143,15 +143,19 @@ impl Worker {
             Step::Acquire(limit) => Action::Acquire(limit),
             Step::Release => Action::Release,
             Step::Done(outcome) => {
-                let record = Record { outcome, ended_ns: now_ns, ..running.record };
-                self.current = None;
-                Action::Settle(record)
+                running.record.outcome = outcome;
+                running.record.ended_ns = now_ns;
+                Action::Settle
             }
         }
     }
 
-    /// After [`Action::Settle`].
-    pub fn settled(&mut self) -> Action {
+    /// On [`Action::Settle`]: shows the record of the task, which is over. Not part of the action: every async worker would
+    /// have room for it twice.
+    pub fn settle(&mut self, show: impl FnOnce(&Record)) -> Action {
+        if let Some(running) = self.current.take() {
+            show(&running.record);
+        }
         Action::Receive
     }
 }
@@ -160,6 +164,7 @@ impl Worker {
 mod tests {
     use super::{Action, Exchange, Worker};
     use crate::plan::Plan;
+    use crate::recorder::Record;
     use crate::request::RequestError;
     use crate::step::{Failure, Outcome, Span};
     use crate::task::Tasks;
@@ -173,16 +178,22 @@ mod tests {
         Worker::new(0, Tasks::new(&settings, 1, 100.0))
     }
 
+    fn settled(action: Action, worker: &mut Worker) -> Record {
+        assert!(matches!(action, Action::Settle), "{action:?}");
+        let mut shown = None;
+        assert!(matches!(worker.settle(|record| shown = Some(*record)), Action::Receive));
+        shown.unwrap()
+    }
+
     const TASK: Dispatch = Dispatch { intended_ns: 10, sent_ns: 20, index: 0, worker: 0, phase: TaskPhase::Window };
 
     #[test]
     fn a_null_task_is_received_and_settled() {
         let mut worker = worker("null");
         assert!(matches!(worker.start(), Action::Receive));
-        let Action::Settle(record) = worker.received(Some(TASK), 30) else { panic!("not settled") };
+        let record = settled(worker.received(Some(TASK), 30), &mut worker);
         assert_eq!((record.intended_ns, record.sent_ns, record.started_ns), (10, 20, 30));
         assert_eq!(record.outcome, Outcome::Completed);
-        assert!(matches!(worker.settled(), Action::Receive));
         assert!(matches!(worker.received(None, 40), Action::Leave));
     }
 
@@ -192,7 +203,7 @@ mod tests {
         let Action::Redis(span, _) = worker.received(Some(TASK), 30) else { panic!("no request") };
         assert_eq!(span, Span::Fetch);
         let exchange = Exchange { asked_ns: 31, granted_ns: 35, ended_ns: 50, result: Err(RequestError::Timeout) };
-        let Action::Settle(record) = worker.replied(span, exchange) else { panic!("not settled") };
+        let record = settled(worker.replied(span, exchange), &mut worker);
         assert_eq!(record.outcome, Outcome::Failed(Failure::Timeout));
         assert_eq!((record.pool_wait_ns, record.spans_ns[Span::Fetch as usize], record.ended_ns), (4, 15, 50));
     }
@@ -213,7 +224,7 @@ mod tests {
         let Action::Sleep(until_ns) = worker.computed(work.run(), 60) else { panic!("no sleep") };
         assert_eq!(until_ns, 60 + 1000);
         assert!(matches!(worker.slept(until_ns + 5), Action::Release));
-        let Action::Settle(record) = worker.released(1070) else { panic!("not settled") };
+        let record = settled(worker.released(1070), &mut worker);
         let span = |span: Span| record.spans_ns[span as usize];
         assert_eq!((span(Span::PermitWait), span(Span::Exchange), record.pool_wait_ns), (7, 10, 2));
         assert_eq!((span(Span::Compute), span(Span::SleepOvershoot), record.ended_ns), (10, 5, 1070));

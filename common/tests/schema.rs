@@ -109,7 +109,7 @@ fn a_comparison_is_valid() {
 fn variant() -> Value {
     json!({
         "name": "threads", "engine": "threaded", "executor": "dedicated", "connections": "own", "client": "blocking",
-        "pool_size": null, "checkout": null, "pool_threads": null, "cpu_placement": null,
+        "pool_size": null, "checkout": null, "pool_threads": null, "stack_kib": 256, "cpu_placement": null, "allocator": "mimalloc",
     })
 }
 
@@ -187,7 +187,7 @@ fn run() -> Value {
             "overload": {"at_s": -0.5, "dyno": 0, "worker": null, "backlog": 100},
         },
         "workers": {"count": 1, "dynos": 1, "cycles": [1], "backlog_max": [1], "busy_ns": [1500]},
-        "startup": {"server_ms": 1.0, "prefill_ms": 1.0, "dynos_ms": 1.0, "untimed_ms": 1.0},
+        "startup": {"server_ms": 1.0, "prefill_ms": 1.0, "dynos_ms": 1.0, "untimed_ms": 1.0, "memory": {"base_bytes": 1, "idle_bytes": 3, "bytes_per_worker": 2.0}},
         "resources": {"window_s": 1.0, "tasks": 1, "workers": usage, "redis": usage, "loadgen": usage, "proxy": null},
         "redis_work": {
             "tasks": 1, "commands_per_task": {"get": 1.0}, "command_us_per_task": {"get": 0.5},

@@ -6,13 +6,13 @@ use common::arrivals::Schedule;
 use common::latency::Latency;
 use common::plan::Settings;
 use common::report::{
-    CellId, Counts, Ended, Host, Latencies, Rates, RedisServer, RedisWork, Resources, Run, RunKind, RunPlan,
-    SCHEMA_VERSION, Startup, Usage, Versions, Workers,
+    CellId, Counts, Ended, Host, IdleMemory, Latencies, Rates, RedisServer, RedisWork, Resources, Run, RunKind,
+    RunPlan, SCHEMA_VERSION, Startup, Usage, Versions, Workers,
 };
 use common::request::RequestErrorKind;
 use common::step::Span;
 use common::verdict::{Evidence, judge, on_time_limit_us};
-use common::wire::TaskPhase;
+use common::wire::{DynoMemory, TaskPhase};
 
 use crate::collect::{Collected, DynoReports};
 use crate::monitor::ServerWork;
@@ -84,6 +84,7 @@ pub fn run(spec: &Spec<'_>, schedule: &Schedule, measured: Measured) -> Run {
     let tasks_in_window: Option<u64> = collected.dynos.iter().map(ended_in_window).sum();
     let resources = resources(&measured, tasks_in_window);
     let redis_work = redis_work(&measured, tasks_of_server(&measured));
+    let memory = idle_memory(settings, collected);
     let backlog = backlog::of(settings, schedule, &measured, &counts);
     let on_time = |lateness: &Latency| {
         let limit_us = on_time_limit_us(latency_us.response.p50);
@@ -134,7 +135,7 @@ pub fn run(spec: &Spec<'_>, schedule: &Schedule, measured: Measured) -> Run {
         counts,
         latency_us,
         backlog,
-        startup: measured.startup,
+        startup: Startup { memory, ..measured.startup },
         resources,
         redis_work,
         validity,
@@ -206,6 +207,16 @@ fn resources(measured: &Measured, tasks: Option<u64>) -> Resources {
         loadgen: per_task(measured.usage.loadgen),
         proxy: None,
     }
+}
+
+/// What all dynos hold while their workers wait.
+fn idle_memory(settings: &Settings, collected: &Collected) -> Option<IdleMemory> {
+    let sum = |field: fn(&DynoMemory) -> u64| {
+        collected.dynos.iter().map(|dyno| dyno.memory.as_ref().map(field)).sum::<Option<u64>>()
+    };
+    let (base_bytes, idle_bytes) = sum(|memory| memory.base_bytes).zip(sum(|memory| memory.idle_bytes))?;
+    let bytes_per_worker = (idle_bytes as f64 - base_bytes as f64) / f64::from(settings.workers.total());
+    Some(IdleMemory { base_bytes, idle_bytes, bytes_per_worker })
 }
 
 /// Two processes together.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use common::latency::Latency;
 use common::recorder::{Delta, Histograms, PhaseCounts, Totals};
 use common::request::RequestErrorKind;
-use common::wire::{Counters, Final, FromDyno, ProcessUsage, TaskPhase};
+use common::wire::{Counters, DynoMemory, Final, FromDyno, ProcessUsage, TaskPhase};
 
 /// Everything that dynos have said.
 #[derive(Debug)]
@@ -36,6 +36,8 @@ pub struct DynoReports {
     pub response_from_send_sum_ns: u128,
     /// Of the latest delta.
     pub request_errors: [u64; RequestErrorKind::COUNT],
+    /// Before any worker, and with all of them waiting.
+    pub memory: Option<DynoMemory>,
     /// At the beginning of the window.
     pub usage_start: Option<ProcessUsage>,
     /// At its end.
@@ -117,6 +119,7 @@ impl Collected {
                 let report = OverloadReport { at_ns, dyno, worker: Some(worker), backlog: u64::from(backlog) };
                 self.overloaded(report);
             }
+            FromDyno::Memory(memory) => reports.memory = Some(memory),
             FromDyno::Usage { end: false, usage } => reports.usage_start = Some(usage),
             FromDyno::Usage { end: true, usage } => reports.usage_end = Some(usage),
             FromDyno::Final(last) => reports.last = Some(last),

@@ -10,7 +10,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use common::plan::Engine;
+use common::plan::{Allocator, Engine, Variant};
 use common::wire::{Assign, FromDyno, Hello, MessageDecoder, ToDyno, WIRE_VERSION, encode_message};
 use crossbeam_channel::{Receiver, Sender, select, tick, unbounded};
 
@@ -89,7 +89,7 @@ enum Arrived {
 /// A dyno that cannot start, in its own words; an interruption.
 pub fn assemble(
     origin: &Origin,
-    engine: Engine,
+    variant: &Variant,
     assigns: Vec<Assign>,
     interrupt: &Interrupt,
     say: &mut dyn FnMut(&str),
@@ -105,7 +105,7 @@ pub fn assemble(
     let mut children = Vec::new();
     match origin {
         Origin::Spawned { padding } => {
-            let binary = binary(engine)?;
+            let binary = binary(variant)?;
             for _ in &assigns {
                 let mut command = Command::new(&binary);
                 command.arg("--connect").arg(address.to_string()).env("HEADROOM_PADDING", "x".repeat(*padding));
@@ -113,7 +113,8 @@ pub fn assemble(
             }
         }
         Origin::Awaited(_) => {
-            say(&format!("waiting for {} x `workers-{engine} --connect {address}` (Ctrl-C to give up)", assigns.len()))
+            let name = binary_name(variant.engine, variant.allocator);
+            say(&format!("waiting for {} x `{name} --connect {address}` (Ctrl-C to give up)", assigns.len()))
         }
     }
 
@@ -132,7 +133,7 @@ pub fn assemble(
                 Arrived::Control(hello, stream, decoder) => {
                     let own = dynos.children.iter().any(|child| child.pid() == hello.pid);
                     let stranger = spawned && !own;
-                    if let Err(why) = welcome(&hello, stranger, engine, dynos.controls.len(), assigns.len()) {
+                    if let Err(why) = welcome(&hello, stranger, variant, dynos.controls.len(), assigns.len()) {
                         refuse(stream, &why);
                         if own {
                             return Err(Refused(why).into());
@@ -214,10 +215,18 @@ impl Dynos {
     }
 }
 
-/// The worker binary of an engine, beside loadgen's own.
-fn binary(engine: Engine) -> anyhow::Result<PathBuf> {
+/// What the worker binary of an engine is called.
+fn binary_name(engine: Engine, allocator: Allocator) -> String {
+    match allocator {
+        Allocator::Mimalloc => format!("workers-{engine}"),
+        Allocator::System => format!("workers-{engine}-system"),
+    }
+}
+
+/// The worker binary of a variant, beside loadgen's own.
+fn binary(variant: &Variant) -> anyhow::Result<PathBuf> {
     let own = std::env::current_exe()?;
-    let name = format!("workers-{engine}");
+    let name = binary_name(variant.engine, variant.allocator);
     // Tests run from a directory below the binaries.
     let candidates = own.ancestors().skip(1).take(2).map(|directory| directory.join(&name));
     candidates
@@ -227,7 +236,7 @@ fn binary(engine: Engine) -> anyhow::Result<PathBuf> {
 }
 
 /// Whether a dyno may take part. A stranger is one that loadgen has not started in a run whose dynos it starts.
-fn welcome(hello: &Hello, stranger: bool, engine: Engine, present: usize, wanted: usize) -> Result<(), String> {
+fn welcome(hello: &Hello, stranger: bool, variant: &Variant, present: usize, wanted: usize) -> Result<(), String> {
     if stranger {
         return Err(STRANGER.to_owned());
     }
@@ -237,8 +246,9 @@ fn welcome(hello: &Hello, stranger: bool, engine: Engine, present: usize, wanted
             hello.build, hello.wire_version
         ));
     }
-    if hello.engine != engine {
-        return Err(format!("the run needs dynos of engine {engine} and this is workers-{}", hello.engine));
+    if (hello.engine, hello.allocator) != (variant.engine, variant.allocator) {
+        let wanted = binary_name(variant.engine, variant.allocator);
+        return Err(format!("the run needs {wanted} and this is {}", binary_name(hello.engine, hello.allocator)));
     }
     if hello.boot_id != dyno::boot_id() {
         return Err("the dyno runs on another machine: instants can be compared only within one boot".to_owned());
@@ -342,21 +352,27 @@ fn listen(dyno: u32, mut stream: TcpStream, mut decoder: MessageDecoder, events:
 
 #[cfg(test)]
 mod tests {
-    use common::plan::Engine;
+    use common::plan::{Allocator, Engine, Plan};
     use common::wire::{Hello, WIRE_VERSION};
 
     use super::welcome;
 
     #[test]
     fn who_may_take_part() {
+        let plan = Plan::parse(
+            "name = \"x\"\n[task]\nkind = \"null\"\n[load]\nrate_per_s = 1\nduration_s = 1\n[workers]\ncount = 1\n[[variant]]\nname = \"a\"\nengine = \"async\"",
+            &[],
+        );
+        let variant = plan.unwrap().variants.remove(0);
         let right = Hello {
             wire_version: WIRE_VERSION,
             engine: Engine::Async,
+            allocator: Allocator::Mimalloc,
             build: "workers-async 1".to_owned(),
             pid: 1,
             boot_id: dyno::boot_id(),
         };
-        let answer = |hello: &Hello, stranger, present| welcome(hello, stranger, Engine::Async, present, 2);
+        let answer = |hello: &Hello, stranger, present| welcome(hello, stranger, &variant, present, 2);
         assert_eq!(answer(&right, false, 1), Ok(()));
         for (hello, stranger, present, why) in [
             (right.clone(), true, 0, "starts its own dynos"),
@@ -366,7 +382,13 @@ mod tests {
                 Hello { engine: Engine::Threaded, ..right.clone() },
                 false,
                 0,
-                "engine async and this is workers-threaded",
+                "needs workers-async and this is workers-threaded",
+            ),
+            (
+                Hello { allocator: Allocator::System, ..right.clone() },
+                false,
+                0,
+                "needs workers-async and this is workers-async-system",
             ),
             (Hello { boot_id: "elsewhere".to_owned(), ..right }, false, 0, "another machine"),
         ] {

@@ -20,7 +20,6 @@ use loadgen::signals::Interrupt;
 use loadgen::store::Store;
 use loadgen::{bench, run};
 
-#[cfg(feature = "mimalloc")]
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -192,9 +192,8 @@ fn prepare(spec: &Spec<'_>, site: &Site<'_>, demand: &Demand, progress: &mut Pro
             redis_url: server.url.expose().to_owned(),
         })
         .collect();
-    let engine = spec.variant.engine;
     let (dynos, lanes) =
-        dynos::assemble(&site.dynos, engine, assigns, site.interrupt, &mut |line| progress.line(line))?;
+        dynos::assemble(&site.dynos, spec.variant, assigns, site.interrupt, &mut |line| progress.line(line))?;
     startup.dynos_ms = milliseconds(begun);
     Ok(Prepared { server, facts, monitor, dynos, lanes, startup, size })
 }

@@ -88,20 +88,27 @@ pub async fn open(
 
 impl Connections {
     /// Asks for a connection, sends the request and collects every reply.
-    pub async fn exchange(&mut self, request: Request) -> Exchange {
-        let asked_ns = now_ns();
-        let (granted_ns, result) = match self.source.link().await {
-            Ok(link) => (now_ns(), link.query(request).await),
-            Err(error) => (now_ns(), Err(error)),
-        };
-        let ended_ns = now_ns();
-        if let Source::Pool(_, Checkout::Step, held) = &mut self.source {
-            *held = None;
+    #[expect(
+        clippy::manual_async_fn,
+        reason = "an async function keeps room for its arguments twice, as does every one that it hands them to: a block does \
+                  not, and lends the request from here on; thousands of workers have that room while they wait"
+    )]
+    pub fn exchange(&mut self, mut request: Request) -> impl Future<Output = Exchange> {
+        async move {
+            let asked_ns = now_ns();
+            let (granted_ns, result) = match self.source.link().await {
+                Ok(link) => (now_ns(), link.query(&mut request).await),
+                Err(error) => (now_ns(), Err(error)),
+            };
+            let ended_ns = now_ns();
+            if let Source::Pool(_, Checkout::Step, held) = &mut self.source {
+                *held = None;
+            }
+            if let Err(error) = &result {
+                self.shared.recorder.request_failed(self.worker, error.kind());
+            }
+            Exchange { asked_ns, granted_ns, ended_ns, result }
         }
-        if let Err(error) = &result {
-            self.shared.recorder.request_failed(self.worker, error.kind());
-        }
-        Exchange { asked_ns, granted_ns, ended_ns, result }
     }
 
     /// The task has ended: gives back what was checked out for all of it.
@@ -115,15 +122,15 @@ impl Connections {
 /// A connection while one request is under way.
 enum Lease<'a> {
     Alone(&'a mut Link),
-    Shared(multiplexed::Lease<'a>),
+    /// In a box, as all that is large and seldom: every worker has room for the largest future that it may await.
+    Shared(Box<multiplexed::Lease<'a>>),
 }
 
 impl Lease<'_> {
-    async fn query(self, request: Request) -> Result<Replies, RequestError> {
+    async fn query(self, request: &mut Request) -> Result<Replies, RequestError> {
         match self {
             Lease::Alone(link) => link.query(request).await,
-            // In a box, as all that is large and seldom: every worker has room for the largest future that it may await.
-            Lease::Shared(lease) => Box::pin(lease.query(&request)).await,
+            Lease::Shared(lease) => Box::pin(lease.query(request)).await,
         }
     }
 }
@@ -145,7 +152,7 @@ impl Source {
                 }
                 held.as_deref_mut().map(Lease::Alone).ok_or(RequestError::PoolTimeout)
             }
-            Source::Shared(shared) => Box::pin(shared.checkout()).await.map(Lease::Shared),
+            Source::Shared(shared) => Ok(Lease::Shared(Box::new(Box::pin(shared.checkout()).await?))),
         }
     }
 }
@@ -162,12 +169,12 @@ enum Wire {
 }
 
 impl Link {
-    async fn query(&mut self, request: Request) -> Result<Replies, RequestError> {
+    async fn query(&mut self, request: &mut Request) -> Result<Replies, RequestError> {
         // A query that is dropped half-way leaves replies in the socket.
         self.broken = true;
         let result = match &mut self.wire {
             Wire::Direct(wire) => wire.query(request).await,
-            Wire::Multiplexed(connection) => Box::pin(multiplexed::query(connection, &request)).await,
+            Wire::Multiplexed(connection) => Box::pin(multiplexed::query(connection, request)).await,
         };
         self.broken = matches!(&result, Err(error) if error.breaks_connection());
         result

@@ -40,10 +40,9 @@ pub async fn drive(worker: &mut Worker, inbox: &mut Inbox, connections: &mut Con
                 site.permits.release();
                 worker.released(now_ns())
             }
-            Action::Settle(record) => {
+            Action::Settle => {
                 connections.release();
-                site.shared.recorder.settle(inbox.worker, &record);
-                worker.settled()
+                worker.settle(|record| site.shared.recorder.settle(inbox.worker, record))
             }
             Action::Leave => return,
         }

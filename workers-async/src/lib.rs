@@ -31,8 +31,7 @@ impl Engine for Async {
     const ENGINE: plan::Engine = plan::Engine::Async;
 
     fn build() -> String {
-        let allocator = if cfg!(feature = "mimalloc") { "mimalloc" } else { "system" };
-        format!("workers-async {}, allocator {allocator}, tokio, redis-rs, bb8, rayon", env!("CARGO_PKG_VERSION"))
+        format!("workers-async {}, tokio, redis-rs, bb8, rayon", env!("CARGO_PKG_VERSION"))
     }
 
     fn start(job: Job) -> anyhow::Result<Async> {

@@ -36,10 +36,9 @@ pub fn drive(worker: &mut Worker, inbox: &mut Inbox, connections: &mut Connectio
                 site.permits.release();
                 worker.released(now_ns())
             }
-            Action::Settle(record) => {
+            Action::Settle => {
                 connections.release();
-                site.shared.recorder.settle(inbox.worker, &record);
-                worker.settled()
+                worker.settle(|record| site.shared.recorder.settle(inbox.worker, record))
             }
             Action::Leave => return,
         }

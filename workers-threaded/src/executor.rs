@@ -17,9 +17,6 @@ mod pool;
 
 use pool::{Pool, Slot};
 
-/// Stack of a worker thread. A document task uses under 32 KiB of it (measured); the kernel commits what is touched.
-const STACK_BYTES: usize = 256 * 1024;
-
 /// All workers of a dyno at work.
 pub enum Workers {
     /// A thread each.
@@ -72,8 +69,9 @@ pub fn start(
     workers: Vec<(Worker, Connections)>,
     site: &Arc<Site>,
 ) -> anyhow::Result<(Workers, Inboxes)> {
+    let stack_bytes = variant.stack_kib.unwrap_or(0) as usize * 1024;
     if variant.executor == Executor::Rayon {
-        let (pool, slots) = Pool::start(variant.pool_threads, order, workers, site)?;
+        let (pool, slots) = Pool::start(variant.pool_threads, stack_bytes, order, workers, site)?;
         return Ok((Workers::Pool(pool), Inboxes::Slots(slots)));
     }
     let count = workers.len();
@@ -83,7 +81,7 @@ pub fn start(
         let (number, site) = (inbox.worker, Arc::clone(site));
         let thread = thread::Builder::new()
             .name(format!("worker-{number}"))
-            .stack_size(STACK_BYTES)
+            .stack_size(stack_bytes)
             .spawn(move || driver::drive(&mut worker, &mut inbox, &mut connections, &site))
             .with_context(|| format!("no thread for worker {number} of {count}"))?;
         threads.push(thread);

@@ -27,11 +27,7 @@ impl Engine for Threaded {
     const ENGINE: plan::Engine = plan::Engine::Threaded;
 
     fn build() -> String {
-        let allocator = if cfg!(feature = "mimalloc") { "mimalloc" } else { "system" };
-        format!(
-            "workers-threaded {}, allocator {allocator}, r2d2, redis-rs, crossbeam-channel, rayon",
-            env!("CARGO_PKG_VERSION")
-        )
+        format!("workers-threaded {}, r2d2, redis-rs, crossbeam-channel, rayon", env!("CARGO_PKG_VERSION"))
     }
 
     fn start(job: Job) -> anyhow::Result<Threaded> {

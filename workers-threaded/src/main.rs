@@ -1,11 +1,12 @@
-//! `workers-threaded --connect ADDR`: one dyno of the threaded engine.
+//! `workers-threaded --connect ADDR`: one dyno of the threaded engine, with mimalloc.
 
 use std::process::ExitCode;
 
-#[cfg(feature = "mimalloc")]
+use common::plan::Allocator;
+
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    dyno::args::main::<workers_threaded::Threaded>()
+    dyno::args::main::<workers_threaded::Threaded>(Allocator::Mimalloc)
 }

@@ -74,6 +74,13 @@ pub(super) fn resources(run: &Run) -> Vec<String> {
     ];
     let mut lines = grid(&header, rows, &[0]);
     lines.push("voluntary, involuntary: context switches".to_owned());
+    if let Some(memory) = run.startup.memory {
+        let idle = quantity(Unit::Bytes, memory.bytes_per_worker);
+        lines.push(format!(
+            "before it: {idle} for an idle worker; dynos started in {}",
+            quantity(Unit::Millis, run.startup.dynos_ms)
+        ));
+    }
     lines
 }
 

@@ -20,7 +20,8 @@ fn a_run_that_kept_up() {
       payload_kb   5
       backlog_max  100
       workers      28 in 1 dyno
-      engine       threaded, executor dedicated
+      engine       threaded, executor dedicated, stacks of 256 KiB
+      allocator    mimalloc
       connections  pool of 28, one for each step, client direct
       server       valkey 9.1.2
 

@@ -101,7 +101,7 @@ pub(crate) fn run(plan: &Plan, cell: usize, block: u32, variant: usize) -> Run {
             backlog_max: (0..28).map(|worker| Some(worker % 4)).collect(),
             busy_ns: (0..28).map(|worker| Some(600_000_000 + 1_000_000 * worker)).collect(),
         },
-        startup: Startup { server_ms: 20.0, prefill_ms: 30.0, dynos_ms: 15.0, untimed_ms: 5.0 },
+        startup: Startup { server_ms: 20.0, prefill_ms: 30.0, dynos_ms: 15.0, untimed_ms: 5.0, memory: None },
         resources: resources(),
         redis_work: redis_work(tasks),
         timeline: vec![second(seconds, Phase::Window, tasks), second(seconds + 0.5, Phase::Drain, 0)],

@@ -63,6 +63,7 @@ fn terminal() {
       save mean                         480 µs [480, 480]     480 µs [480, 480]  1.000 [1.000, 1.000]         0 %   1.00  (same)
       ping mean                         120 µs [120, 120]     120 µs [120, 120]  1.000 [1.000, 1.000]         0 %   1.00  (same)
       peak memory                         40 MiB [40, 40]       40 MiB [40, 40]  1.000 [1.000, 1.000]         0 %   1.00  (same)
+      start of the dynos                   15 ms [15, 15]        15 ms [15, 15]  1.000 [1.000, 1.000]         0 %   1.00  (same)
       voluntary switches per task                4 [4, 4]              4 [4, 4]  1.000 [1.000, 1.000]         0 %   1.00  (same)
       involuntary switches per task        0.1 [0.1, 0.1]        0.1 [0.1, 0.1]  1.000 [1.000, 1.000]         0 %   1.00  (same)
       threads                                 30 [30, 30]              6 [6, 6]  0.200 [0.200, 0.200]         0 %  0.002  (better)

@@ -4,6 +4,7 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::process::ExitCode;
 
 use clap::Parser;
+use common::plan::Allocator;
 
 use crate::{Engine, limits};
 
@@ -26,9 +27,9 @@ fn address(text: &str) -> Result<SocketAddr, String> {
     found.next().ok_or_else(|| "the host has no address".to_owned())
 }
 
-/// Parses the command line and runs the dyno. Exit codes: 0 ok, 1 failed, 2 usage or nobody there.
+/// Parses the command line and runs the dyno, whose binary allocates with `allocator`. Exit codes: 0 ok, 1 failed, 2 usage or nobody there.
 #[must_use]
-pub fn main<E: Engine + Send + 'static>() -> ExitCode {
+pub fn main<E: Engine + Send + 'static>(allocator: Allocator) -> ExitCode {
     limits::turn_off_huge_pages();
     let args = Args::parse();
     // A worker that panics must not look like one that is slow: the dyno ends, and the run says that it was lost.
@@ -37,7 +38,7 @@ pub fn main<E: Engine + Send + 'static>() -> ExitCode {
         report(panic);
         std::process::abort();
     }));
-    match crate::run::<E>(args.connect) {
+    match crate::run::<E>(args.connect, allocator) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("workers-{}: {error:#}", E::ENGINE);

@@ -12,9 +12,12 @@ use std::time::Duration;
 
 use anyhow::bail;
 use common::backlog::Waiting;
+use common::plan::Allocator;
 use common::recorder::{Histograms, Recorder};
 use common::step::Span;
-use common::wire::{Assign, Counters, Final, FromDyno, Hello, MessageDecoder, ToDyno, WIRE_VERSION, encode_message};
+use common::wire::{
+    Assign, Counters, DynoMemory, Final, FromDyno, Hello, MessageDecoder, ToDyno, WIRE_VERSION, encode_message,
+};
 use crossbeam_channel::{RecvTimeoutError, Sender, bounded, unbounded};
 
 pub mod args;
@@ -85,7 +88,7 @@ pub trait Engine {
     /// What it is called in plans.
     const ENGINE: common::plan::Engine;
 
-    /// What it is made of, for the report.
+    /// Its version and what it is made of, for the report.
     fn build() -> String;
 
     /// Spawns all workers and opens all connections; returns when both are there.
@@ -112,13 +115,14 @@ pub struct NobodyListens {
 ///
 /// # Errors
 /// What kept it from running, in a sentence.
-pub fn run<E: Engine + Send + 'static>(connect: SocketAddr) -> anyhow::Result<()> {
+pub fn run<E: Engine + Send + 'static>(connect: SocketAddr, allocator: Allocator) -> anyhow::Result<()> {
     let mut control = TcpStream::connect(connect).map_err(|error| NobodyListens { connect, error })?;
     control.set_nodelay(true)?;
     let hello = Hello {
         wire_version: WIRE_VERSION,
         engine: E::ENGINE,
-        build: E::build(),
+        allocator,
+        build: format!("{}, allocator {allocator}", E::build()),
         pid: std::process::id(),
         boot_id: boot_id(),
     };
@@ -166,6 +170,7 @@ pub fn run<E: Engine + Send + 'static>(connect: SocketAddr) -> anyhow::Result<()
         }
     })?;
 
+    let base_bytes = usage::anonymous_bytes();
     let engine = match E::start(Job { assign, dispatch, shared: Arc::clone(&shared) }) {
         Ok(engine) => engine,
         Err(error) => {
@@ -188,6 +193,11 @@ pub fn run<E: Engine + Send + 'static>(connect: SocketAddr) -> anyhow::Result<()
                 // From here on ticks are whole tenths of seconds of the run.
                 next_ns = start_ns + TICK_NS;
                 tick = 0;
+                // All workers have run their first task and wait.
+                let memory = base_bytes.zip(usage::anonymous_bytes());
+                if let Some((base_bytes, idle_bytes)) = memory {
+                    reporter.send(&FromDyno::Memory(DynoMemory { base_bytes, idle_bytes }))?;
+                }
             },
             recv(outgoing) -> event => if let Ok(event) = event { reporter.send(&event)? },
             default(wait) => {}

@@ -24,6 +24,14 @@ pub fn of_this_process() -> ProcessUsage {
     usage
 }
 
+/// Memory of this process that is no file's: heaps and stacks, exact. `None` where the kernel does not say (before 4.14).
+#[must_use]
+pub fn anonymous_bytes() -> Option<u64> {
+    // Not RssAnon of /proc/self/status: its counters are kept per CPU, and added up only now and then.
+    let mappings = fs::read_to_string("/proc/self/smaps_rollup").ok()?;
+    Some(number(&mappings, "Anonymous:")? * 1024)
+}
+
 /// The number in a line of `/proc/<pid>/status`.
 #[must_use]
 pub fn number(status: &str, name: &str) -> Option<u64> {

@@ -1,7 +1,7 @@
 //! What a run will need of the machine, from its settings alone. Comparing it with what there is needs I/O and is
 //! loadgen's.
 
-use super::{Executor, Settings, TaskKind, Variant};
+use super::{Allocator, Executor, Settings, TaskKind, Variant};
 
 /// Upper estimates for one run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,8 +40,10 @@ const MONITOR_CONNECTIONS: u64 = 8;
 const FLAT_BYTES: u64 = 700;
 /// A mail's overhead: an element of a list.
 const ELEMENT_BYTES: u64 = 256;
-/// A worker thread with the stack it has touched, or a task with its document, while at work.
+/// A worker thread with the stack and the heap it has touched, while at work: mimalloc gives each a heap of its own.
 const THREAD_BYTES: u64 = 512 * 1024;
+const THREAD_BYTES_SYSTEM: u64 = 128 * 1024;
+/// A worker that is a task, or state on a pool, while at work.
 const TASK_BYTES: u64 = 64 * 1024;
 
 /// The demand of a run of `variant` under `settings`.
@@ -70,7 +72,10 @@ pub fn demand(settings: &Settings, variant: &Variant) -> Demand {
         TaskKind::Document | TaskKind::Replay => u64::from(task.list_max) * 1024,
     };
     let (dyno_threads, threads, worker_bytes) = match variant.executor {
-        Executor::Dedicated => (largest, total, THREAD_BYTES),
+        Executor::Dedicated => match variant.allocator {
+            Allocator::Mimalloc => (largest, total, THREAD_BYTES),
+            Allocator::System => (largest, total, THREAD_BYTES_SYSTEM),
+        },
         Executor::Rayon => {
             (u64::from(variant.pool_threads.unwrap_or(0)), u64::from(variant.pool_threads.unwrap_or(0)), TASK_BYTES)
         }

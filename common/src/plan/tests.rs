@@ -127,7 +127,7 @@ fn unknown_keys_are_refused() {
     }
     check(
         "conections = \"own\"",
-        "variant.async.conections: unknown key; use one of name, engine, executor, connections, client, pool_size, checkout, pool_threads, cpu_placement",
+        "variant.async.conections: unknown key; use one of name, engine, executor, connections, client, pool_size, checkout, pool_threads, stack_kib, cpu_placement, allocator",
     );
     check(
         "[[workers.override]]\ndyno = 0\nworkers = 3",
@@ -303,6 +303,10 @@ fn variants_that_cannot_be_are_refused() {
         (
             "[[variant]]\nname = \"x\"\nengine = \"threaded\"\nexecutor = \"thread-per-core\"",
             "variant \"x\": this executor needs engine = \"async\"; engine = \"threaded\" has \"dedicated\" and \"rayon\"",
+        ),
+        (
+            "stack_kib = 256",
+            "variant \"async\": stack_kib needs engine = \"threaded\": an async worker has no stack of its own",
         ),
         ("pool_threads = 2", "variant \"async\": pool_threads belongs to executor = \"rayon\": leave it out"),
         (

@@ -1,5 +1,7 @@
 //! Variants: an engine with its settings, and the metrics by which variants are compared.
 
+use std::ops::RangeInclusive;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -84,6 +86,25 @@ pub enum Checkout {
     Task,
 }
 
+/// Which allocator a dyno's binary is built with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Allocator {
+    /// mimalloc.
+    Mimalloc,
+    /// The C library's.
+    System,
+}
+
+impl std::fmt::Display for Allocator {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Allocator::Mimalloc => "mimalloc",
+            Allocator::System => "system",
+        })
+    }
+}
+
 /// An engine with its settings, validated: what cannot be combined does not exist.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Variant {
@@ -103,8 +124,12 @@ pub struct Variant {
     pub checkout: Option<Checkout>,
     /// Threads of the rayon pool; `null`: one per CPU with that executor, none with others.
     pub pool_threads: Option<u32>,
+    /// Stack of a worker's thread, or of a thread of the rayon pool, KiB; `null` with async workers, which have none.
+    pub stack_kib: Option<u32>,
     /// Where CPU is burnt; `null` with threads, which burn it themselves.
     pub cpu_placement: Option<CpuPlacement>,
+    /// Which allocator the dyno is built with.
+    pub allocator: Allocator,
 }
 
 impl Variant {
@@ -127,13 +152,20 @@ pub(super) struct VariantInput {
     pool_size: Option<u32>,
     checkout: Option<Checkout>,
     pool_threads: Option<u32>,
+    stack_kib: Option<u32>,
     cpu_placement: Option<CpuPlacement>,
+    allocator: Option<Allocator>,
 }
 
 /// Connections of a pool unless the plan says otherwise: the worker count of the recorded runs on Performance-L.
 const POOL_SIZE: u32 = 28;
 /// Multiplexed connections unless the plan says otherwise.
 const SHARED_SIZE: u32 = 1;
+/// Stack of a thread unless the plan says otherwise: a document task uses under 32 KiB of it (measured), and the kernel
+/// commits only what is touched.
+const STACK_KIB: u32 = 256;
+/// Less than that leaves a task no margin; more than that is nobody's need.
+const STACK_KIB_RANGE: RangeInclusive<u32> = 64..=65_536;
 
 impl VariantInput {
     fn resolve(self) -> Result<Variant, PlanError> {
@@ -197,6 +229,17 @@ impl VariantInput {
             (Executor::Rayon, Some(0)) => return Err(refuse("pool_threads = 0: nobody would work; at least 1")),
             (_, Some(_)) => return Err(refuse("pool_threads belongs to executor = \"rayon\": leave it out")),
         }
+        let stack_kib = match (self.engine, self.stack_kib) {
+            (Engine::Threaded, size) => Some(size.unwrap_or(STACK_KIB)),
+            (Engine::Async, None) => None,
+            (Engine::Async, Some(_)) => {
+                return Err(refuse("stack_kib needs engine = \"threaded\": an async worker has no stack of its own"));
+            }
+        };
+        if let Some(size) = stack_kib.filter(|size| !STACK_KIB_RANGE.contains(size)) {
+            let (least, most) = STACK_KIB_RANGE.into_inner();
+            return Err(refuse(&format!("stack_kib = {size}: from {least} to {most}; a task needs up to 32")));
+        }
         let cpu_placement = match (self.engine, self.cpu_placement) {
             (Engine::Threaded, None) => None,
             (Engine::Threaded, Some(_)) => {
@@ -204,8 +247,21 @@ impl VariantInput {
             }
             (Engine::Async, placement) => Some(placement.unwrap_or(CpuPlacement::Inline)),
         };
+        let allocator = self.allocator.unwrap_or(Allocator::Mimalloc);
         let Self { name, engine, pool_threads, .. } = self;
-        Ok(Variant { name, engine, executor, connections, client, pool_size, checkout, pool_threads, cpu_placement })
+        Ok(Variant {
+            name,
+            engine,
+            executor,
+            connections,
+            client,
+            pool_size,
+            checkout,
+            pool_threads,
+            stack_kib,
+            cpu_placement,
+            allocator,
+        })
     }
 }
 
@@ -283,6 +339,10 @@ pub enum Metric {
     PermitWaitMeanUs,
     /// Peak memory of all dynos.
     RssMaxBytes,
+    /// Memory that a worker holds while it waits, connections and executor included.
+    IdleBytesPerWorker,
+    /// Starting the dynos: processes, workers, connections.
+    DynosStartMs,
     /// Voluntary context switches of the dynos per task.
     VoluntarySwitchesPerTask,
     /// Involuntary context switches of the dynos per task.
@@ -295,7 +355,7 @@ pub enum Metric {
 
 impl Metric {
     /// Every metric, in the order of tables.
-    pub const ALL: [Metric; 27] = [
+    pub const ALL: [Metric; 29] = [
         Metric::CpuUsPerTask,
         Metric::WorkersCpuUsPerTask,
         Metric::RedisCpuUsPerTask,
@@ -319,6 +379,8 @@ impl Metric {
         Metric::SleepOvershootMeanUs,
         Metric::PermitWaitMeanUs,
         Metric::RssMaxBytes,
+        Metric::IdleBytesPerWorker,
+        Metric::DynosStartMs,
         Metric::VoluntarySwitchesPerTask,
         Metric::InvoluntarySwitchesPerTask,
         Metric::Threads,
@@ -352,6 +414,8 @@ impl Metric {
             Metric::SleepOvershootMeanUs => "sleep_overshoot_mean_us",
             Metric::PermitWaitMeanUs => "permit_wait_mean_us",
             Metric::RssMaxBytes => "rss_max_bytes",
+            Metric::IdleBytesPerWorker => "idle_bytes_per_worker",
+            Metric::DynosStartMs => "dynos_start_ms",
             Metric::VoluntarySwitchesPerTask => "voluntary_switches_per_task",
             Metric::InvoluntarySwitchesPerTask => "involuntary_switches_per_task",
             Metric::Threads => "threads",

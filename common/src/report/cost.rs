@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Time spent before the first arrival, milliseconds.
+/// What it cost to get ready, milliseconds and bytes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Startup {
     /// From starting the server to its being ready.
@@ -16,6 +16,19 @@ pub struct Startup {
     pub dynos_ms: f64,
     /// One untimed task per worker.
     pub untimed_ms: f64,
+    /// Memory of all dynos before any worker and after every worker's first task; `null` when a dyno did not say.
+    pub memory: Option<IdleMemory>,
+}
+
+/// Anonymous memory of all dynos: heaps and stacks, what is mapped from files left out.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct IdleMemory {
+    /// Before workers and connections.
+    pub base_bytes: u64,
+    /// With all of them, after every worker has run one task, while all wait.
+    pub idle_bytes: u64,
+    /// The difference over the workers: it contains connections and executor, which many workers share.
+    pub bytes_per_worker: f64,
 }
 
 /// What each part used between the window's two instants.

@@ -11,17 +11,19 @@ use crate::support::redis::{Value, contents};
 use crate::support::runs::assert_run;
 
 /// Engine and how its workers reach the server; sizes that make them share.
-const VARIANTS: [(&str, &str); 13] = [
+const VARIANTS: [(&str, &str); 15] = [
     ("threaded", "--connections own"),
     ("threaded", "--connections own --set variant.threaded.client=blocking"),
     ("threaded", "--connections pool --pool-size 3"),
     ("threaded", "--connections pool --pool-size 3 --set variant.threaded.checkout=task"),
+    ("threaded", "--connections own --set variant.threaded.allocator=system --set variant.threaded.stack_kib=64"),
     ("threaded", "--connections own --set variant.threaded.executor=rayon"),
     (
         "threaded",
         "--connections pool --pool-size 3 --set variant.threaded.executor=rayon --set variant.threaded.pool_threads=3",
     ),
     ("async", "--connections own"),
+    ("async", "--connections own --set variant.async.allocator=system"),
     ("async", "--connections own --set variant.async.client=multiplexed"),
     ("async", "--connections pool --pool-size 3"),
     ("async", "--connections pool --pool-size 3 --set variant.async.checkout=task"),
@@ -60,6 +62,10 @@ fn assert_same(runs: Vec<(Run, Contents)>) -> (Run, Contents) {
         assert_eq!(run.arrivals_hash, first.arrivals_hash, "{name}");
         assert_eq!(run.counts, first.counts, "{name}");
         assert_eq!(run.workers.cycles, first.workers.cycles, "{name}");
+        let allocator = format!("allocator {}", run.variant.allocator);
+        assert!(run.versions.workers.ends_with(&allocator), "{name}: {}", run.versions.workers);
+        let memory = run.startup.memory.unwrap();
+        assert!(memory.idle_bytes > memory.base_bytes, "{name}: {memory:?}");
         assert_eq!(run.redis_work.tasks, 80, "{name}");
         let once: BTreeMap<_, _> = COMMANDS.map(|command| (command.to_owned(), 1.0)).into();
         assert_eq!(run.redis_work.commands_per_task, once, "{name}");

@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 
-use common::plan::Engine;
+use common::plan::{Allocator, Engine};
 use common::report::RunResult;
 use common::wire::{FromDyno, Hello, MessageDecoder, ToDyno, WIRE_VERSION, encode_message};
 
@@ -52,10 +52,10 @@ fn a_dyno_of_the_other_engine_is_refused_by_name() {
     let (mut run, address) = waiting("async");
     let wrong = worker("workers-threaded", &address.to_string()).finish();
     assert_eq!(wrong.code, Some(1), "{wrong}");
-    for word in ["workers-threaded: loadgen refused this dyno", "engine async", "this is workers-threaded"] {
+    for word in ["workers-threaded: loadgen refused this dyno", "needs workers-async", "this is workers-threaded"] {
         assert!(wrong.stderr.contains(word), "{wrong}");
     }
-    run.await_stderr("refused a dyno: the run needs dynos of engine async");
+    run.await_stderr("refused a dyno: the run needs workers-async and this is workers-threaded");
     assert_goes_on(run, "async", address);
 }
 
@@ -77,13 +77,18 @@ fn forged_greetings_are_refused_by_name() {
     let right = Hello {
         wire_version: WIRE_VERSION,
         engine: Engine::Threaded,
+        allocator: Allocator::Mimalloc,
         build: "workers-forged 9.9.9".to_owned(),
         pid: 1,
         boot_id: dyno::boot_id(),
     };
     for (hello, words) in [
         (Hello { wire_version: WIRE_VERSION + 1, ..right.clone() }, ["workers-forged 9.9.9", "wire version"]),
-        (Hello { engine: Engine::Async, ..right.clone() }, ["engine", "workers-async"]),
+        (Hello { engine: Engine::Async, ..right.clone() }, ["needs workers-threaded", "workers-async"]),
+        (
+            Hello { allocator: Allocator::System, ..right.clone() },
+            ["needs workers-threaded", "workers-threaded-system"],
+        ),
         (Hello { boot_id: "elsewhere".to_owned(), ..right }, ["another machine", "boot"]),
     ] {
         let Some(ToDyno::Refuse(why)) = greet(address, hello) else { panic!("not refused: {words:?}") };

@@ -26,19 +26,19 @@ impl Wire {
         let socket = socket.map_err(of_io)?;
         socket.set_nodelay(true).map_err(of_io)?;
         let mut wire = Wire { socket, response_timeout: endpoint.response_timeout };
-        let setup = endpoint.setup();
+        let mut setup = endpoint.setup();
         if setup.replies() > 0 {
-            wire.query(setup).await?;
+            wire.query(&mut setup).await?;
         }
         Ok(wire)
     }
 
-    pub(super) async fn query(&mut self, request: Request) -> Result<Replies, RequestError> {
+    /// The request is written, and its buffer given back.
+    pub(super) async fn query(&mut self, request: &mut Request) -> Result<Replies, RequestError> {
         let exchange = async {
             self.socket.write_all(request.bytes()).await.map_err(of_io)?;
             let mut incoming = Incoming::new(request.replies());
-            // Its buffer may be used for the replies of others meanwhile.
-            drop(request);
+            request.written();
             loop {
                 let count = self.socket.read(incoming.space()).await.map_err(of_io)?;
                 if incoming.arrived(count)? {
@@ -69,8 +69,8 @@ mod tests {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let mut wire = Wire::open(&endpoint).await.unwrap();
-            let request = Request::new().command("PING", []);
-            assert_eq!(wire.query(request).await.unwrap_err(), RequestError::Timeout);
+            let mut request = Request::new().command("PING", []);
+            assert_eq!(wire.query(&mut request).await.unwrap_err(), RequestError::Timeout);
         });
     }
 }

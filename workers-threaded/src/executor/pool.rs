@@ -59,12 +59,13 @@ struct State {
 
 impl Pool {
     /// Starts the pool's threads and the timer's; every worker waits in its slot. `threads`: as many as there are CPUs
-    /// unless the variant says otherwise.
+    /// unless the variant says otherwise, with a stack of `stack_bytes` each.
     ///
     /// # Errors
     /// No threads left.
     pub fn start(
         threads: Option<u32>,
+        stack_bytes: usize,
         order: Order,
         workers: Vec<(Worker, Connections)>,
         site: &Arc<Site>,
@@ -72,6 +73,7 @@ impl Pool {
         let pool = ThreadPoolBuilder::new()
             .num_threads(threads.map_or(0, |threads| threads as usize))
             .thread_name(|number| format!("rayon-{number}"))
+            .stack_size(stack_bytes)
             .build()?;
         let (timer, sleepers) = unbounded();
         let shop = Arc::new(Shop { threads: pool, timer, site: Arc::clone(site) });
@@ -182,10 +184,9 @@ impl State {
                     site.permits.release();
                     self.worker.released(now_ns())
                 }
-                Action::Settle(record) => {
+                Action::Settle => {
                     self.connections.release();
-                    site.shared.recorder.settle(self.number, &record);
-                    self.worker.settled()
+                    self.worker.settle(|record| site.shared.recorder.settle(self.number, record))
                 }
                 Action::Leave => return,
             };
