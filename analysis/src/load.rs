@@ -123,6 +123,14 @@ impl Results {
                     server(first)
                 )));
             }
+            if run.host.scheduling != first.host.scheduling {
+                return Err(refuse(format!(
+                    "scheduling {:?}, but {} had {:?}; where processes run and how they share CPUs is part of the cost",
+                    run.host.scheduling,
+                    first_path.display(),
+                    first.host.scheduling
+                )));
+            }
             let attempt = (run.cell.index, run.block, run.attempt);
             if let Some(other) = seen.insert((attempt.0, attempt.1, attempt.2, &run.variant.name), path) {
                 return Err(refuse(format!("the same run of {:?} as {}", run.variant.name, other.display())));

@@ -139,14 +139,30 @@ pub struct Host {
     pub load_average_start: f64,
     /// One-minute load average after the run.
     pub load_average_end: f64,
-    /// How CPUs were shared between server, generator and dynos.
+    /// How server, generator and dynos shared the CPUs, in words.
     pub scheduling: String,
+    /// The same process by process, as the kernel says; a server elsewhere is not in it.
+    pub placement: Vec<Placed>,
     /// Scheduling class the pacing thread really had: `fifo-1`, `nice -10` or `normal`.
     pub pacer_priority: String,
     /// Rounds of synthetic CPU work in a microsecond, measured once per host; `null` when the plan's tasks do none.
     pub compute_rounds_per_us: Option<f64>,
     /// Transparent huge pages of loadgen and of what it starts: `off`, or `as the kernel decides`.
     pub huge_pages: String,
+}
+
+/// Where a process was.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Placed {
+    /// `loadgen`, `redis`, or `dyno-` and its number.
+    pub process: String,
+    /// The CPUs that it could use, as in `0-3,6`.
+    pub cpus: String,
+    /// The group that the scheduler weighs it by: a control group, or the autogroup of its session; `null`: each of its
+    /// threads was weighed alone.
+    pub group: Option<String>,
+    /// Weight of the control group (`cpu.weight`, or `cpu.shares` of version 1).
+    pub weight: Option<u64>,
 }
 
 /// The Redis server, as it described itself.

@@ -25,6 +25,7 @@ use dyno::clock::{now_ns, sleep_until};
 use dyno::{limits, usage};
 use loadgen::child;
 use loadgen::dynos::Origin;
+use loadgen::placement::{Part, Pin, Placement, Scheduling};
 use loadgen::prefill;
 use loadgen::progress::Progress;
 use loadgen::run::{self, Site, Spec};
@@ -53,6 +54,7 @@ fn cell(plan: &Plan, kind: TaskKind) -> anyhow::Result<&Cell> {
 type Measured = BTreeMap<String, f64>;
 
 fn blocks(plan: &Plan) -> anyhow::Result<()> {
+    let placement = Placement::new(&Pin::Auto, Scheduling::Auto)?;
     let interrupt = Interrupt::install()?;
     let mut progress = Progress::new();
     let source = Source::find(None, false, &mut |line| eprintln!("{line}"))?;
@@ -62,6 +64,7 @@ fn blocks(plan: &Plan) -> anyhow::Result<()> {
         dynos: Origin::Spawned { padding: 0 },
         directory: &directory,
         interrupt: &interrupt,
+        placement: &placement,
         rounds_per_us: 0.0,
     };
     let mut all: Vec<Measured> = Vec::new();
@@ -118,13 +121,13 @@ fn one_block(plan: &Plan, block: u32, site: &Site<'_>, progress: &mut Progress) 
 fn floor(plan: &Plan, block: u32, site: &Site<'_>) -> anyhow::Result<f64> {
     let cell = cell(plan, TaskKind::Replay)?;
     let demand = demand(&cell.settings, &plan.variants[0]);
-    let server = site.source.provide(&site.directory.join("loop"), &demand)?;
+    let server = site.source.provide(&site.directory.join("loop"), &demand, site.placement.seat(Part::Redis)?)?;
     let seed = block_seed(cell.settings.load.seed, 0, block);
     prefill::prepare(&mut server.connect()?, &cell.settings, &Tasks::new(&cell.settings, seed, 0.0), site.interrupt)?;
     let address = format!("{}:{}", server.url.host(), server.url.port());
     let mut command = Command::new(std::env::current_exe()?);
     command.args([address, block.to_string()]).stdout(Stdio::piped());
-    let mut process = child::spawn(&mut command)?;
+    let mut process = child::spawn(&mut command, &site.placement.seat(Part::Dyno(0))?)?;
     let mut printed = String::new();
     process.take_stdout().context("no output")?.read_to_string(&mut printed)?;
     server.end()?;

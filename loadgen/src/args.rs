@@ -8,6 +8,7 @@ use common::plan::Engine;
 use toml::{Table, Value};
 
 use crate::error::Refused;
+use crate::placement::{Pin, Scheduling};
 
 /// Sends open-loop load to Redis-backed workers and measures what they make of it.
 #[derive(Debug, Parser)]
@@ -34,6 +35,17 @@ pub enum Command {
     Run(Run),
 }
 
+impl Command {
+    /// The flags that every command has.
+    #[must_use]
+    pub fn common(&self) -> &Common {
+        match self {
+            Command::Bench(args) => &args.common,
+            Command::Run(args) => &args.common,
+        }
+    }
+}
+
 /// Flags of every command.
 #[derive(Debug, Args)]
 pub struct Common {
@@ -52,6 +64,13 @@ pub struct Common {
     /// Seed of everything random (load.seed)
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
     pub seed: Option<u64>,
+    /// Which CPUs processes run on: auto (their own, where there are at least four), none, or sets such as
+    /// loadgen=0/redis=1/dynos=2-3
+    #[arg(long, value_name = "WHAT", default_value = "auto")]
+    pub pin: Pin,
+    /// How processes share CPUs
+    #[arg(long, value_name = "HOW", default_value = "auto")]
+    pub scheduling: Scheduling,
     /// What to do when a worker's backlog reaches the limit (workers.on_overload)
     #[arg(long, value_name = "WHAT", value_parser = ["stop", "continue"])]
     pub on_overload: Option<String>,

@@ -129,7 +129,7 @@ pub fn run(spec: &Spec<'_>, schedule: &Schedule, measured: Measured) -> Run {
         rate_per_s: rates(settings, schedule, &measured, &counts, tasks_in_window),
         workers: workers(settings, collected),
         timeline: timeline::of(schedule, &measured),
-        host: Host { scheduling: "unpinned, one session".to_owned(), ..measured.host },
+        host: measured.host,
         redis_server: measured.server,
         ended: measured.ended,
         counts,

@@ -10,6 +10,7 @@ use common::report::{Ended, Run, RunResult};
 use crate::dynos::Origin;
 use crate::error::Interrupted;
 use crate::limits::Capacity;
+use crate::placement::Placement;
 use crate::progress::{Progress, Tail};
 use crate::run::{self, Site, Spec};
 use crate::server::Source;
@@ -50,6 +51,7 @@ pub fn bench(
     plan: &Plan,
     kept: &[Run],
     source: &Source,
+    placement: &Placement,
     store: &Store,
     interrupt: &Interrupt,
     progress: &mut Progress,
@@ -60,7 +62,7 @@ pub fn bench(
     let complete = blocks.iter().filter(|block| of(block).complete.is_some()).count() as u32;
     blocks.retain(|block| of(block).complete.is_none());
     let mut pace = Pace::new(plan, &blocks);
-    let bench = Bench { plan, source, store, interrupt, rounds_per_us: rounds_per_us(plan) };
+    let bench = Bench { plan, source, placement, store, interrupt, rounds_per_us: rounds_per_us(plan, placement) };
     if let Some(first) = blocks.first() {
         // The first block finds cold caches and idle clocks: it is run and thrown away.
         bench.block(first, 0, false, &mut pace, progress)?;
@@ -111,9 +113,9 @@ pub fn admit(plan: &Plan, source: &Source) -> anyhow::Result<()> {
 
 /// How fast this host computes, if any task of the plan does; else 0, and nothing is measured.
 #[must_use]
-pub fn rounds_per_us(plan: &Plan) -> f64 {
+pub fn rounds_per_us(plan: &Plan, placement: &Placement) -> f64 {
     let computes = plan.cells.iter().any(|cell| cell.settings.task.cpu_us > 0.0);
-    if computes { calibration::rounds_per_us(&host::read().fingerprint) } else { 0.0 }
+    if computes { calibration::rounds_per_us(&host::read(placement.cpus()).fingerprint) } else { 0.0 }
 }
 
 /// Counts runs and guesses the time left.
@@ -141,6 +143,7 @@ impl Pace {
 struct Bench<'a> {
     plan: &'a Plan,
     source: &'a Source,
+    placement: &'a Placement,
     store: &'a Store,
     interrupt: &'a Interrupt,
     rounds_per_us: f64,
@@ -169,6 +172,7 @@ impl Bench<'_> {
                 dynos: Origin::Spawned { padding },
                 directory: self.store.directory(),
                 interrupt: self.interrupt,
+                placement: self.placement,
                 rounds_per_us: self.rounds_per_us,
             };
             let mut what = format!("{} block {}", variant.name, block.number);

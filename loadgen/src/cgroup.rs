@@ -1,4 +1,4 @@
-//! What the control groups of this process leave it: memory and threads, version 1 and 2.
+//! The control groups of this process, version 1 and 2: what they leave it, and how the scheduler weighs it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -25,9 +25,7 @@ pub fn room() -> Room {
 /// `/proc/self/cgroup`, a line `hierarchy:controllers:path` for each hierarchy.
 fn room_below(root: &Path, membership: &str) -> Room {
     let mut room = Room { memory_bytes: u64::MAX, threads: u64::MAX };
-    for line in membership.lines() {
-        let mut fields = line.splitn(3, ':');
-        let (Some(_), Some(controllers), Some(path)) = (fields.next(), fields.next(), fields.next()) else { continue };
+    for (controllers, path) in hierarchies(membership) {
         let (mount, names) = match controllers {
             "" => (root.to_owned(), &V2),
             _ => (root.join(controllers), &V1),
@@ -40,6 +38,72 @@ fn room_below(root: &Path, membership: &str) -> Room {
         }
     }
     room
+}
+
+/// Controllers and path of every hierarchy; that of version 2 has no controllers in its line.
+fn hierarchies(membership: &str) -> impl Iterator<Item = (&str, &str)> {
+    membership.lines().filter_map(|line| {
+        let mut fields = line.splitn(3, ':');
+        fields.next()?;
+        fields.next().zip(fields.next())
+    })
+}
+
+/// Which interface a hierarchy has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Version {
+    /// A hierarchy for each controller.
+    V1,
+    /// One for all.
+    V2,
+}
+
+/// Where the controller `cpu` has a process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CpuHierarchy {
+    /// Of the hierarchy.
+    pub version: Version,
+    /// Where it is mounted.
+    pub mount: PathBuf,
+    /// The process's group in it.
+    pub path: String,
+}
+
+/// Of this process; `None` where the kernel shows none.
+#[must_use]
+pub fn cpu_hierarchy() -> Option<CpuHierarchy> {
+    cpu_hierarchy_below(Path::new(ROOT), &fs::read_to_string("/proc/self/cgroup").unwrap_or_default())
+}
+
+fn cpu_hierarchy_below(root: &Path, membership: &str) -> Option<CpuHierarchy> {
+    let has_cpu = |controllers: &str| controllers.split(',').any(|controller| controller == "cpu");
+    if let Some((controllers, path)) = hierarchies(membership).find(|(controllers, _)| has_cpu(controllers)) {
+        return Some(CpuHierarchy { version: Version::V1, mount: root.join(controllers), path: path.to_owned() });
+    }
+    let (_, path) = hierarchies(membership).find(|(controllers, _)| controllers.is_empty())?;
+    Some(CpuHierarchy { version: Version::V2, mount: root.to_owned(), path: path.to_owned() })
+}
+
+/// The group whose weight decides how much CPU process `pid` gets among others, and that weight. `None` when it is weighed
+/// thread by thread, or the process is gone.
+#[must_use]
+pub fn weighed_group(pid: u32) -> Option<(String, u64)> {
+    weighed_group_below(Path::new(ROOT), &fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?)
+}
+
+/// The root of a hierarchy is no group to the scheduler; in version 2 a group that the controller was not handed on to
+/// counts as part of the one above.
+fn weighed_group_below(root: &Path, membership: &str) -> Option<(String, u64)> {
+    let CpuHierarchy { version, mount, path } = cpu_hierarchy_below(root, membership)?;
+    let file = match version {
+        Version::V1 => "cpu.shares",
+        Version::V2 => "cpu.weight",
+    };
+    let above: Vec<PathBuf> = upwards(&mount, &path).into_iter().filter(|directory| *directory != mount).collect();
+    above.into_iter().find_map(|directory| {
+        let weight = fs::read_to_string(directory.join(file)).ok()?.trim().parse().ok()?;
+        Some((format!("/{}", directory.strip_prefix(&mount).ok()?.display()), weight))
+    })
 }
 
 /// What the two versions call things.
@@ -81,7 +145,7 @@ mod tests {
     use std::fs;
     use std::path::Path;
 
-    use super::{Room, room_below};
+    use super::{CpuHierarchy, Room, Version, cpu_hierarchy_below, room_below, weighed_group_below};
 
     fn write(root: &Path, files: &[(&str, &str)]) {
         for (path, text) in files {
@@ -128,6 +192,37 @@ mod tests {
         );
         let membership = "8:pids:/\n4:memory:/job\n0::/\n";
         assert_eq!(room_below(root.path(), membership), Room { memory_bytes: 4010, threads: 99 });
+    }
+
+    #[test]
+    fn the_controller_cpu_is_found_in_either_version() {
+        let root = Path::new("/r");
+        let of = |membership| cpu_hierarchy_below(root, membership);
+        let hierarchy = |version, mount: &str, path: &str| {
+            Some(CpuHierarchy { version, mount: mount.into(), path: path.to_owned() })
+        };
+        assert_eq!(of("4:memory:/m\n3:cpu,cpuacct:/job\n0::/\n"), hierarchy(Version::V1, "/r/cpu,cpuacct", "/job"));
+        assert_eq!(of("2:cpuacct:/x\n0::/a/b\n"), hierarchy(Version::V2, "/r", "/a/b"));
+        assert_eq!(of("nonsense\n"), None);
+    }
+
+    #[test]
+    fn the_nearest_group_with_a_weight_decides() {
+        let root = tempfile::tempdir().unwrap();
+        write(
+            root.path(),
+            &[
+                ("a/cpu.weight", "100\n"),
+                ("a/b/c/pids.max", "1\n"),
+                ("cpu/cpu.shares", "1024\n"),
+                ("cpu/x/cpu.shares", "512\n"),
+            ],
+        );
+        let of = |membership| weighed_group_below(root.path(), membership);
+        assert_eq!(of("0::/a/b/c\n"), Some(("/a".to_owned(), 100)));
+        assert_eq!(of("0::/\n"), None);
+        assert_eq!(of("1:cpu:/x\n0::/a\n"), Some(("/x".to_owned(), 512)));
+        assert_eq!(of("1:cpu:/\n0::/a\n"), None);
     }
 
     #[test]

@@ -1,23 +1,37 @@
 //! Child processes that cannot outlive loadgen: own process group, SIGKILL when loadgen dies, reaped by a guard.
 
+use std::fs::File;
 use std::io;
 use std::os::fd::{FromRawFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::libc;
+use nix::sched::{CpuSet, sched_setaffinity};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use nix::sys::prctl;
 use nix::sys::signal::{SigSet, Signal, kill, killpg};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
-use nix::unistd::{Pid, getpid, getppid};
+use nix::unistd::{Pid, getpid, getppid, setsid, write};
 
 /// How often a child is looked at where its end cannot be awaited: kernels before 5.3, and containers that forbid `pidfd_open`.
 const LOOK_INTERVAL: Duration = Duration::from_millis(5);
 
-/// Starts `command` in a process group of its own, with an empty signal mask, so that it dies (SIGKILL) when its parent dies.
+/// What a child is given before it begins, and its threads inherit. By default: as its parent, but for the process group.
+#[derive(Debug, Clone, Default)]
+pub struct Seat {
+    /// The CPUs that it may use.
+    pub cpus: Option<CpuSet>,
+    /// The `cgroup.procs` of its control group.
+    pub group: Option<Arc<File>>,
+    /// Whether it gets a session of its own, and not only a process group.
+    pub session: bool,
+}
+
+/// Starts `command` on `seat`, in a process group of its own, with an empty signal mask, so that it dies (SIGKILL) when its parent dies.
 ///
 /// In production this is to be called from the main thread: the kernel sends the signal when the *thread* that spawned the child
 /// ends, not when the process does. The process group keeps the terminal's Ctrl-C away from the child; the mask is emptied
@@ -25,12 +39,15 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(5);
 ///
 /// # Errors
 /// What [`Command::spawn`] returns, which does not name the program: the caller does.
-pub fn spawn(command: &mut Command) -> io::Result<ChildGuard> {
+pub fn spawn(command: &mut Command, seat: &Seat) -> io::Result<ChildGuard> {
     let parent = getpid();
-    command.process_group(0);
-    // SAFETY: between fork and exec only async-signal-safe calls are allowed; `tie_to` makes three system calls, allocates
-    // nothing and takes no lock.
-    unsafe { command.pre_exec(move || tie_to(parent)) };
+    let seat = seat.clone();
+    if !seat.session {
+        command.process_group(0);
+    }
+    // SAFETY: between fork and exec only async-signal-safe calls are allowed; these two make system calls, allocate nothing
+    // and take no lock.
+    unsafe { command.pre_exec(move || tie_to(parent).and_then(|()| sit_down(&seat))) };
     Ok(ChildGuard { child: command.spawn()?, status: None })
 }
 
@@ -42,6 +59,21 @@ fn tie_to(parent: Pid) -> io::Result<()> {
         return Err(Errno::ESRCH.into());
     }
     SigSet::empty().thread_set_mask()?;
+    Ok(())
+}
+
+/// Runs in the child, between fork and exec. A session brings a process group with it.
+fn sit_down(seat: &Seat) -> io::Result<()> {
+    if seat.session {
+        setsid()?;
+    }
+    if let Some(group) = &seat.group {
+        // 0: whoever writes.
+        write(group, b"0")?;
+    }
+    if let Some(cpus) = &seat.cpus {
+        sched_setaffinity(Pid::from_raw(0), cpus)?;
+    }
     Ok(())
 }
 

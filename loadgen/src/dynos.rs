@@ -17,6 +17,7 @@ use crossbeam_channel::{Receiver, Sender, select, tick, unbounded};
 use crate::child::{self, ChildGuard};
 use crate::dispatch::Lane;
 use crate::error::{Interrupted, Refused};
+use crate::placement::{Part, Placement};
 use crate::signals::Interrupt;
 
 /// How long all dynos together may take to spawn workers and open connections.
@@ -69,7 +70,7 @@ pub struct Dynos {
     controls: Vec<TcpStream>,
     children: Vec<ChildGuard>,
     /// By dyno.
-    pids: Vec<u32>,
+    pub pids: Vec<u32>,
     /// What they say.
     pub events: Receiver<Event>,
     /// What they said of themselves.
@@ -91,6 +92,7 @@ pub fn assemble(
     origin: &Origin,
     variant: &Variant,
     assigns: Vec<Assign>,
+    placement: &Placement,
     interrupt: &Interrupt,
     say: &mut dyn FnMut(&str),
 ) -> anyhow::Result<(Dynos, Vec<Lane>)> {
@@ -106,10 +108,11 @@ pub fn assemble(
     match origin {
         Origin::Spawned { padding } => {
             let binary = binary(variant)?;
-            for _ in &assigns {
+            for assign in &assigns {
+                let seat = placement.seat(Part::Dyno(assign.dyno))?;
                 let mut command = Command::new(&binary);
                 command.arg("--connect").arg(address.to_string()).env("HEADROOM_PADDING", "x".repeat(*padding));
-                children.push(child::spawn(&mut command).with_context(|| binary.display().to_string())?);
+                children.push(child::spawn(&mut command, &seat).with_context(|| binary.display().to_string())?);
             }
         }
         Origin::Awaited(_) => {

@@ -7,17 +7,16 @@ use common::report::Host;
 use dyno::limits;
 use sha2::{Digest, Sha256};
 
-/// Reads what `/proc` says now; `load_average_end`, `scheduling`, `pacer_priority` and
-/// `compute_rounds_per_us` are filled in later.
+/// Reads what `/proc` says now of a machine of which loadgen may use `cpus` CPUs; `load_average_end`, `scheduling`,
+/// `placement`, `pacer_priority` and `compute_rounds_per_us` are filled in later.
 #[must_use]
-pub fn read() -> Host {
+pub fn read(cpus: u32) -> Host {
     let cpu_info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = cpu_info
         .lines()
         .find_map(|line| line.strip_prefix("model name").or_else(|| line.strip_prefix("CPU part")))
         .and_then(|rest| rest.split_once(':'))
         .map_or_else(|| "unknown".to_owned(), |(_, model)| model.trim().to_owned());
-    let cpus = std::thread::available_parallelism().map_or(1, |n| n.get() as u32);
     let memory_bytes = memory("MemTotal:").unwrap_or(0);
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default().trim().to_owned();
     let arch = std::env::consts::ARCH.to_owned();
@@ -33,6 +32,7 @@ pub fn read() -> Host {
         load_average_start: load_average(),
         load_average_end: 0.0,
         scheduling: String::new(),
+        placement: Vec::new(),
         pacer_priority: String::new(),
         compute_rounds_per_us: None,
         huge_pages: limits::huge_pages().to_owned(),

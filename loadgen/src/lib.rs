@@ -14,6 +14,7 @@ pub mod host;
 pub mod limits;
 pub mod monitor;
 pub mod pacer;
+pub mod placement;
 pub mod prefill;
 pub mod progress;
 pub mod redis_server;

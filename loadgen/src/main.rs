@@ -13,6 +13,7 @@ use dyno::limits;
 use loadgen::args::{self, Cli, Command};
 use loadgen::dynos::Origin;
 use loadgen::error::{Interrupted, Refused, exit_code};
+use loadgen::placement::Placement;
 use loadgen::progress::Progress;
 use loadgen::run::{Site, Spec};
 use loadgen::server::Source;
@@ -32,12 +33,7 @@ fn main() -> ExitCode {
     // Inherited by servers and dynos.
     limits::turn_off_huge_pages();
     limits::raise();
-    let cli = Cli::parse();
-    let result = Interrupt::install().and_then(|interrupt| match cli.command {
-        Command::Bench(args) => bench_plan(&args, &interrupt),
-        Command::Run(args) => run_once(&args, &interrupt),
-    });
-    match result {
+    match carry_out(&Cli::parse().command) {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
             eprintln!("loadgen: {error:#}");
@@ -46,7 +42,18 @@ fn main() -> ExitCode {
     }
 }
 
-fn bench_plan(args: &args::Bench, interrupt: &Interrupt) -> anyhow::Result<u8> {
+fn carry_out(command: &Command) -> anyhow::Result<u8> {
+    let common = command.common();
+    // Both before there is another thread.
+    let placement = Placement::new(&common.pin, common.scheduling)?;
+    let interrupt = Interrupt::install()?;
+    match command {
+        Command::Bench(args) => bench_plan(args, &placement, &interrupt),
+        Command::Run(args) => run_once(args, &placement, &interrupt),
+    }
+}
+
+fn bench_plan(args: &args::Bench, placement: &Placement, interrupt: &Interrupt) -> anyhow::Result<u8> {
     let text = args::read_plan(&args.plan)?;
     let plan = Plan::parse(&text, &args.common.sets()).with_context(|| args.plan.display().to_string())?;
     let mut progress = Progress::new();
@@ -55,8 +62,9 @@ fn bench_plan(args: &args::Bench, interrupt: &Interrupt) -> anyhow::Result<u8> {
     let out = args.common.out.as_deref();
     let (store, kept) =
         if args.resume { Store::resume(out, &plan)? } else { (Store::create(out, &plan.name)?, Vec::new()) };
+    kept.first().map_or(Ok(()), |run| placement.agrees(&run.host))?;
     store.write_plan(&plan.source)?;
-    let outcome = bench::bench(&plan, &kept, &source, &store, interrupt, &mut progress);
+    let outcome = bench::bench(&plan, &kept, &source, placement, &store, interrupt, &mut progress);
     progress.finish();
     let interrupted = matches!(&outcome, Err(error) if error.downcast_ref::<Interrupted>().is_some());
     if let Err(error) = &outcome
@@ -95,7 +103,7 @@ fn print(text: &str) -> anyhow::Result<()> {
     }
 }
 
-fn run_once(args: &args::Run, interrupt: &Interrupt) -> anyhow::Result<u8> {
+fn run_once(args: &args::Run, placement: &Placement, interrupt: &Interrupt) -> anyhow::Result<u8> {
     let plan = Plan::parse(&args.plan(), &args.common.sets())?;
     let ([cell], [variant]) = (plan.cells.as_slice(), plan.variants.as_slice()) else {
         return Err(Refused(format!(
@@ -120,7 +128,8 @@ fn run_once(args: &args::Run, interrupt: &Interrupt) -> anyhow::Result<u8> {
         dynos,
         directory: store.directory(),
         interrupt,
-        rounds_per_us: bench::rounds_per_us(&plan),
+        placement,
+        rounds_per_us: bench::rounds_per_us(&plan, placement),
     };
     let length = cell.settings.load.duration_s + cell.settings.load.warmup_s;
     progress.begin(1, 1, &variant.name, std::time::Duration::from_secs_f64(length));

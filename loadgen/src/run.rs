@@ -22,6 +22,7 @@ use crate::error::Interrupted;
 use crate::host;
 use crate::monitor::Monitor;
 use crate::pacer::Pacer;
+use crate::placement::{self, Part, Placement};
 use crate::prefill;
 use crate::progress::Progress;
 use crate::redis_server::ServerFacts;
@@ -62,6 +63,8 @@ pub struct Site<'a> {
     pub directory: &'a Path,
     /// Ctrl-C.
     pub interrupt: &'a Interrupt,
+    /// Where processes run.
+    pub placement: &'a Placement,
     /// See [`calibration`](crate::calibration); 0 when no task computes.
     pub rounds_per_us: f64,
 }
@@ -83,11 +86,16 @@ pub fn run(spec: &Spec<'_>, site: &Site<'_>, progress: &mut Progress) -> anyhow:
     let demand = demand(settings, spec.variant);
     let schedule = Arc::new(arrivals::schedule(settings, spec.seed));
     let started_at = jiff::Timestamp::now();
-    let mut host = host::read();
+    let mut host = host::read(site.placement.cpus());
     host.compute_rounds_per_us = Some(site.rounds_per_us).filter(|rounds| *rounds > 0.0);
 
     let prepared = prepare(spec, site, &demand, progress)?;
     let Prepared { mut server, facts, mut monitor, mut dynos, mut lanes, mut startup, size } = prepared;
+    let servers = server.pid.map(|pid| (Part::Redis, pid));
+    let workers = (0..).map(Part::Dyno).zip(dynos.pids.iter().copied());
+    host.placement =
+        placement::read_back([(Part::Loadgen, std::process::id())].into_iter().chain(servers).chain(workers));
+    host.scheduling = placement::in_words(&host.placement);
     let begun = Instant::now();
     untimed(&mut dynos, &mut lanes, settings.workers.total(), settings, site.interrupt)?;
     startup.untimed_ms = milliseconds(begun);
@@ -161,7 +169,7 @@ fn prepare(spec: &Spec<'_>, site: &Site<'_>, demand: &Demand, progress: &mut Pro
     let settings = &spec.cell.settings;
     let mut startup = Startup::default();
     let begun = Instant::now();
-    let server = site.source.provide(&site.directory.join("server"), demand)?;
+    let server = site.source.provide(&site.directory.join("server"), demand, site.placement.seat(Part::Redis)?)?;
     startup.server_ms = milliseconds(begun);
     site.interrupt.check()?;
 
@@ -193,7 +201,9 @@ fn prepare(spec: &Spec<'_>, site: &Site<'_>, demand: &Demand, progress: &mut Pro
         })
         .collect();
     let (dynos, lanes) =
-        dynos::assemble(&site.dynos, spec.variant, assigns, site.interrupt, &mut |line| progress.line(line))?;
+        dynos::assemble(&site.dynos, spec.variant, assigns, site.placement, site.interrupt, &mut |line| {
+            progress.line(line)
+        })?;
     startup.dynos_ms = milliseconds(begun);
     Ok(Prepared { server, facts, monitor, dynos, lanes, startup, size })
 }

@@ -7,6 +7,7 @@ use anyhow::Context;
 use common::plan::demand::Demand;
 use redis::Connection;
 
+use crate::child::Seat;
 use crate::error::Refused;
 use crate::redis_server::{
     self, Environment, ExternalOptions, ExternalServer, PrivateOptions, PrivateServer, ServerBinary, ServerUrl,
@@ -64,16 +65,17 @@ impl Source {
         matches!(self, Source::Private(_))
     }
 
-    /// An empty server for a run of the given demand; private ones log into `directory`.
+    /// An empty server for a run of the given demand; private ones log into `directory` and run on `seat`.
     ///
     /// # Errors
     /// It does not start, or cannot be flushed.
-    pub fn provide(&self, directory: &Path, demand: &Demand) -> anyhow::Result<Server> {
+    pub fn provide(&self, directory: &Path, demand: &Demand, seat: Seat) -> anyhow::Result<Server> {
         match self {
             Source::Private(binary) => {
                 std::fs::create_dir_all(directory).with_context(|| directory.display().to_string())?;
                 let mut options = PrivateOptions::new(&binary.path, directory);
                 options.maxmemory_bytes = demand.redis_bytes + demand.redis_bytes / 2 + SPARE_BYTES;
+                options.seat = seat;
                 options.max_clients = u32::try_from(demand.redis_connections)?.saturating_add(SPARE_CLIENTS);
                 let server = PrivateServer::start(&options)?;
                 let origin = format!("{} ({})", binary.path.display(), binary.origin);

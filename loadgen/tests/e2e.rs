@@ -19,5 +19,7 @@ mod external;
 mod lifecycle;
 #[path = "e2e/listen.rs"]
 mod listen;
+#[path = "e2e/placement.rs"]
+mod placement;
 #[path = "e2e/support.rs"]
 mod support;

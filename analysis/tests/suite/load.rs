@@ -32,6 +32,7 @@ fn what_does_not_belong_together_is_refused() {
         runs[5].1.host.fingerprint = "bb".to_owned();
         runs[5].1.host.cpu_model = "Another CPU".to_owned();
     }), @"c0-b2-a0-async.json: host bb (Another CPU), but c0-b0-a0-threads.json was made on 00000000000000aa (Example CPU); results of different hosts are not compared");
+    insta::assert_snapshot!(refusal(|runs| runs[5].1.host.scheduling = "another".to_owned()), @r#"c0-b2-a0-async.json: scheduling "another", but c0-b0-a0-threads.json had "own sessions"; where processes run and how they share CPUs is part of the cost"#);
     insta::assert_snapshot!(refusal(|runs| runs[5].1.redis_server.version = "7.2.4".to_owned()), @"c0-b2-a0-async.json: server valkey 7.2.4, but c0-b0-a0-threads.json used valkey 9.1.2; results of different servers are not compared");
     insta::assert_snapshot!(refusal(|runs| runs[5].1.cell.index = 1), @"c0-b2-a0-async.json: cell 1, but the plan has 1 cell, counted from 0");
     insta::assert_snapshot!(refusal(|runs| runs[5].1.block = 10), @"c0-b2-a0-async.json: block 10, but the plan has 10 blocks, counted from 0");

@@ -144,6 +144,7 @@ fn host() -> Host {
         load_average_start: 0.1,
         load_average_end: 0.5,
         scheduling: "own sessions".to_owned(),
+        placement: Vec::new(),
         pacer_priority: "fifo-1".to_owned(),
         compute_rounds_per_us: None,
         huge_pages: "off".to_owned(),

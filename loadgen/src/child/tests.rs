@@ -14,7 +14,7 @@ const LONG: Duration = Duration::from_secs(30);
 fn shell(script: &str) -> (ChildGuard, String) {
     let mut command = Command::new("sh");
     command.args(["-c", script]).stdin(Stdio::piped()).stdout(Stdio::piped());
-    let mut child = spawn(&mut command).unwrap();
+    let mut child = spawn(&mut command, &Seat::default()).unwrap();
     let mut line = String::new();
     BufReader::new(child.take_stdout().unwrap()).read_line(&mut line).unwrap();
     (child, line.trim().to_owned())

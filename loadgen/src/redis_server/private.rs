@@ -13,7 +13,7 @@ use nix::sys::resource::{Resource, getrlimit};
 pub use self::error::PrivateError;
 use super::server_log::{ServerLog, Start};
 use super::target::ServerUrl;
-use crate::child::{self, ChildGuard};
+use crate::child::{self, ChildGuard, Seat};
 
 mod error;
 
@@ -42,6 +42,8 @@ pub struct PrivateOptions {
     pub max_clients: u32,
     /// How long the server may take until it accepts connections.
     pub start_timeout: Duration,
+    /// Where it runs.
+    pub seat: Seat,
     /// More arguments, after ours, so that they win: `["--io-threads", "4"]`.
     pub extra_args: Vec<String>,
 }
@@ -57,6 +59,7 @@ impl PrivateOptions {
             maxmemory_bytes: 256 * 1024 * 1024,
             max_clients: 1000,
             start_timeout: Duration::from_secs(10),
+            seat: Seat::default(),
             extra_args: Vec::new(),
         }
     }
@@ -210,7 +213,7 @@ fn launch(options: &PrivateOptions, port: u16) -> io::Result<(ChildGuard, io::Pi
     command.current_dir(&options.directory).env("LC_ALL", "C");
     command.stdin(Stdio::null()).stdout(input.try_clone()?).stderr(input);
     // `command` holds our copies of the write end; they go with it here, so that the server's end is the end of file.
-    Ok((child::spawn(&mut command)?, output))
+    Ok((child::spawn(&mut command, &options.seat)?, output))
 }
 
 fn arguments(options: &PrivateOptions, port: u16) -> Vec<String> {

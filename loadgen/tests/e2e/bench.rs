@@ -6,6 +6,7 @@ use std::fs;
 use common::plan::Plan;
 use common::report::comparison::Comparison;
 use common::report::{Run, RunResult};
+use loadgen::placement::Cpus;
 use nix::sys::signal::Signal;
 use testkit::TestServer;
 
@@ -159,7 +160,15 @@ fn an_interrupted_bench_is_resumed() {
     }
     assert_eq!(comparison(&resumed).complete, resumed.code == Some(0));
 
-    let other = Invocation::after(resumed, &format!("{line} --resume --seed 6")).start().finish();
+    let allowed = Cpus::allowed().unwrap();
+    let first = allowed.to_string().split([',', '-']).next().unwrap().to_owned();
+    let elsewhere =
+        Invocation::after(resumed, &format!("{line} --resume --require ok --pin loadgen={first}")).start().finish();
+    // Where there is but one CPU nothing else is to be had.
+    let refused = elsewhere.stderr.contains("repeat --pin and --scheduling of that bench");
+    assert_eq!((elsewhere.code == Some(2), refused), (allowed.count() > 1, allowed.count() > 1), "{elsewhere}");
+
+    let other = Invocation::after(elsewhere, &format!("{line} --resume --seed 6")).start().finish();
     assert_eq!((other.code, other.stdout.as_str()), (Some(2), ""), "{other}");
     assert!(other.stderr.contains("measured under another plan"), "{other}");
 }

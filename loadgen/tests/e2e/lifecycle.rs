@@ -5,7 +5,7 @@ use std::fs;
 use nix::sys::signal::Signal;
 use testkit::TestServer;
 
-use crate::support::process::{Process, await_children, await_taken, of_session, private_server, signal};
+use crate::support::process::{Process, await_children, await_taken, of_site, private_server, signal};
 use crate::support::redis::{Watch, free_address, hold_writes};
 use crate::support::{start, worker};
 
@@ -26,7 +26,7 @@ fn what_a_killed_loadgen_has_started_ends_with_it() {
         // Its workers are there, so it listens.
         let (server, address) = private_server(&run);
         Watch::on(address).tasks(4 + 10);
-        assert_eq!(of_session(run.pid()).len(), 1 + workers.len() + 1, "loadgen, its dynos and its server");
+        assert_eq!(of_site(run.site()).len(), 1 + workers.len() + 1, "loadgen, its dynos and its server");
         // Kernels before 5.0 do not say; none says anything but that they are off.
         let huge: Vec<_> = workers.iter().chain([&server]).filter_map(huge_pages).collect();
         assert!(huge.iter().all(|enabled| enabled == "0"), "{huge:?}");

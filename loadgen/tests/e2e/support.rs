@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
@@ -30,7 +30,7 @@ pub const LONG: Duration = Duration::from_secs(120);
 
 /// Runs loadgen to its end with `--out` in a temporary directory. `line` is split at white space.
 ///
-/// Panics when a process of its session is left.
+/// Panics when a process that it has started is left.
 pub fn loadgen(line: &str) -> Finished {
     Invocation::new(line).start().finish()
 }
@@ -127,7 +127,12 @@ impl Loadgen {
         Self { child, stdout, stderr, site }
     }
 
-    /// Its process, which is also the id of its session.
+    /// The directory in which it and all that it starts work.
+    pub fn site(&self) -> &Path {
+        self.site.path()
+    }
+
+    /// Its process.
     pub fn pid(&self) -> u32 {
         self.child.id()
     }
@@ -152,10 +157,10 @@ impl Loadgen {
         assert!(wait_for_exit(self.pid(), LONG).unwrap(), "it does not end");
     }
 
-    /// Waits for its end. Whatever was started in its session must have ended before it.
+    /// Waits for its end. Whatever it has started must have ended before it.
     pub fn finish(mut self) -> Finished {
         self.await_end();
-        let left = process::of_session(self.pid());
+        let left = process::of_site(self.site());
         assert!(left.is_empty(), "left behind: {left:?}");
         self.reap()
     }
@@ -163,10 +168,10 @@ impl Loadgen {
     /// Waits for its end, and for that of all it has started: those whom the kernel kills in its place die after it.
     pub fn finish_with_orphans(mut self) -> Finished {
         self.await_end();
-        for orphan in process::of_session(self.pid()) {
+        for orphan in process::of_site(self.site()) {
             assert!(wait_for_exit(orphan.pid, LONG).unwrap(), "{orphan:?} outlives loadgen");
         }
-        assert_eq!(process::of_session(self.pid()), []);
+        assert_eq!(process::of_site(self.site()), []);
         self.reap()
     }
 
@@ -194,9 +199,10 @@ impl Drop for Loadgen {
 
 /// A worker binary started by hand.
 pub fn worker(name: &str, address: &str) -> Loadgen {
+    let site = tempfile::tempdir().unwrap();
     let mut command = Command::new(binary(name));
-    command.args(["--connect", address]);
-    Loadgen::spawn(&mut command, tempfile::tempdir().unwrap())
+    command.args(["--connect", address]).current_dir(site.path());
+    Loadgen::spawn(&mut command, site)
 }
 
 /// What a run of loadgen has left.

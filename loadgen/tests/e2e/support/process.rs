@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::time::Instant;
 
 use nix::sys::signal::{Signal, kill};
@@ -16,7 +17,6 @@ pub struct Process {
     /// The first 15 characters of its program's name.
     pub name: String,
     parent: u32,
-    session: u32,
 }
 
 impl Process {
@@ -27,9 +27,9 @@ impl Process {
         let (head, tail) = stat.rsplit_once(')')?;
         let name = head.split_once('(')?.1.to_owned();
         let fields: Vec<&str> = tail.split_whitespace().collect();
-        let [state, parent, _group, session, ..] = fields.as_slice() else { return None };
+        let [state, parent, ..] = fields.as_slice() else { return None };
         let ended = matches!(*state, "Z" | "X");
-        (!ended).then_some(Self { pid, name, parent: parent.parse().ok()?, session: session.parse().ok()? })
+        (!ended).then_some(Self { pid, name, parent: parent.parse().ok()? })
     }
 
     fn all() -> impl Iterator<Item = Self> {
@@ -43,9 +43,13 @@ impl Process {
     }
 }
 
-/// What runs in a session.
-pub fn of_session(session: u32) -> Vec<Process> {
-    Process::all().filter(|process| process.session == session).collect()
+/// What works in a directory or below it: all that a loadgen has started, in whichever group or session.
+pub fn of_site(directory: &Path) -> Vec<Process> {
+    let directory = directory.canonicalize().unwrap();
+    let works_there = |process: &Process| {
+        fs::read_link(format!("/proc/{}/cwd", process.pid)).is_ok_and(|at| at.starts_with(&directory))
+    };
+    Process::all().filter(works_there).collect()
 }
 
 /// Children whose name begins with `name`.

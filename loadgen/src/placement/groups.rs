@@ -1,0 +1,214 @@
+//! Control groups of equal weight, made beside loadgen's own and gone with it.
+//!
+//! The scheduler weighs threads, and 28 of them outweigh a server's one. In groups of their own the processes are weighed
+//! instead. Version 1 has a hierarchy for the controller `cpu`; in version 2 a group that hands the controller on may hold no
+//! processes, so that loadgen has to leave its own first, and be the only one in it.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+
+use crate::cgroup::{self, CpuHierarchy, Version};
+
+/// Groups of this process, named after it.
+#[derive(Debug)]
+pub struct Groups {
+    /// The group that loadgen was started in.
+    home: PathBuf,
+    version: Version,
+    prefix: String,
+    /// Version 2: whether the controller was handed on by us, and has to be taken back.
+    handed_on: bool,
+}
+
+/// What the names of all our groups begin with; the process follows.
+const PREFIX: &str = "headroom-";
+/// Lists the processes of a group, and takes new ones.
+const PROCESSES: &str = "cgroup.procs";
+/// The controllers that a group of version 2 hands on.
+const HANDED_ON: &str = "cgroup.subtree_control";
+
+impl Groups {
+    /// Moves loadgen into a group of its own, in the hierarchy that the kernel shows for it.
+    ///
+    /// # Errors
+    /// The system does not allow it; everything is as before.
+    pub fn enter() -> anyhow::Result<Groups> {
+        Groups::enter_below(cgroup::cpu_hierarchy(), std::process::id())
+    }
+
+    fn enter_below(hierarchy: Option<CpuHierarchy>, pid: u32) -> anyhow::Result<Groups> {
+        let CpuHierarchy { version, mount, path } = hierarchy.context("the kernel shows no control groups")?;
+        let home = mount.join(path.trim_start_matches('/'));
+        sweep(&home);
+        let mut groups = Groups { home, version, prefix: format!("{PREFIX}{pid}-"), handed_on: false };
+        // Whatever fails from here on, dropping puts everything back.
+        let own = groups.make("loadgen")?;
+        write(&own.join(PROCESSES), &pid.to_string())?;
+        if version == Version::V2 {
+            let before = fs::read_to_string(groups.home.join(HANDED_ON)).unwrap_or_default();
+            if !before.split_whitespace().any(|controller| controller == "cpu") {
+                groups.handed_on = true;
+                write(&groups.home.join(HANDED_ON), "+cpu")?;
+            }
+        }
+        groups.weigh(&own)?;
+        if version == Version::V1 {
+            groups.let_be_real_time(&own);
+        }
+        Ok(groups)
+    }
+
+    /// Where a process of the group `name` writes itself in.
+    ///
+    /// # Errors
+    /// The group cannot be made.
+    pub fn open(&self, name: &str) -> anyhow::Result<File> {
+        let directory = self.make(name)?;
+        self.weigh(&directory)?;
+        let path = directory.join(PROCESSES);
+        File::options().write(true).open(&path).with_context(|| path.display().to_string())
+    }
+
+    fn make(&self, name: &str) -> anyhow::Result<PathBuf> {
+        let directory = self.home.join(format!("{}{name}", self.prefix));
+        match fs::create_dir(&directory) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                Err(error).with_context(|| directory.display().to_string())
+            }
+            _ => Ok(directory),
+        }
+    }
+
+    /// The same weight for all.
+    fn weigh(&self, directory: &Path) -> anyhow::Result<()> {
+        match self.version {
+            Version::V1 => write(&directory.join("cpu.shares"), "1024"),
+            Version::V2 => write(&directory.join("cpu.weight"), "100"),
+        }
+    }
+
+    /// Kernels that ration real-time work by group give a new one none, and the pacer wants some. Where there is none to be
+    /// had it runs at the next best priority, and the report says so.
+    fn let_be_real_time(&self, own: &Path) {
+        const FILE: &str = "cpu.rt_runtime_us";
+        let read = |path: PathBuf| fs::read_to_string(path).ok()?.trim().parse::<i64>().ok();
+        if let Some(runtime_us) = read(self.home.join(FILE)) {
+            let _ = fs::write(own.join(FILE), (runtime_us / 10 * 9).to_string());
+        }
+    }
+}
+
+impl Drop for Groups {
+    /// Goes home. Groups that still hold somebody stay, and are swept by whoever comes next.
+    fn drop(&mut self) {
+        if self.handed_on {
+            let _ = fs::write(self.home.join(HANDED_ON), "-cpu");
+        }
+        let _ = fs::write(self.home.join(PROCESSES), std::process::id().to_string());
+        for directory in ours(&self.home).filter(|(_, name)| name.starts_with(&self.prefix)).map(|(path, _)| path) {
+            let _ = fs::remove_dir(directory);
+        }
+    }
+}
+
+/// Removes the groups of processes that are no more: a loadgen that was killed could not.
+fn sweep(home: &Path) {
+    for (directory, name) in ours(home) {
+        let pid = name.trim_start_matches(PREFIX).split('-').next().and_then(|pid| pid.parse::<u32>().ok());
+        if pid.is_some_and(|pid| !Path::new(&format!("/proc/{pid}")).exists()) {
+            let _ = fs::remove_dir(directory);
+        }
+    }
+}
+
+/// The groups that some loadgen has made, with their names.
+fn ours(home: &Path) -> impl Iterator<Item = (PathBuf, String)> {
+    let entries = fs::read_dir(home).into_iter().flatten().flatten();
+    let named = entries.filter_map(|entry| Some((entry.path(), entry.file_name().into_string().ok()?)));
+    named.filter(|(_, name)| name.starts_with(PREFIX))
+}
+
+fn write(path: &Path, text: &str) -> anyhow::Result<()> {
+    fs::write(path, text).with_context(|| path.display().to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use super::Groups;
+    use crate::cgroup::{CpuHierarchy, Version};
+
+    fn hierarchy(version: Version, mount: &Path, path: &str) -> Option<CpuHierarchy> {
+        fs::create_dir_all(mount.join(path.trim_start_matches('/'))).unwrap();
+        Some(CpuHierarchy { version, mount: mount.to_owned(), path: path.to_owned() })
+    }
+
+    fn text(path: impl AsRef<Path>) -> String {
+        fs::read_to_string(path).unwrap()
+    }
+
+    /// On files that look like the kernel's: what is written where, and what is put back.
+    #[test]
+    fn version_2_hands_the_controller_on_and_takes_it_back() {
+        let root = tempfile::tempdir().unwrap();
+        let (home, pid) = (root.path().join("scope"), std::process::id());
+        let groups = Groups::enter_below(hierarchy(Version::V2, root.path(), "/scope"), pid).unwrap();
+        assert_eq!(text(home.join(format!("headroom-{pid}-loadgen/cgroup.procs"))), pid.to_string());
+        assert_eq!(text(home.join("cgroup.subtree_control")), "+cpu");
+        fs::create_dir(home.join(format!("headroom-{pid}-redis"))).unwrap();
+        fs::write(home.join(format!("headroom-{pid}-redis/cgroup.procs")), "").unwrap();
+        drop(groups.open("redis").unwrap());
+        for name in ["loadgen", "redis"] {
+            assert_eq!(text(home.join(format!("headroom-{pid}-{name}/cpu.weight"))), "100");
+        }
+        drop(groups);
+        assert_eq!(text(home.join("cgroup.subtree_control")), "-cpu");
+        assert_eq!(text(home.join("cgroup.procs")), pid.to_string());
+    }
+
+    #[test]
+    fn version_2_leaves_a_controller_that_was_handed_on_before() {
+        let root = tempfile::tempdir().unwrap();
+        let hierarchy = hierarchy(Version::V2, root.path(), "/");
+        fs::write(root.path().join("cgroup.subtree_control"), "cpu memory\n").unwrap();
+        drop(Groups::enter_below(hierarchy, std::process::id()).unwrap());
+        assert_eq!(text(root.path().join("cgroup.subtree_control")), "cpu memory\n");
+    }
+
+    #[test]
+    fn version_1_leaves_room_for_real_time() {
+        let root = tempfile::tempdir().unwrap();
+        let hierarchy = hierarchy(Version::V1, root.path(), "/job");
+        fs::write(root.path().join("job/cpu.rt_runtime_us"), "950000\n").unwrap();
+        let pid = std::process::id();
+        let _groups = Groups::enter_below(hierarchy, pid).unwrap();
+        let own = root.path().join(format!("job/headroom-{pid}-loadgen"));
+        assert_eq!(
+            (text(own.join("cpu.shares")), text(own.join("cpu.rt_runtime_us"))),
+            ("1024".into(), "855000".into())
+        );
+    }
+
+    #[test]
+    fn without_groups_it_says_why_and_groups_of_the_dead_are_swept() {
+        assert!(Groups::enter_below(None, 1).unwrap_err().to_string().contains("no control groups"));
+        let root = tempfile::tempdir().unwrap();
+        let missing =
+            CpuHierarchy { version: Version::V1, mount: root.path().to_owned(), path: "/elsewhere".to_owned() };
+        let why = format!("{:#}", Groups::enter_below(Some(missing), 1).unwrap_err());
+        assert!(why.contains("elsewhere/headroom-1-loadgen: No such file"), "{why}");
+        // No process has number 0, and this one lives.
+        let (dead, alive) = ("headroom-0-redis".to_owned(), format!("headroom-{}-redis", std::process::id()));
+        for name in [&dead, &alive] {
+            fs::create_dir(root.path().join(name)).unwrap();
+        }
+        let hierarchy = hierarchy(Version::V1, root.path(), "/");
+        std::mem::forget(Groups::enter_below(hierarchy, 1).unwrap());
+        assert!(!root.path().join(&dead).exists() && root.path().join(&alive).exists());
+    }
+}
