@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use anyhow::bail;
 use common::backlog::Waiting;
-use common::plan::Allocator;
+use common::plan::{Allocator, TaskKind};
 use common::recorder::{Histograms, Recorder};
 use common::step::Span;
 use common::wire::{
@@ -60,6 +60,19 @@ pub struct Shared {
 }
 
 impl Shared {
+    /// For `workers` workers with such tasks, a shard of the recorder per CPU; what is said at once goes to `events`.
+    #[must_use]
+    pub fn new(workers: u32, backlog_max: u32, kind: TaskKind, events: Sender<FromDyno>) -> Shared {
+        let cpus = thread::available_parallelism().map_or(1, usize::from);
+        Shared {
+            recorder: Recorder::new(cpus, workers, Span::of(kind)),
+            waiting: Waiting::new(workers, backlog_max),
+            stopping: AtomicBool::new(false),
+            reconnects: AtomicU64::new(0),
+            events,
+        }
+    }
+
     /// Says at once that a worker is overloaded. Call it for the first time only: later ones are no news.
     pub fn overloaded(&self, worker: u32, backlog: u32) {
         // Nobody listens any more only when the process is ending.
@@ -144,14 +157,7 @@ pub fn run<E: Engine + Send + 'static>(connect: SocketAddr, allocator: Allocator
     dispatch.write_all(&encode_message(&FromDyno::Dispatch { token: assign.token }))?;
 
     let (events, outgoing) = unbounded();
-    let cpus = thread::available_parallelism().map_or(1, usize::from);
-    let shared = Arc::new(Shared {
-        recorder: Recorder::new(cpus, assign.workers, Span::of(assign.settings.task.kind)),
-        waiting: Waiting::new(assign.workers, assign.backlog_max),
-        stopping: AtomicBool::new(false),
-        reconnects: AtomicU64::new(0),
-        events,
-    });
+    let shared = Arc::new(Shared::new(assign.workers, assign.backlog_max, assign.settings.task.kind, events));
     // End of file on the control connection ends a dyno, whatever it is doing.
     let (start, started) = bounded(1);
     let (stop, stopped) = bounded(1);
