@@ -6,16 +6,21 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Instant;
 
+use common::compute::Digest;
 use common::plan::{Task, TaskKind};
 use common::recorder::{Histograms, Record, Recorder};
 use common::request::{Incoming, Replies, RequestError};
 use common::resp::{Value, Values};
 use common::step::{Outcome, Reply, Span, Step};
+use common::task::Tasks;
 use common::task::document::{Document, DocumentWork, prefill};
+use common::task::synthetic::SyntheticWork;
 use common::wire::{Dispatch, TaskPhase};
+use common::worker::{Action, Exchange, Worker};
 use criterion::{Criterion, criterion_group};
 
 const FLATS: u32 = 100;
+const TASK: Dispatch = Dispatch { intended_ns: 1, sent_ns: 2, index: 3, worker: 4, phase: TaskPhase::Window };
 
 fn work() -> Arc<DocumentWork> {
     let task = Task { list_max: FLATS, ..Task::of(TaskKind::Document) };
@@ -44,9 +49,9 @@ fn stored(work: &DocumentWork) -> (Vec<u8>, Vec<u8>) {
     (root, reply)
 }
 
-/// A reply as a connection reads it: in pieces of what a socket hands over.
-fn received(bytes: &[u8]) -> Result<Replies, RequestError> {
-    let mut incoming = Incoming::new(1);
+/// So many replies as a connection reads them: in pieces of what a socket hands over.
+fn received(bytes: &[u8], replies: usize) -> Result<Replies, RequestError> {
+    let mut incoming = Incoming::new(replies);
     for piece in bytes.chunks(16 << 10) {
         let mut piece = piece;
         while !piece.is_empty() {
@@ -71,17 +76,17 @@ fn document(c: &mut Criterion) {
     let (root, flats) = stored(&work);
     let root = bulk(&root);
     let mut group = c.benchmark_group("document of 100 flats");
-    group.bench_function("receive the flats", |b| b.iter(|| received(black_box(&flats))));
+    group.bench_function("receive the flats", |b| b.iter(|| received(black_box(&flats), 1)));
     group.bench_function("receive the flats, redis-rs", |b| b.iter(|| redis::parse_redis_value(black_box(&flats))));
     let mut index = 0;
     group.bench_function("decode, add a mail, encode", |b| {
         b.iter_batched(
-            || received(&flats),
+            || received(&flats, 1),
             |flats| {
                 index += 1;
                 let mut task = Document::new(Arc::clone(&work), 0, index);
                 let get = task.resume(Reply::Start);
-                let evalsha = task.resume(Reply::Redis(received(&root)));
+                let evalsha = task.resume(Reply::Redis(received(&root, 1)));
                 let Step::Redis(_, save) = task.resume(Reply::Redis(flats)) else { return 0 };
                 drop((get, evalsha));
                 save.bytes().len()
@@ -134,10 +139,57 @@ fn recorder(c: &mut Criterion) {
     c.bench_function("collect a delta", |b| b.iter(|| recorder.collect(0, &mut spare)));
 }
 
+/// A task from being received to being recorded, as a driver sees it, with canned replies: what the machine itself costs.
+/// Nothing is computed, and nobody sleeps.
+fn machine(worker: &mut Worker, replies: impl IntoIterator<Item = Replies>) -> Option<Record> {
+    let mut replies = replies.into_iter();
+    let mut action = worker.received(Some(TASK), 1);
+    loop {
+        action = match action {
+            Action::Redis(span, _) => {
+                let result = Ok(replies.next()?);
+                worker.replied(span, Exchange { asked_ns: 2, granted_ns: 3, ended_ns: 4, result })
+            }
+            Action::Compute(_) => worker.computed(Digest(5), 5),
+            Action::Sleep(until_ns) => worker.slept(until_ns),
+            Action::Acquire(_) => worker.acquired(6),
+            Action::Release => worker.released(7),
+            Action::Settle(record) => {
+                let Action::Receive = worker.settled() else { return None };
+                return Some(record);
+            }
+            Action::Receive | Action::Leave => return None,
+        };
+    }
+}
+
+/// A whole task of each kind that has other steps.
+fn machines(c: &mut Criterion) {
+    let work = work();
+    let (root, flats) = stored(&work);
+    let saved = "+OK\r\n+QUEUED\r\n+QUEUED\r\n+QUEUED\r\n*3\r\n+OK\r\n:1\r\n:0\r\n";
+    let document = [(bulk(&root), 1), (flats, 1), (saved.into(), 5), ("+PONG\r\n".into(), 1)];
+    let task = Task { cpu_us: 1.0, sleep_ms: 1.0, permits: Some(1), ..Task::of(TaskKind::Synthetic) };
+    let synthetic = Tasks::Synthetic(Arc::new(SyntheticWork::new(&task, 1, 1.0)));
+    let mut group = c.benchmark_group("machine of a whole task");
+    let mut bench = |name, tasks, canned: &[(Vec<u8>, usize)]| {
+        let replies = || -> Vec<Replies> { canned.iter().flat_map(|(bytes, count)| received(bytes, *count)).collect() };
+        let mut worker = Worker::new(0, tasks);
+        let outcome = machine(&mut worker, replies()).map(|record| record.outcome);
+        assert_eq!(outcome, Some(Outcome::Completed), "{name}");
+        group.bench_function(name, |b| {
+            b.iter_batched(replies, |replies| machine(&mut worker, replies), criterion::BatchSize::SmallInput);
+        });
+    };
+    bench("document", Tasks::Document(work), &document);
+    bench("synthetic", synthetic, &[("+OK\r\n".into(), 1)]);
+    bench("null", Tasks::Null, &[]);
+    group.finish();
+}
+
 fn wire(c: &mut Criterion) {
-    let task = Dispatch { intended_ns: 1, sent_ns: 2, index: 3, worker: 4, phase: TaskPhase::Window };
     c.bench_function("dispatch frame, there and back", |b| {
-        b.iter(|| Dispatch::decode(&black_box(&task).encode(), 28));
+        b.iter(|| Dispatch::decode(&black_box(&TASK).encode(), 28));
     });
 }
 
@@ -163,8 +215,8 @@ fn ratios() {
         index += 1;
         let mut task = Document::new(Arc::clone(&work), 0, index);
         drop(task.resume(Reply::Start));
-        drop(task.resume(Reply::Redis(received(&root))));
-        drop(black_box(task.resume(Reply::Redis(received(&flats)))));
+        drop(task.resume(Reply::Redis(received(&root, 1))));
+        drop(black_box(task.resume(Reply::Redis(received(&flats, 1)))));
     };
     let fields = redis_fields(&flats).unwrap_or_default();
     let serde = || {
@@ -173,7 +225,7 @@ fn ratios() {
         drop(black_box(encoded));
     };
     let redis_rs = || drop(black_box(redis::parse_redis_value(&flats)));
-    let ours = || drop(black_box(received(&flats)));
+    let ours = || drop(black_box(received(&flats, 1)));
     println!("ratio: receive the flats / redis-rs's parser                    {:.3}", ratio(ours, redis_rs));
     println!("ratio: whole document, receive to encode / serde_json's values  {:.3}", ratio(task, serde));
     let recorder = Recorder::new(2, 28, Span::of(TaskKind::Document));
@@ -196,7 +248,7 @@ fn ratios() {
     );
 }
 
-criterion_group!(benches, document, recorder, wire);
+criterion_group!(benches, document, machines, recorder, wire);
 
 fn main() {
     benches();
