@@ -1,4 +1,5 @@
-//! A real Redis server per test, owned by a guard; when the test panics, the server's log comes with the message.
+//! A real Redis server per test, owned by a guard; when the test panics, the server's log comes with the message. For
+//! benches an engine without its loadgen: [`stand`].
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
@@ -10,6 +11,8 @@ use loadgen::redis_server::facts::read_commandstats;
 use loadgen::redis_server::{CommandStat, Environment, PrivateOptions, PrivateServer, find};
 use redis::{ConnectionInfo, IntoConnectionInfo};
 use tempfile::TempDir;
+
+pub mod stand;
 
 /// Enough to see what a server was asked to do last, and little enough to read.
 const LOG_LINES: usize = 50;
