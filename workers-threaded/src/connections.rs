@@ -83,7 +83,7 @@ impl Connections {
     /// Asks for a connection, sends the request and collects every reply.
     pub fn exchange(&mut self, request: Request) -> Exchange {
         let asked_ns = now_ns();
-        let (granted_ns, result) = match self.source.link() {
+        let (granted_ns, result) = match self.link() {
             Ok(link) => (now_ns(), link.query(request)),
             Err(error) => (now_ns(), Err(error)),
         };
@@ -97,17 +97,12 @@ impl Connections {
         Exchange { asked_ns, granted_ns, ended_ns, result }
     }
 
-    /// The task has ended: gives back what was checked out for all of it.
-    pub fn release(&mut self) {
-        if let Source::Pool(_, Checkout::Task, held) = &mut self.source {
-            *held = None;
-        }
-    }
-}
-
-impl Source {
-    fn link(&mut self) -> Result<&mut Link, RequestError> {
-        match self {
+    /// A connection that works: the one at hand, or one that is opened or checked out now.
+    ///
+    /// # Errors
+    /// None in time.
+    pub fn link(&mut self) -> Result<&mut Link, RequestError> {
+        match &mut self.source {
             Source::Own(manager, slot) => {
                 if slot.as_ref().is_none_or(|link| link.broken) {
                     *slot = None;
@@ -124,10 +119,17 @@ impl Source {
             }
         }
     }
+
+    /// The task has ended: gives back what was checked out for all of it.
+    pub fn release(&mut self) {
+        if let Source::Pool(_, Checkout::Task, held) = &mut self.source {
+            *held = None;
+        }
+    }
 }
 
 /// A connection that remembers whether it may be used again.
-struct Link {
+pub struct Link {
     wire: Wire,
     broken: bool,
 }

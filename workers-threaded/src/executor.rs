@@ -27,13 +27,15 @@ pub enum Workers {
 
 /// Where the intake puts tasks. Dropping it tells the workers that there will be no more.
 pub enum Inboxes {
+    /// Of threads.
     Channels(Vec<Sender<Dispatch>>),
+    /// Of workers as state.
     Slots(Vec<Arc<Slot>>),
 }
 
 impl Inboxes {
     /// How many workers there are.
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         match self {
             Inboxes::Channels(workers) => workers.len(),
             Inboxes::Slots(workers) => workers.len(),

@@ -58,7 +58,7 @@ pub fn inboxes(workers: u32, order: Order, shared: &Arc<Shared>) -> (Vec<Sender<
 /// No thread left.
 pub fn start(mut socket: TcpStream, inboxes: Inboxes, shared: Arc<Shared>) -> io::Result<()> {
     let intake = move || {
-        let mut frames = Frames::new(inboxes.len() as u32);
+        let mut frames = Frames::new(inboxes.count() as u32);
         loop {
             let count = match socket.read(frames.space()) {
                 Ok(0) => return,

@@ -8,11 +8,11 @@ use common::task::Tasks;
 use common::worker::Worker;
 use dyno::{Engine, Job};
 
-mod connections;
+pub mod connections;
 mod driver;
-mod executor;
-mod intake;
-mod limits;
+pub mod executor;
+pub mod intake;
+pub mod limits;
 
 use driver::Site;
 use executor::Workers;
