@@ -96,7 +96,7 @@ impl Connections {
     pub fn exchange(&mut self, mut request: Request) -> impl Future<Output = Exchange> {
         async move {
             let asked_ns = now_ns();
-            let (granted_ns, result) = match self.source.link().await {
+            let (granted_ns, result) = match self.link().await {
                 Ok(link) => (now_ns(), link.query(&mut request).await),
                 Err(error) => (now_ns(), Err(error)),
             };
@@ -111,33 +111,12 @@ impl Connections {
         }
     }
 
-    /// The task has ended: gives back what was checked out for all of it.
-    pub fn release(&mut self) {
-        if let Source::Pool(_, Checkout::Task, held) = &mut self.source {
-            *held = None;
-        }
-    }
-}
-
-/// A connection while one request is under way.
-enum Lease<'a> {
-    Alone(&'a mut Link),
-    /// In a box, as all that is large and seldom: every worker has room for the largest future that it may await.
-    Shared(Box<multiplexed::Lease<'a>>),
-}
-
-impl Lease<'_> {
-    async fn query(self, request: &mut Request) -> Result<Replies, RequestError> {
-        match self {
-            Lease::Alone(link) => link.query(request).await,
-            Lease::Shared(lease) => Box::pin(lease.query(request)).await,
-        }
-    }
-}
-
-impl Source {
-    async fn link(&mut self) -> Result<Lease<'_>, RequestError> {
-        match self {
+    /// A connection that works: the one at hand, or one that is opened or checked out now.
+    ///
+    /// # Errors
+    /// None in time.
+    pub async fn link(&mut self) -> Result<Lease<'_>, RequestError> {
+        match &mut self.source {
             Source::Own(manager, slot) => {
                 if slot.as_ref().is_none_or(|link| link.broken) {
                     *slot = None;
@@ -155,10 +134,34 @@ impl Source {
             Source::Shared(shared) => Ok(Lease::Shared(Box::new(Box::pin(shared.checkout()).await?))),
         }
     }
+
+    /// The task has ended: gives back what was checked out for all of it.
+    pub fn release(&mut self) {
+        if let Source::Pool(_, Checkout::Task, held) = &mut self.source {
+            *held = None;
+        }
+    }
+}
+
+/// A connection while one request is under way.
+pub enum Lease<'a> {
+    /// Nobody else's meanwhile.
+    Alone(&'a mut Link),
+    /// One of many workers. In a box, as all that is large and seldom: every worker has room for the largest future that it may await.
+    Shared(Box<multiplexed::Lease<'a>>),
+}
+
+impl Lease<'_> {
+    async fn query(self, request: &mut Request) -> Result<Replies, RequestError> {
+        match self {
+            Lease::Alone(link) => link.query(request).await,
+            Lease::Shared(lease) => Box::pin(lease.query(request)).await,
+        }
+    }
 }
 
 /// A connection that remembers whether it may be used again.
-struct Link {
+pub struct Link {
     wire: Wire,
     broken: bool,
 }

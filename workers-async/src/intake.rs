@@ -63,7 +63,7 @@ pub struct Letterboxes(Vec<Arc<Letterbox>>);
 
 impl Letterboxes {
     /// Hands a task to its worker. One that has left takes no more: its tasks stay unfinished.
-    fn deliver(&self, task: Dispatch) {
+    pub fn deliver(&self, task: Dispatch) {
         let letterbox = &self.0[task.worker as usize];
         letterbox.backlog().push(task);
         letterbox.bell.notify_one();

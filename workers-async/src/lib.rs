@@ -11,12 +11,12 @@ use common::worker::Worker;
 use crossbeam_channel::bounded;
 use dyno::{Engine, Job};
 
-mod connections;
+pub mod connections;
 mod driver;
-mod intake;
-mod limits;
+pub mod intake;
+pub mod limits;
 mod placement;
-mod runtime;
+pub mod runtime;
 
 use driver::Site;
 use limits::Permits;

@@ -27,7 +27,7 @@ struct Numbered {
 }
 
 /// The connection while one request of one worker is under way.
-pub(super) struct Lease<'a> {
+pub struct Lease<'a> {
     owner: &'a Shared,
     numbered: Numbered,
 }
