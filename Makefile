@@ -48,8 +48,9 @@ driver-diff: ## writes the difference of the two drivers into the README
 schema: ## writes the JSON Schemas of the reports anew
 	UPDATE_SCHEMAS=1 cargo test -q -p common --test schema
 
-criterion: build ## what the pieces of the hot path cost, and a whole task in both engines
+criterion: build ## what the pieces of the hot path and of both engines cost, and a whole task in both engines
 	cargo bench -p common --bench hot_path -- --quiet
+	cargo bench -p workers-threaded --bench pieces -- --quiet && cargo bench -p workers-async --bench pieces -- --quiet
 	$(RELEASE)/loadgen bench plans/cost.toml
 
 doc: ## the API documentation

@@ -19,7 +19,6 @@ use tokio::task::yield_now;
 use workers_async::limits::Permits;
 use workers_async::{Async, connections, intake, runtime};
 
-#[cfg(feature = "mimalloc")]
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

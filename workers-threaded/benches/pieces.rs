@@ -19,7 +19,6 @@ use workers_threaded::executor::Inboxes;
 use workers_threaded::limits::Permits;
 use workers_threaded::{Threaded, connections, intake};
 
-#[cfg(feature = "mimalloc")]
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
