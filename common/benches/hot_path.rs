@@ -139,8 +139,8 @@ fn recorder(c: &mut Criterion) {
     c.bench_function("collect a delta", |b| b.iter(|| recorder.collect(0, &mut spare)));
 }
 
-/// A task from being received to being recorded, as a driver sees it, with canned replies: what the machine itself costs.
-/// Nothing is computed, and nobody sleeps.
+/// A task from being received to being recorded, as a driver sees it, with canned replies: what the machine itself
+/// costs. Nothing is computed, and nobody sleeps.
 fn machine(worker: &mut Worker, replies: impl IntoIterator<Item = Replies>) -> Option<Record> {
     let mut replies = replies.into_iter();
     let mut action = worker.received(Some(TASK), 1);

@@ -1,4 +1,5 @@
-//! What benches of both engines share: an engine without its loadgen, and what its pieces need to be measured one by one.
+//! What benches of both engines share: an engine without its loadgen, and what its pieces need to be measured one by
+//! one.
 
 use std::fs;
 use std::io::Write;
@@ -20,8 +21,8 @@ const CROWD: u32 = 10_000;
 /// How often it is looked at whether all tasks have ended.
 const LOOK: Duration = Duration::from_millis(1);
 
-/// How long `count` workers take to start: whole engines with 10 000 workers each, less what they take to start with one,
-/// which is the first connection, and threads that all workers share.
+/// How long `count` workers take to start: whole engines with 10 000 workers each, less what they take to start with
+/// one, which is the first connection, and threads that all workers share.
 ///
 /// # Panics
 /// When the engine does not start.
