@@ -36,8 +36,8 @@ const RAYON: &str = "engine = \"threaded\"\nexecutor = \"rayon\"\npool_size = 1"
 
 /// One round: a task from one worker's hands into those of another, who sleeps.
 fn hand_over<'a>() -> Piece<'a> {
-    let (senders, inboxes) = intake::inboxes(RING, Order::Fifo, &stand::shared(RING));
-    let ring = Arc::new(Inboxes::Channels(senders));
+    let (letterboxes, inboxes) = intake::inboxes(RING, Order::Fifo, &stand::shared(RING));
+    let ring = Arc::new(Inboxes::Letterboxes(letterboxes));
     let (say, done) = bounded(1);
     for mut inbox in inboxes {
         let (ring, say) = (Arc::clone(&ring), say.clone());
@@ -62,9 +62,9 @@ fn hand_over<'a>() -> Piece<'a> {
 /// thread that wrote it.
 fn from_socket<'a>() -> Piece<'a> {
     let shared = stand::shared(RING);
-    let (senders, inboxes) = intake::inboxes(RING, Order::Fifo, &shared);
+    let (letterboxes, inboxes) = intake::inboxes(RING, Order::Fifo, &shared);
     let (mut dispatch, other_end) = stand::sockets();
-    intake::start(other_end, Inboxes::Channels(senders), shared).unwrap();
+    intake::start(other_end, Inboxes::Letterboxes(letterboxes), shared).unwrap();
     let (say, done) = bounded(1);
     for mut inbox in inboxes {
         let say = say.clone();

@@ -7,11 +7,10 @@ use anyhow::Context;
 use common::plan::{Executor, Order, Variant};
 use common::wire::Dispatch;
 use common::worker::Worker;
-use crossbeam_channel::Sender;
 
 use crate::connections::Connections;
 use crate::driver::{self, Site};
-use crate::intake;
+use crate::intake::{self, Letterboxes};
 
 mod pool;
 
@@ -28,7 +27,7 @@ pub enum Workers {
 /// Where the intake puts tasks. Dropping it tells the workers that there will be no more.
 pub enum Inboxes {
     /// Of threads.
-    Channels(Vec<Sender<Dispatch>>),
+    Letterboxes(Letterboxes),
     /// Of workers as state.
     Slots(Vec<Arc<Slot>>),
 }
@@ -37,7 +36,7 @@ impl Inboxes {
     /// How many workers there are.
     pub fn count(&self) -> usize {
         match self {
-            Inboxes::Channels(workers) => workers.len(),
+            Inboxes::Letterboxes(workers) => workers.count(),
             Inboxes::Slots(workers) => workers.len(),
         }
     }
@@ -45,9 +44,7 @@ impl Inboxes {
     /// Hands a task to its worker. One that has left takes no more: its tasks stay unfinished.
     pub fn deliver(&self, task: Dispatch) {
         match self {
-            Inboxes::Channels(workers) => {
-                let _ = workers[task.worker as usize].send(task);
-            }
+            Inboxes::Letterboxes(workers) => workers.deliver(task),
             Inboxes::Slots(workers) => workers[task.worker as usize].deliver(task),
         }
     }
@@ -77,7 +74,7 @@ pub fn start(
         return Ok((Workers::Pool(pool), Inboxes::Slots(slots)));
     }
     let count = workers.len();
-    let (senders, inboxes) = intake::inboxes(count as u32, order, &site.shared);
+    let (letterboxes, inboxes) = intake::inboxes(count as u32, order, &site.shared);
     let mut threads = Vec::with_capacity(count);
     for ((mut worker, mut connections), mut inbox) in workers.into_iter().zip(inboxes) {
         let (number, site) = (inbox.worker, Arc::clone(site));
@@ -88,7 +85,7 @@ pub fn start(
             .with_context(|| format!("no thread for worker {number} of {count}"))?;
         threads.push(thread);
     }
-    Ok((Workers::Dedicated(threads), Inboxes::Channels(senders)))
+    Ok((Workers::Dedicated(threads), Inboxes::Letterboxes(letterboxes)))
 }
 
 impl Workers {
