@@ -13,7 +13,7 @@ help: ## lists the targets
 	@echo "bench-<plan>    runs a plan: $(PLANS)"
 
 # Each binary by itself: built together, cargo would give the threaded one a Redis client with tokio in it.
-build: ## builds the four programs
+build: ## builds the programs
 	$(foreach binary,$(BINARIES),cargo build --release -p $(binary) &&) true
 
 bench: bench-default ## the default comparison: two to three minutes after the build

@@ -92,7 +92,7 @@ impl Pair<'_> {
             log_ratio: None,
             log_ratio_from_send: None,
             log_margin: self.margin.ln_1p(),
-            two_binaries: baseline.engine != contender.engine,
+            two_binaries: (baseline.engine, baseline.allocator) != (contender.engine, contender.allocator),
         };
         let differences = self.differences(|run| value(run, metric));
         let unusable = self.unusable(metric, &differences);

@@ -29,22 +29,28 @@ pub enum WriteError {
 /// # Errors
 /// The directory is missing or cannot be written to.
 pub fn write(dir: &Path, comparison: &Comparison) -> Result<(), WriteError> {
-    replace(&dir.join("comparison.json"), &json::bytes(comparison).map_err(WriteError::Json)?)?;
-    replace(&dir.join("comparison.md"), &markdown::bytes(comparison))
+    let write = |name: &str, bytes: &[u8]| {
+        let path = dir.join(name);
+        replace(&path, bytes).map_err(|error| WriteError::Io { path, error })
+    };
+    write("comparison.json", &json::bytes(comparison).map_err(WriteError::Json)?)?;
+    write("comparison.md", &markdown::bytes(comparison))
 }
 
 /// Writes beside `path`, then renames: a reader sees the old file or the new one, never a part.
-fn replace(path: &Path, bytes: &[u8]) -> Result<(), WriteError> {
+///
+/// # Errors
+/// The file system refuses; what was there stays.
+pub fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let mut name = std::ffi::OsString::from(".");
     name.push(path.file_name().unwrap_or_default());
     name.push(format!(".{}.tmp", std::process::id()));
     let temporary = path.with_file_name(name);
-    let written = std::fs::File::create(&temporary)
+    std::fs::File::create(&temporary)
         .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
-        .and_then(|()| std::fs::rename(&temporary, path));
-    written.map_err(|error| {
-        // Nothing more can be done about a leftover than to try.
-        let _ = std::fs::remove_file(&temporary);
-        WriteError::Io { path: path.to_owned(), error }
-    })
+        .and_then(|()| std::fs::rename(&temporary, path))
+        .inspect_err(|_| {
+            // Nothing more can be done about a leftover than to try.
+            let _ = std::fs::remove_file(&temporary);
+        })
 }

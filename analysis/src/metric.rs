@@ -62,7 +62,7 @@ pub fn value(run: &Run, metric: Metric) -> Value {
         Metric::SleepOvershootMeanUs => mean_of_span("sleep_overshoot"),
         Metric::PermitWaitMeanUs => mean_of_span("permit_wait"),
         Metric::RssMaxBytes => count(workers, |usage| usage.rss_max_bytes),
-        Metric::IdleBytesPerWorker => run.startup.memory.map(|memory| memory.bytes_per_worker),
+        Metric::IdleBytesPerWorker => idle_bytes_per_worker(run),
         Metric::DynosStartMs => Some(run.startup.dynos_ms),
         Metric::VoluntarySwitchesPerTask => per_task(run, count(workers, |usage| usage.voluntary_switches)),
         Metric::InvoluntarySwitchesPerTask => per_task(run, count(workers, |usage| usage.involuntary_switches)),
@@ -83,6 +83,11 @@ pub fn value(run: &Run, metric: Metric) -> Value {
 
 fn count(usage: &Usage, field: impl Fn(&Usage) -> Option<u64>) -> Option<f64> {
     field(usage).map(|count| count as f64)
+}
+
+/// Of few workers it can be nothing at all, or less: what is given back outweighs what they hold.
+fn idle_bytes_per_worker(run: &Run) -> Option<f64> {
+    run.startup.memory.map(|memory| memory.bytes_per_worker).filter(|&bytes| bytes > 0.0)
 }
 
 /// `total` of the window over the tasks that ended in it.

@@ -25,7 +25,7 @@ use dyno::clock::{now_ns, sleep_until};
 use dyno::{limits, usage};
 use loadgen::child;
 use loadgen::dynos::Origin;
-use loadgen::placement::{Part, Pin, Placement, Scheduling};
+use loadgen::placement::{Part, Pin, Placement, Scheduling, Started};
 use loadgen::prefill;
 use loadgen::progress::Progress;
 use loadgen::run::{self, Site, Spec};
@@ -54,7 +54,7 @@ fn cell(plan: &Plan, kind: TaskKind) -> anyhow::Result<&Cell> {
 type Measured = BTreeMap<String, f64>;
 
 fn blocks(plan: &Plan) -> anyhow::Result<()> {
-    let placement = Placement::new(&Pin::Auto, Scheduling::Auto)?;
+    let placement = Placement::new(&Pin::Auto, Scheduling::Auto, Started { redis: true, dynos: true })?;
     let interrupt = Interrupt::install()?;
     let mut progress = Progress::new();
     let source = Source::find(None, false, &mut |line| eprintln!("{line}"))?;

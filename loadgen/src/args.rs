@@ -3,12 +3,12 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use common::plan::Engine;
 use toml::{Table, Value};
 
 use crate::error::Refused;
-use crate::placement::{Pin, Scheduling};
+use crate::placement::{Pin, Scheduling, Started};
 
 /// Sends open-loop load to Redis-backed workers and measures what they make of it.
 #[derive(Debug, Parser)]
@@ -44,6 +44,16 @@ impl Command {
             Command::Run(args) => &args.common,
         }
     }
+
+    /// What loadgen starts by itself.
+    #[must_use]
+    pub fn started(&self) -> Started {
+        let dynos = match self {
+            Command::Bench(_) => true,
+            Command::Run(args) => args.listen.is_none(),
+        };
+        Started { redis: self.common().redis_url.is_none(), dynos }
+    }
 }
 
 /// Flags of every command.
@@ -77,6 +87,23 @@ pub struct Common {
 }
 
 impl Common {
+    /// The flags that a bench has to be given again when it is resumed, each after a space; what is in the plan is not among
+    /// them, and an address is not repeated, for it may hold a password.
+    #[must_use]
+    pub fn repeated(&self) -> String {
+        let mut flags = String::new();
+        if self.pin != Pin::Auto {
+            flags.push_str(&format!(" --pin {}", self.pin));
+        }
+        if let Some(scheduling) = self.scheduling.to_possible_value().filter(|_| self.scheduling != Scheduling::Auto) {
+            flags.push_str(&format!(" --scheduling {}", scheduling.get_name()));
+        }
+        if self.redis_url.is_some() {
+            flags.push_str(" --redis-url URL --flush");
+        }
+        flags
+    }
+
     /// `--set` and the flags that are short for one.
     #[must_use]
     pub fn sets(&self) -> Vec<String> {

@@ -8,7 +8,7 @@ use common::random::{self, Stream, below, block_seed};
 use common::report::{Ended, Run, RunResult};
 
 use crate::dynos::Origin;
-use crate::error::Interrupted;
+use crate::error::{Interrupted, Refused};
 use crate::limits::Capacity;
 use crate::placement::Placement;
 use crate::progress::{Progress, Tail};
@@ -62,7 +62,9 @@ pub fn bench(
     let complete = blocks.iter().filter(|block| of(block).complete.is_some()).count() as u32;
     blocks.retain(|block| of(block).complete.is_none());
     let mut pace = Pace::new(plan, &blocks);
-    let bench = Bench { plan, source, placement, store, interrupt, rounds_per_us: rounds_per_us(plan, placement) };
+    let rounds_per_us = rounds_per_us(plan, placement);
+    let scheduling = kept.first().map(|run| run.host.scheduling.as_str());
+    let bench = Bench { plan, source, placement, store, interrupt, scheduling, rounds_per_us };
     if let Some(first) = blocks.first() {
         // The first block finds cold caches and idle clocks: it is run and thrown away.
         bench.block(first, 0, false, &mut pace, progress)?;
@@ -146,6 +148,8 @@ struct Bench<'a> {
     placement: &'a Placement,
     store: &'a Store,
     interrupt: &'a Interrupt,
+    /// Of the runs that an earlier start has left.
+    scheduling: Option<&'a str>,
     rounds_per_us: f64,
 }
 
@@ -186,6 +190,14 @@ impl Bench<'_> {
             pace.done += 1;
             let run = run::run(&spec, &site, progress)?;
             progress.end(&line(&run));
+            if let Some(earlier) = self.scheduling.filter(|&earlier| earlier != run.host.scheduling) {
+                return Err(Refused(format!(
+                    "--resume: measured with scheduling {earlier:?}, and it is {:?} now: repeat --pin and --scheduling of that \
+                     bench",
+                    run.host.scheduling
+                ))
+                .into());
+            }
             results.push(run.verdict.result);
             if keep {
                 self.store.write_run(&run)?;

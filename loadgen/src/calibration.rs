@@ -7,11 +7,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use analysis::export;
 use common::compute::Work;
 use serde_json::json;
 
 use crate::redis_server::Environment;
-use crate::store;
 
 /// Rounds of one measurement: some milliseconds.
 const ROUNDS: u64 = 2_000_000;
@@ -42,7 +42,7 @@ fn read(path: &Path) -> Option<f64> {
 
 fn write(path: &Path, rounds_per_us: f64) -> std::io::Result<()> {
     fs::create_dir_all(path.parent().unwrap_or(Path::new(".")))?;
-    store::replace(path, format!("{}\n", json!({ "compute_rounds_per_us": rounds_per_us })).as_bytes())
+    export::replace(path, format!("{}\n", json!({ "compute_rounds_per_us": rounds_per_us })).as_bytes())
 }
 
 fn measure() -> f64 {

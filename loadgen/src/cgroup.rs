@@ -91,16 +91,17 @@ pub fn weighed_group(pid: u32) -> Option<(String, u64)> {
     weighed_group_below(Path::new(ROOT), &fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?)
 }
 
-/// The root of a hierarchy is no group to the scheduler; in version 2 a group that the controller was not handed on to
-/// counts as part of the one above.
+/// The root of a hierarchy is no group to the scheduler, but what a container sees as the root may be one: in version 2 only
+/// groups have a weight, in version 1 only the root has a `release_agent`. In version 2 a group that the controller was not
+/// handed on to counts as part of the one above.
 fn weighed_group_below(root: &Path, membership: &str) -> Option<(String, u64)> {
     let CpuHierarchy { version, mount, path } = cpu_hierarchy_below(root, membership)?;
-    let file = match version {
-        Version::V1 => "cpu.shares",
-        Version::V2 => "cpu.weight",
+    let (file, root_file) = match version {
+        Version::V1 => ("cpu.shares", Some("release_agent")),
+        Version::V2 => ("cpu.weight", None),
     };
-    let above: Vec<PathBuf> = upwards(&mount, &path).into_iter().filter(|directory| *directory != mount).collect();
-    above.into_iter().find_map(|directory| {
+    let is_root = |directory: &Path| root_file.is_some_and(|file| directory.join(file).exists());
+    upwards(&mount, &path).into_iter().filter(|directory| !is_root(directory)).find_map(|directory| {
         let weight = fs::read_to_string(directory.join(file)).ok()?.trim().parse().ok()?;
         Some((format!("/{}", directory.strip_prefix(&mount).ok()?.display()), weight))
     })
@@ -215,6 +216,7 @@ mod tests {
                 ("a/cpu.weight", "100\n"),
                 ("a/b/c/pids.max", "1\n"),
                 ("cpu/cpu.shares", "1024\n"),
+                ("cpu/release_agent", ""),
                 ("cpu/x/cpu.shares", "512\n"),
             ],
         );
@@ -223,6 +225,13 @@ mod tests {
         assert_eq!(of("0::/\n"), None);
         assert_eq!(of("1:cpu:/x\n0::/a\n"), Some(("/x".to_owned(), 512)));
         assert_eq!(of("1:cpu:/\n0::/a\n"), None);
+
+        // As a container sees it: its own group where the root would be, and perhaps a path that is the host's.
+        let inside = tempfile::tempdir().unwrap();
+        write(inside.path(), &[("cpu.weight", "79\n"), ("cpu/cpu.shares", "2\n")]);
+        let of = |membership| weighed_group_below(inside.path(), membership);
+        assert_eq!(of("0::/\n"), Some(("/".to_owned(), 79)));
+        assert_eq!(of("1:cpu:/docker/123\n0::/\n"), Some(("/".to_owned(), 2)));
     }
 
     #[test]

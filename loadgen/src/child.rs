@@ -1,5 +1,6 @@
 //! Child processes that cannot outlive loadgen: own process group, SIGKILL when loadgen dies, reaped by a guard.
 
+use std::fmt;
 use std::fs::File;
 use std::io;
 use std::os::fd::{FromRawFd, OwnedFd};
@@ -29,6 +30,14 @@ pub struct Seat {
     pub group: Option<Arc<File>>,
     /// Whether it gets a session of its own, and not only a process group.
     pub session: bool,
+}
+
+impl fmt::Display for Seat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let group = if self.group.is_some() { "in a control group" } else { "in no control group of its own" };
+        let cpus = if self.cpus.is_some() { "pinned" } else { "not pinned" };
+        write!(f, "{group}, {cpus}")
+    }
 }
 
 /// Starts `command` on `seat`, in a process group of its own, with an empty signal mask, so that it dies (SIGKILL) when its parent dies.

@@ -10,7 +10,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use common::plan::{Allocator, Engine, Variant};
+use common::plan::Variant;
 use common::wire::{Assign, FromDyno, Hello, MessageDecoder, ToDyno, WIRE_VERSION, encode_message};
 use crossbeam_channel::{Receiver, Sender, select, tick, unbounded};
 
@@ -112,11 +112,12 @@ pub fn assemble(
                 let seat = placement.seat(Part::Dyno(assign.dyno))?;
                 let mut command = Command::new(&binary);
                 command.arg("--connect").arg(address.to_string()).env("HEADROOM_PADDING", "x".repeat(*padding));
-                children.push(child::spawn(&mut command, &seat).with_context(|| binary.display().to_string())?);
+                children
+                    .push(child::spawn(&mut command, &seat).with_context(|| format!("{}, {seat}", binary.display()))?);
             }
         }
         Origin::Awaited(_) => {
-            let name = binary_name(variant.engine, variant.allocator);
+            let name = variant.engine.binary(variant.allocator);
             say(&format!("waiting for {} x `{name} --connect {address}` (Ctrl-C to give up)", assigns.len()))
         }
     }
@@ -218,18 +219,10 @@ impl Dynos {
     }
 }
 
-/// What the worker binary of an engine is called.
-fn binary_name(engine: Engine, allocator: Allocator) -> String {
-    match allocator {
-        Allocator::Mimalloc => format!("workers-{engine}"),
-        Allocator::System => format!("workers-{engine}-system"),
-    }
-}
-
 /// The worker binary of a variant, beside loadgen's own.
 fn binary(variant: &Variant) -> anyhow::Result<PathBuf> {
     let own = std::env::current_exe()?;
-    let name = binary_name(variant.engine, variant.allocator);
+    let name = variant.engine.binary(variant.allocator);
     // Tests run from a directory below the binaries.
     let candidates = own.ancestors().skip(1).take(2).map(|directory| directory.join(&name));
     candidates
@@ -250,8 +243,8 @@ fn welcome(hello: &Hello, stranger: bool, variant: &Variant, present: usize, wan
         ));
     }
     if (hello.engine, hello.allocator) != (variant.engine, variant.allocator) {
-        let wanted = binary_name(variant.engine, variant.allocator);
-        return Err(format!("the run needs {wanted} and this is {}", binary_name(hello.engine, hello.allocator)));
+        let wanted = variant.engine.binary(variant.allocator);
+        return Err(format!("the run needs {wanted} and this is {}", hello.engine.binary(hello.allocator)));
     }
     if hello.boot_id != dyno::boot_id() {
         return Err("the dyno runs on another machine: instants can be compared only within one boot".to_owned());

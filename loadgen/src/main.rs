@@ -45,7 +45,7 @@ fn main() -> ExitCode {
 fn carry_out(command: &Command) -> anyhow::Result<u8> {
     let common = command.common();
     // Both before there is another thread.
-    let placement = Placement::new(&common.pin, common.scheduling)?;
+    let placement = Placement::new(&common.pin, common.scheduling, command.started())?;
     let interrupt = Interrupt::install()?;
     match command {
         Command::Bench(args) => bench_plan(args, &placement, &interrupt),
@@ -62,7 +62,6 @@ fn bench_plan(args: &args::Bench, placement: &Placement, interrupt: &Interrupt) 
     let out = args.common.out.as_deref();
     let (store, kept) =
         if args.resume { Store::resume(out, &plan)? } else { (Store::create(out, &plan.name)?, Vec::new()) };
-    kept.first().map_or(Ok(()), |run| placement.agrees(&run.host))?;
     store.write_plan(&plan.source)?;
     let outcome = bench::bench(&plan, &kept, &source, placement, &store, interrupt, &mut progress);
     progress.finish();
@@ -84,7 +83,8 @@ fn bench_plan(args: &args::Bench, placement: &Placement, interrupt: &Interrupt) 
     }
     if interrupted {
         let plan = directory.join("plan.toml");
-        eprintln!("loadgen: to go on: loadgen bench {} --out {} --resume", plan.display(), directory.display());
+        let flags = args.common.repeated();
+        eprintln!("loadgen: to go on: loadgen bench {} --out {} --resume{flags}", plan.display(), directory.display());
     }
     let summary = outcome?;
     Ok(match &args.require {

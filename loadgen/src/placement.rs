@@ -2,12 +2,14 @@
 //!
 //! Everything is asked for before a process begins, inherited by its threads, and read back from the kernel for the report.
 
+use std::cell::RefCell;
 use std::fmt;
 use std::fs;
 use std::sync::Arc;
 
+use anyhow::Context;
 use clap::ValueEnum;
-use common::report::{Host, Placed};
+use common::report::Placed;
 use nix::sched::sched_setaffinity;
 use nix::unistd::Pid;
 
@@ -18,7 +20,7 @@ use crate::error::Refused;
 mod cpus;
 mod groups;
 
-pub use cpus::{Cpus, Pin, Sets};
+pub use cpus::{Cpus, Machine, Pin, Sets, Started};
 
 use groups::Groups;
 
@@ -58,60 +60,51 @@ impl fmt::Display for Part {
 
 /// What is in force from here on. Dropping it leaves the control groups.
 pub struct Placement {
-    allowed: Cpus,
+    machine: Machine,
     sets: Sets,
     groups: Option<Groups>,
     sessions: bool,
+    /// Why there are no control groups, until somebody has been told.
+    shortage: RefCell<Option<String>>,
 }
 
 impl Placement {
     /// Places loadgen itself. To be called before there are other threads, which inherit it.
     ///
     /// # Errors
-    /// CPUs that loadgen may not use; control groups that were asked for by name and cannot be had.
-    pub fn new(pin: &Pin, scheduling: Scheduling) -> anyhow::Result<Placement> {
-        let allowed = Cpus::allowed()?;
-        let sets = pin.resolve(&allowed, &cpus::cores(&allowed))?;
-        let groups = match scheduling {
-            Scheduling::Auto => Groups::enter().ok(),
-            Scheduling::Cgroups => Some(Groups::enter().map_err(|error| {
-                Refused(format!(
-                    "--scheduling cgroups: {error:#}; use auto, or give loadgen a delegated group of its own"
-                ))
-            })?),
-            Scheduling::Sessions | Scheduling::None => None,
+    /// CPUs that cannot be had; control groups that were asked for by name and cannot be had.
+    pub fn new(pin: &Pin, scheduling: Scheduling, started: Started) -> anyhow::Result<Placement> {
+        let machine = Machine::read().context("the CPUs that loadgen may use")?;
+        let sets = pin.resolve(&machine, started)?;
+        let (groups, shortage) = match scheduling {
+            Scheduling::Auto | Scheduling::Cgroups => match Groups::enter() {
+                Ok(groups) => (Some(groups), None),
+                Err(error) if scheduling == Scheduling::Auto => (None, Some(format!("{error:#}"))),
+                Err(error) => {
+                    let what_would_do = "use auto, or start loadgen alone in a delegated group";
+                    return Err(Refused(format!("--scheduling cgroups: {error:#}; {what_would_do}")).into());
+                }
+            },
+            Scheduling::Sessions | Scheduling::None => (None, None),
         };
         let sessions = groups.is_none() && matches!(scheduling, Scheduling::Auto | Scheduling::Sessions);
         if let Some(cpus) = &sets.loadgen {
-            sched_setaffinity(Pid::from_raw(0), &cpus.set()?)?;
+            sched_setaffinity(Pid::from_raw(0), &cpus.set()?).with_context(|| format!("--pin loadgen={cpus}"))?;
         }
-        Ok(Placement { allowed, sets, groups, sessions })
+        Ok(Placement { machine, sets, groups, sessions, shortage: RefCell::new(shortage) })
     }
 
-    /// CPUs that loadgen could use before it placed itself.
+    /// Threads that can run at a time where loadgen was started, before it placed itself.
     #[must_use]
     pub fn cpus(&self) -> u32 {
-        self.allowed.count()
+        self.machine.parallelism
     }
 
-    /// Whether runs whose processes were placed as in `earlier` may stand beside those of this loadgen.
-    ///
-    /// # Errors
-    /// They may not; the message says what was in force then and now.
-    pub fn agrees(&self, earlier: &Host) -> Result<(), Refused> {
-        let of_loadgen = |placed: &&Placed| placed.process == Part::Loadgen.to_string();
-        let now = read_back([(Part::Loadgen, std::process::id())]);
-        let (Some(then), Some(now)) = (earlier.placement.iter().find(of_loadgen), now.first()) else { return Ok(()) };
-        if (&then.cpus, then.weight) == (&now.cpus, now.weight) {
-            return Ok(());
-        }
-        Err(Refused(format!(
-            "--resume: measured with scheduling {:?}, and loadgen is on CPUs {} now, {}: repeat --pin and --scheduling of \
-             that bench",
-            earlier.scheduling,
-            now.cpus,
-            if now.weight.is_some() { "in a control group of its own" } else { "in no control group" }
-        )))
+    /// Why processes are not weighed equally although they should be; once. `words` says what is in force.
+    pub fn shortage(&self, words: &str) -> Option<String> {
+        let why = self.shortage.take()?;
+        let unequal = !words.contains("of equal weight");
+        unequal.then(|| format!("scheduling: {words}; no control groups ({why}): see `One run by hand` in the README"))
     }
 
     /// What a process of this part is given when it is started.
@@ -126,18 +119,22 @@ impl Placement {
         };
         // Whoever has no set of its own does not inherit loadgen's.
         let pinned = self.sets != Sets::default();
-        let cpus = pinned.then(|| own.as_ref().unwrap_or(&self.allowed).set()).transpose()?;
+        let cpus = pinned.then(|| own.as_ref().unwrap_or(&self.machine.allowed).set()).transpose()?;
         let group = self.groups.as_ref().map(|groups| groups.open(&part.to_string())).transpose()?;
         Ok(Seat { cpus, group: group.map(Arc::new), session: self.sessions })
     }
 }
 
-/// What is in force for these processes, as the kernel says; those that are gone are left out.
+/// What is in force for these processes, as the kernel says. Those that are gone are left out, and a dyno whose number is
+/// somebody else's here: it has been started in a container with numbers of its own.
 #[must_use]
 pub fn read_back(processes: impl IntoIterator<Item = (Part, u32)>) -> Vec<Placed> {
     let autogroups = fs::read_to_string("/proc/sys/kernel/sched_autogroup_enabled").is_ok_and(|on| on.trim() == "1");
     let placed = processes.into_iter().filter_map(|(part, pid)| {
         let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+        if matches!(part, Part::Dyno(_)) && !status.starts_with("Name:\tworkers-") {
+            return None;
+        }
         let cpus = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"))?.trim().to_owned();
         let (group, weight) = cgroup::weighed_group(pid).unzip();
         // /autogroup-123 nice 0
@@ -156,19 +153,23 @@ fn kind(process: &str) -> &str {
 /// The same in words.
 #[must_use]
 pub fn in_words(placed: &[Placed]) -> String {
-    let all_differ = |of: fn(&Placed) -> &Option<String>| {
-        let mut seen: Vec<_> = placed.iter().map(of).collect();
-        seen.sort();
-        seen.dedup();
-        seen.len() == placed.len()
+    let mut groups: Vec<_> = placed.iter().map(|placed| placed.group.as_deref()).collect();
+    groups.sort_unstable();
+    groups.dedup();
+    // Weights are shares among those of the same group only.
+    let above = |group: &Option<&str>| group.and_then(|group| Some(group.rsplit_once('/')?.0.to_owned()));
+    let siblings = groups.windows(2).all(|pair| above(&pair[0]) == above(&pair[1]));
+    let alike = placed.windows(2).all(|pair| pair[0].weight == pair[1].weight);
+    let shares = match placed.first().and_then(|first| first.weight) {
+        _ if groups.len() < placed.len() => "shared, thread by thread",
+        Some(_) if alike && siblings => "cgroups of equal weight",
+        None if alike => "sessions of equal weight",
+        _ => "groups of different weight",
     };
-    let weights: Vec<_> = placed.iter().map(|placed| placed.weight).collect();
-    let equal = weights.windows(2).all(|pair| pair[0] == pair[1]);
-    let shares = match (all_differ(|placed| &placed.group), weights.first().copied().flatten()) {
-        (true, Some(_)) if equal => "cgroups of equal weight",
-        (true, None) if equal => "sessions of equal weight",
-        (true, _) => "groups of different weight",
-        (false, _) => "shared, thread by thread",
+    let server = if placed.iter().any(|placed| placed.process == Part::Redis.to_string()) {
+        ""
+    } else {
+        " (without the server)"
     };
     // Dynos are alike unless they were started by hand.
     let mut places: Vec<(&str, &str)> = placed.iter().map(|placed| (kind(&placed.process), &*placed.cpus)).collect();
@@ -178,7 +179,7 @@ pub fn in_words(placed: &[Placed]) -> String {
         Some((_, cpus)) => format!("all on CPUs {cpus}"),
         None => places.iter().map(|(who, cpus)| format!("{who} on {cpus}")).collect::<Vec<_>>().join(", "),
     };
-    format!("{shares}, {places}")
+    format!("{shares}{server}, {places}")
 }
 
 #[cfg(test)]
@@ -193,21 +194,29 @@ mod tests {
 
     #[test]
     fn what_is_in_force_is_said_in_words() {
-        let two = |a: (&str, Option<&str>, Option<u64>), b: (&str, Option<&str>, Option<u64>)| {
-            in_words(&[placed("loadgen", a.0, a.1, a.2), placed("dyno-0", b.0, b.1, b.2)])
+        let three = |cpus: [&str; 3], groups: [Option<&str>; 3], weights: [Option<u64>; 3]| {
+            let processes = ["loadgen", "redis", "dyno-0"];
+            in_words(&[0, 1, 2].map(|at| placed(processes[at], cpus[at], groups[at], weights[at])))
         };
-        for (a, b, words) in [
-            (("0-1", Some("/a"), Some(9)), ("0-1", Some("/b"), Some(9)), "cgroups of equal weight, all on CPUs 0-1"),
-            (("0-1", Some("/s-1"), None), ("0-1", Some("/s-2"), None), "sessions of equal weight, all on CPUs 0-1"),
+        let (same, apart) = (["0-1"; 3], ["0", "1", "2-3"]);
+        let (own, sessions) = ([Some("/a"), Some("/b"), Some("/c")], [Some("/s-1"), Some("/s-2"), Some("/s-3")]);
+        let nested = [Some("/a"), Some("/b"), Some("/other/c")];
+        for (cpus, groups, weights, words) in [
+            (same, own, [Some(9); 3], "cgroups of equal weight, all on CPUs 0-1"),
+            (same, sessions, [None; 3], "sessions of equal weight, all on CPUs 0-1"),
             (
-                ("0", Some("/a"), Some(9)),
-                ("1", Some("/b"), Some(8)),
-                "groups of different weight, loadgen on 0, dynos on 1",
+                apart,
+                own,
+                [Some(9), Some(9), Some(8)],
+                "groups of different weight, loadgen on 0, redis on 1, dynos on 2-3",
             ),
-            (("0", Some("/a"), Some(9)), ("0", Some("/a"), Some(9)), "shared, thread by thread, all on CPUs 0"),
-            (("0", None, None), ("0", None, None), "shared, thread by thread, all on CPUs 0"),
+            (same, nested, [Some(9); 3], "groups of different weight, all on CPUs 0-1"),
+            (same, [Some("/a"), Some("/b"), Some("/a")], [Some(9); 3], "shared, thread by thread, all on CPUs 0-1"),
+            (same, [None; 3], [None; 3], "shared, thread by thread, all on CPUs 0-1"),
         ] {
-            assert_eq!(two(a, b), words);
+            assert_eq!(three(cpus, groups, weights), words);
         }
+        let without_server = [placed("loadgen", "0", Some("/a"), Some(9)), placed("dyno-0", "1", Some("/b"), Some(9))];
+        assert_eq!(in_words(&without_server), "cgroups of equal weight (without the server), loadgen on 0, dynos on 1");
     }
 }

@@ -96,6 +96,9 @@ pub fn run(spec: &Spec<'_>, site: &Site<'_>, progress: &mut Progress) -> anyhow:
     host.placement =
         placement::read_back([(Part::Loadgen, std::process::id())].into_iter().chain(servers).chain(workers));
     host.scheduling = placement::in_words(&host.placement);
+    if let Some(why) = site.placement.shortage(&host.scheduling) {
+        progress.line(&why);
+    }
     let begun = Instant::now();
     untimed(&mut dynos, &mut lanes, settings.workers.total(), settings, site.interrupt)?;
     startup.untimed_ms = milliseconds(begun);

@@ -5,6 +5,7 @@ use std::io;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
+use analysis::export;
 use anyhow::Context;
 use common::plan::Plan;
 use common::report::Run;
@@ -105,19 +106,8 @@ impl Store {
     }
 
     fn write(&self, path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-        replace(path, bytes).with_context(|| path.display().to_string())
+        export::replace(path, bytes).with_context(|| path.display().to_string())
     }
-}
-
-/// Writes beside `path`, then renames: a reader sees the old file or the new one, never a part.
-///
-/// # Errors
-/// The file system refuses.
-pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(".part");
-    fs::write(&beside, bytes)?;
-    fs::rename(&beside, path)
 }
 
 /// `20261123T222809`, UTC.

@@ -131,7 +131,13 @@ impl Connections {
                 }
                 held.as_deref_mut().map(Lease::Alone).ok_or(RequestError::PoolTimeout)
             }
-            Source::Shared(shared) => Ok(Lease::Shared(Box::new(Box::pin(shared.checkout()).await?))),
+            Source::Shared(shared) => {
+                let lease = match shared.whole() {
+                    Some(lease) => lease,
+                    None => Box::pin(shared.replaced()).await?,
+                };
+                Ok(Lease::Shared(Box::new(lease)))
+            }
         }
     }
 

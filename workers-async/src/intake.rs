@@ -2,7 +2,6 @@
 
 use std::io;
 use std::net::TcpStream;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use common::backlog::Backlog;
@@ -21,18 +20,21 @@ pub struct Inbox {
     shared: Arc<Shared>,
 }
 
-/// What intake and worker share: the backlog itself, for a channel would be a second queue before it, and memory for
-/// messages that most workers never have.
+/// What intake and worker share: the backlog itself, for a channel would be a second queue before it.
 struct Letterbox {
-    backlog: Mutex<Backlog>,
+    contents: Mutex<Contents>,
     bell: Notify,
-    closed: AtomicBool,
+}
+
+struct Contents {
+    backlog: Backlog,
+    closed: bool,
 }
 
 impl Letterbox {
-    fn backlog(&self) -> MutexGuard<'_, Backlog> {
+    fn contents(&self) -> MutexGuard<'_, Contents> {
         // What a panicking thread left behind is a process that is about to end.
-        self.backlog.lock().unwrap_or_else(PoisonError::into_inner)
+        self.contents.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -40,19 +42,21 @@ impl Inbox {
     /// The next task, by the plan's order; `None` when there will be no more, or the dyno is stopping.
     pub async fn receive(&mut self) -> Option<Dispatch> {
         loop {
-            // Before the backlog is looked at: what is delivered before a letterbox closes is found.
-            let closed = self.letterbox.closed.load(Ordering::Acquire);
-            if self.shared.stopping() {
-                return None;
+            {
+                let mut contents = self.letterbox.contents();
+                if self.shared.stopping() {
+                    return None;
+                }
+                let task = contents.backlog.take();
+                if task.is_some() {
+                    self.shared.waiting.begin(self.worker);
+                    return task;
+                }
+                if contents.closed {
+                    return None;
+                }
             }
-            let task = self.letterbox.backlog().take();
-            if task.is_some() {
-                self.shared.waiting.begin(self.worker);
-                return task;
-            }
-            if closed {
-                return None;
-            }
+            // A bell that has rung since then is heard.
             self.letterbox.bell.notified().await;
         }
     }
@@ -62,10 +66,16 @@ impl Inbox {
 pub struct Letterboxes(Vec<Arc<Letterbox>>);
 
 impl Letterboxes {
+    /// How many workers there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.0.len()
+    }
+
     /// Hands a task to its worker. One that has left takes no more: its tasks stay unfinished.
     pub fn deliver(&self, task: Dispatch) {
         let letterbox = &self.0[task.worker as usize];
-        letterbox.backlog().push(task);
+        letterbox.contents().backlog.push(task);
         letterbox.bell.notify_one();
     }
 }
@@ -73,7 +83,7 @@ impl Letterboxes {
 impl Drop for Letterboxes {
     fn drop(&mut self) {
         for letterbox in &self.0 {
-            letterbox.closed.store(true, Ordering::Release);
+            letterbox.contents().closed = true;
             letterbox.bell.notify_one();
         }
     }
@@ -83,8 +93,8 @@ impl Drop for Letterboxes {
 pub fn inboxes(workers: u32, order: Order, shared: &Arc<Shared>) -> (Letterboxes, Vec<Inbox>) {
     let (letterboxes, inboxes) = (0..workers)
         .map(|worker| {
-            let backlog = Mutex::new(Backlog::new(order));
-            let letterbox = Arc::new(Letterbox { backlog, bell: Notify::new(), closed: AtomicBool::new(false) });
+            let contents = Mutex::new(Contents { backlog: Backlog::new(order), closed: false });
+            let letterbox = Arc::new(Letterbox { contents, bell: Notify::new() });
             (Arc::clone(&letterbox), Inbox { worker, letterbox, shared: Arc::clone(shared) })
         })
         .unzip();
@@ -95,22 +105,74 @@ pub fn inboxes(workers: u32, order: Order, shared: &Arc<Shared>) -> (Letterboxes
 ///
 /// # Errors
 /// The connection cannot be made non-blocking.
-pub fn start(socket: TcpStream, workers: Letterboxes, shared: Arc<Shared>) -> io::Result<()> {
+pub fn start(socket: TcpStream, letterboxes: Letterboxes, shared: Arc<Shared>) -> io::Result<()> {
     socket.set_nonblocking(true)?;
     let mut socket = tokio::net::TcpStream::from_std(socket)?;
     let intake = async move {
-        let mut frames = Frames::new(workers.0.len() as u32);
+        let mut frames = Frames::new(letterboxes.count() as u32);
         loop {
             let count = match socket.read(frames.space()).await {
                 Ok(0) => return,
                 Ok(count) => count,
                 Err(error) => return shared.fatal(format!("the dispatch connection broke: {error}")),
             };
-            if let Err(error) = frames.arrived(count, &shared, |task| workers.deliver(task)) {
+            if let Err(error) = frames.arrived(count, &shared, |task| letterboxes.deliver(task)) {
                 return shared.fatal(error.to_string());
             }
         }
     };
     tokio::spawn(intake);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::Ordering;
+
+    use common::plan::Order;
+    use testkit::stand::{shared, task};
+    use tokio::runtime::Builder;
+
+    use super::{Inbox, inboxes};
+
+    async fn received(inbox: &mut Inbox) -> Vec<u64> {
+        let mut received = Vec::new();
+        while let Some(task) = inbox.receive().await {
+            received.push(task.index);
+        }
+        received
+    }
+
+    #[test]
+    fn what_was_delivered_before_the_end_is_received_in_the_plans_order() {
+        let runtime = Builder::new_current_thread().build().unwrap();
+        for (order, expected) in [(Order::Fifo, [0, 1, 2]), (Order::Lifo, [2, 1, 0])] {
+            let (letterboxes, mut inboxes) = inboxes(2, order, &shared(2));
+            (0..3).for_each(|index| letterboxes.deliver(task(1, index)));
+            drop(letterboxes);
+            assert_eq!(runtime.block_on(received(&mut inboxes[1])), expected, "{order:?}");
+            assert_eq!(runtime.block_on(received(&mut inboxes[0])), [0; 0]);
+        }
+    }
+
+    #[test]
+    fn a_worker_who_waits_is_woken_by_a_task_and_by_the_end() {
+        let runtime = Builder::new_multi_thread().worker_threads(1).build().unwrap();
+        let (letterboxes, mut inboxes) = inboxes(1, Order::Fifo, &shared(1));
+        let mut inbox = inboxes.remove(0);
+        let worker = runtime.spawn(async move { received(&mut inbox).await });
+        letterboxes.deliver(task(0, 7));
+        drop(letterboxes);
+        assert_eq!(runtime.block_on(worker).unwrap(), [7]);
+    }
+
+    #[test]
+    fn a_worker_of_a_stopping_dyno_begins_nothing_more() {
+        let shared = shared(1);
+        let (letterboxes, mut inboxes) = inboxes(1, Order::Fifo, &shared);
+        letterboxes.deliver(task(0, 0));
+        shared.stopping.store(true, Ordering::Relaxed);
+        let runtime = Builder::new_current_thread().build().unwrap();
+        assert!(runtime.block_on(inboxes[0].receive()).is_none());
+    }
 }

@@ -60,7 +60,7 @@ impl Engine for Async {
             let (endpoint, intake, say) = (endpoint.clone(), intake.take(), say.clone());
             let first_worker = assign.first_worker;
             let main = async move {
-                tokio::spawn(runtime::keep_a_timer());
+                tokio::spawn(runtime::keep_a_timer(endpoint.response_timeout));
                 let open = connections::open(&variant, part.workers, part.connections, endpoint, &site.shared);
                 let connections = match open.await {
                     Ok(connections) => connections,

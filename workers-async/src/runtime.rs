@@ -7,8 +7,8 @@ use std::time::Duration;
 use common::plan::Executor;
 use tokio::runtime::{Builder, Runtime};
 
-/// Shorter than any timeout worth having, and too long to cost anything.
-const TICK: Duration = Duration::from_millis(500);
+/// The longest time between two ticks: too long to cost anything.
+const TICK_MAX: Duration = Duration::from_millis(500);
 
 /// One runtime and its share of the dyno.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,13 +57,14 @@ pub fn build(executor: Executor) -> std::io::Result<Runtime> {
     }
 }
 
-/// Keeps a timer in the runtime, for as long as that runs.
+/// Keeps a timer in the runtime, for as long as that runs, that is due before any that a request sets (ADR 21).
 ///
-/// A runtime that has no timer writes to its own wake-up descriptor when it gets one, as the next wake-up comes earlier
-/// than it knew. Every request has a timeout, so that a runtime with nothing else to wait for did so for every task.
-pub async fn keep_a_timer() {
+/// A runtime that gets a timer before all others writes to its own wake-up descriptor, for it may be waiting for longer.
+/// Every request has a timeout, so that a runtime with nothing else to wait for did so for every task.
+pub async fn keep_a_timer(response_timeout: Duration) {
+    let tick = TICK_MAX.min(response_timeout / 2);
     loop {
-        tokio::time::sleep(TICK).await;
+        tokio::time::sleep(tick).await;
     }
 }
 

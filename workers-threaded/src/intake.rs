@@ -2,7 +2,7 @@
 
 use std::io::{self, Read};
 use std::net::TcpStream;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::thread;
 
 use common::backlog::Backlog;
@@ -12,12 +12,13 @@ use dyno::Shared;
 use dyno::frames::Frames;
 
 use crate::executor::Inboxes;
+use crate::sync::{self, Condvar, Mutex, MutexGuard, lock, wait};
 
 /// Where a worker's tasks arrive.
 pub struct Inbox {
     /// Number in this dyno.
     pub worker: u32,
-    letterbox: Arc<Letterbox>,
+    letterbox: sync::Arc<Letterbox>,
     shared: Arc<Shared>,
 }
 
@@ -34,8 +35,7 @@ struct Contents {
 
 impl Letterbox {
     fn contents(&self) -> MutexGuard<'_, Contents> {
-        // What a panicking thread left behind is a process that is about to end.
-        self.contents.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.contents)
     }
 }
 
@@ -55,13 +55,13 @@ impl Inbox {
             if contents.closed {
                 return None;
             }
-            contents = self.letterbox.bell.wait(contents).unwrap_or_else(PoisonError::into_inner);
+            contents = wait(&self.letterbox.bell, contents);
         }
     }
 }
 
 /// Where the intake puts tasks. Dropping it tells the workers that there will be no more.
-pub struct Letterboxes(Vec<Arc<Letterbox>>);
+pub struct Letterboxes(Vec<sync::Arc<Letterbox>>);
 
 impl Letterboxes {
     /// How many workers there are.
@@ -92,8 +92,8 @@ pub fn inboxes(workers: u32, order: Order, shared: &Arc<Shared>) -> (Letterboxes
     let (letterboxes, inboxes) = (0..workers)
         .map(|worker| {
             let contents = Mutex::new(Contents { backlog: Backlog::new(order), closed: false });
-            let letterbox = Arc::new(Letterbox { contents, bell: Condvar::new() });
-            (Arc::clone(&letterbox), Inbox { worker, letterbox, shared: Arc::clone(shared) })
+            let letterbox = sync::Arc::new(Letterbox { contents, bell: Condvar::new() });
+            (sync::Arc::clone(&letterbox), Inbox { worker, letterbox, shared: Arc::clone(shared) })
         })
         .unzip();
     (Letterboxes(letterboxes), inboxes)
@@ -118,4 +118,77 @@ pub fn start(mut socket: TcpStream, inboxes: Inboxes, shared: Arc<Shared>) -> io
         }
     };
     thread::Builder::new().name("intake".into()).spawn(intake).map(drop)
+}
+
+/// `make verify`: every interleaving of an intake and a worker.
+#[cfg(all(test, loom))]
+mod model {
+    use common::plan::Order;
+    use loom::thread;
+    use testkit::stand::{shared, task};
+
+    use super::inboxes;
+
+    /// What is delivered is received, in order, and then comes the end; whoever waits is woken.
+    #[test]
+    fn nothing_is_lost_between_intake_and_worker() {
+        loom::model(|| {
+            let (letterboxes, mut inboxes) = inboxes(1, Order::Fifo, &shared(1));
+            let mut inbox = inboxes.remove(0);
+            let worker = thread::spawn(move || {
+                let received: Vec<u64> = std::iter::from_fn(|| inbox.receive()).map(|task| task.index).collect();
+                assert_eq!(received, [0, 1]);
+            });
+            letterboxes.deliver(task(0, 0));
+            letterboxes.deliver(task(0, 1));
+            drop(letterboxes);
+            worker.join().unwrap();
+        });
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use std::iter::from_fn;
+    use std::sync::atomic::Ordering;
+    use std::thread;
+
+    use common::plan::Order;
+    use testkit::stand::{shared, task};
+
+    use super::{Inbox, inboxes};
+
+    fn received(inbox: &mut Inbox) -> Vec<u64> {
+        from_fn(|| inbox.receive()).map(|task| task.index).collect()
+    }
+
+    #[test]
+    fn what_was_delivered_before_the_end_is_received_in_the_plans_order() {
+        for (order, expected) in [(Order::Fifo, [0, 1, 2]), (Order::Lifo, [2, 1, 0])] {
+            let (letterboxes, mut inboxes) = inboxes(2, order, &shared(2));
+            (0..3).for_each(|index| letterboxes.deliver(task(1, index)));
+            drop(letterboxes);
+            assert_eq!(received(&mut inboxes[1]), expected, "{order:?}");
+            assert_eq!(received(&mut inboxes[0]), [0; 0]);
+        }
+    }
+
+    #[test]
+    fn a_worker_who_waits_is_woken_by_a_task_and_by_the_end() {
+        let (letterboxes, mut inboxes) = inboxes(1, Order::Fifo, &shared(1));
+        let mut inbox = inboxes.remove(0);
+        let worker = thread::spawn(move || received(&mut inbox));
+        letterboxes.deliver(task(0, 7));
+        drop(letterboxes);
+        assert_eq!(worker.join().unwrap(), [7]);
+    }
+
+    #[test]
+    fn a_worker_of_a_stopping_dyno_begins_nothing_more() {
+        let shared = shared(1);
+        let (letterboxes, mut inboxes) = inboxes(1, Order::Fifo, &shared);
+        letterboxes.deliver(task(0, 0));
+        shared.stopping.store(true, Ordering::Relaxed);
+        assert!(inboxes[0].receive().is_none());
+    }
 }

@@ -13,6 +13,7 @@ mod driver;
 pub mod executor;
 pub mod intake;
 pub mod limits;
+mod sync;
 
 use driver::Site;
 use executor::Workers;

@@ -1,12 +1,8 @@
 //! Permits of a dyno, for threads: first come, first served, like tokio's.
 
-#[cfg(not(loom))]
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-
-#[cfg(loom)]
-use loom::sync::{Arc, Condvar, Mutex, MutexGuard};
-
 use std::collections::VecDeque;
+
+use crate::sync::{Arc, Condvar, Mutex, lock, wait};
 
 /// A semaphore that hands a permit that comes back to whoever has waited longest. Nobody who comes later can be faster,
 /// so that a thread waits as an async worker would.
@@ -80,26 +76,6 @@ impl Permits {
             woken();
         }
     }
-}
-
-#[cfg(not(loom))]
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-#[cfg(not(loom))]
-fn wait<'a, T>(bell: &Condvar, guard: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
-    bell.wait(guard).unwrap_or_else(PoisonError::into_inner)
-}
-
-#[cfg(loom)]
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap()
-}
-
-#[cfg(loom)]
-fn wait<'a, T>(bell: &Condvar, guard: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
-    bell.wait(guard).unwrap()
 }
 
 /// `make verify`: the interleavings of a few threads; of two all, of three those with at most three preemptions, for all

@@ -7,7 +7,7 @@ use crate::format::{counted, percent, percent_of_log, signed_percent_of_log};
 
 /// An order effect beyond this ratio is warned of.
 const CARRY_OVER: f64 = 1.03;
-/// Two binaries are two code layouts: smaller effects are not attributed to the concurrency model.
+/// Two binaries are two code layouts: smaller effects are not attributed to the variant.
 const CODE_LAYOUT: f64 = 1.02;
 
 impl Measured {
@@ -110,7 +110,7 @@ impl Measured {
             && self.two_binaries
             && self.log_ratio.is_some_and(|log_ratio| log_ratio.abs() < CODE_LAYOUT.ln())
         {
-            notes.push("under 2 %: two binaries are two code layouts, so not attributed to the model".to_owned());
+            notes.push("under 2 %: two binaries are two code layouts, so not attributed to the variant".to_owned());
         }
         notes.join("; ")
     }

@@ -106,7 +106,7 @@ fn carry_over_and_code_layout_are_noted() {
     let runs = runs(&slight, |run| scale_cpu(run, scatter(run, 0.001) * if is_async(run) { 0.985 } else { 1.0 }));
     let comparison = compare(&slight, runs);
     check_word(&comparison, CPU, ContrastVerdict::Better, None);
-    insta::assert_snapshot!(contrast(&comparison, CPU).reason, @"under 2 %: two binaries are two code layouts, so not attributed to the model");
+    insta::assert_snapshot!(contrast(&comparison, CPU).reason, @"under 2 %: two binaries are two code layouts, so not attributed to the variant");
 }
 
 #[test]

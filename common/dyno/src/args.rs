@@ -41,7 +41,7 @@ pub fn main<E: Engine + Send + 'static>(allocator: Allocator) -> ExitCode {
     match crate::run::<E>(args.connect, allocator) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("workers-{}: {error:#}", E::ENGINE);
+            eprintln!("{}: {error:#}", E::ENGINE.binary(allocator));
             ExitCode::from(if error.is::<crate::NobodyListens>() { 2 } else { 1 })
         }
     }

@@ -26,6 +26,17 @@ impl std::fmt::Display for Engine {
     }
 }
 
+impl Engine {
+    /// The name of its worker binary with this allocator.
+    #[must_use]
+    pub fn binary(self, allocator: Allocator) -> String {
+        match allocator {
+            Allocator::Mimalloc => format!("workers-{self}"),
+            Allocator::System => format!("workers-{self}-system"),
+        }
+    }
+}
+
 /// What runs the workers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]

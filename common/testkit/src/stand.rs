@@ -1,7 +1,6 @@
 //! What benches of both engines share: an engine without its loadgen, and what its pieces need to be measured one by
 //! one.
 
-use std::fs;
 use std::io::Write;
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
@@ -20,6 +19,8 @@ use crate::TestServer;
 const CROWD: u32 = 10_000;
 /// How often it is looked at whether all tasks have ended.
 const LOOK: Duration = Duration::from_millis(1);
+/// Far beyond what anything here takes.
+const LONG: Duration = Duration::from_secs(120);
 
 /// How long `count` workers take to start: whole engines with 10 000 workers each, less what they take to start with
 /// one, which is the first connection, and threads that all workers share.
@@ -137,7 +138,9 @@ impl<E: Engine> Stand<E> {
         let ended = self.shared.recorder.totals().ended + u64::from(self.workers);
         let frames: Vec<u8> = (0..self.workers).flat_map(|worker| task(worker, 0).encode()).collect();
         self.dispatch.write_all(&frames).unwrap_or_else(|error| panic!("the engine hung up: {error}"));
+        let begun = Instant::now();
         while self.shared.recorder.totals().ended < ended {
+            assert!(begun.elapsed() < LONG, "a task was lost");
             thread::sleep(LOOK);
         }
     }
@@ -150,9 +153,6 @@ impl<E: Engine> Stand<E> {
     }
 }
 
-/// Memory of this process that is no file's.
 fn anonymous_bytes() -> u64 {
-    let sums = fs::read_to_string("/proc/self/smaps_rollup").unwrap_or_default();
-    dyno::usage::number(&sums, "Anonymous:").unwrap_or_else(|| panic!("no sum of anonymous memory in /proc/self"))
-        * 1024
+    dyno::usage::anonymous_bytes().unwrap_or_else(|| panic!("the kernel does not say what is anonymous memory"))
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::fs;
 use std::str::FromStr;
+use std::thread;
 
 use nix::sched::{CpuSet, sched_getaffinity};
 use nix::unistd::Pid;
@@ -129,47 +130,100 @@ impl FromStr for Pin {
     }
 }
 
-impl Pin {
-    /// The sets on a machine that allows `allowed` CPUs, grouped into `cores`.
-    ///
-    /// # Errors
-    /// A CPU that is not allowed.
-    pub fn resolve(&self, allowed: &Cpus, cores: &[Cpus]) -> Result<Sets, Refused> {
+impl fmt::Display for Pin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Pin::None => Ok(Sets::default()),
-            Pin::Auto => Ok(automatic(allowed, cores)),
+            Pin::None => f.write_str("none"),
+            Pin::Auto => f.write_str("auto"),
             Pin::Sets(sets) => {
-                for (name, set) in [("loadgen", &sets.loadgen), ("redis", &sets.redis), ("dynos", &sets.dynos)] {
-                    if let Some(set) = set.as_ref().filter(|set| !set.0.is_subset(&allowed.0)) {
-                        return Err(Refused(format!("--pin {name}={set}: loadgen may use the CPUs {allowed}")));
-                    }
-                }
-                Ok(sets.clone())
+                let named = [("loadgen", &sets.loadgen), ("redis", &sets.redis), ("dynos", &sets.dynos)];
+                let set = |(name, cpus): (&str, &Option<Cpus>)| Some(format!("{name}={}", cpus.as_ref()?));
+                f.write_str(&named.into_iter().filter_map(set).collect::<Vec<_>>().join("/"))
             }
         }
     }
 }
 
+/// What loadgen starts, and can therefore place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Started {
+    /// The server: not one that the user has named.
+    pub redis: bool,
+    /// The dynos: not those that the user starts.
+    pub dynos: bool,
+}
+
+/// The CPUs of a machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Machine {
+    /// Those that loadgen may use.
+    pub allowed: Cpus,
+    /// The same by core.
+    pub cores: Vec<Cpus>,
+    /// How many threads can run at a time: fewer where a quota is in force.
+    pub parallelism: u32,
+}
+
+impl Pin {
+    /// The sets on a machine.
+    ///
+    /// # Errors
+    /// A CPU that is not allowed, or that of a process that loadgen does not start.
+    pub fn resolve(&self, machine: &Machine, started: Started) -> Result<Sets, Refused> {
+        let sets = match self {
+            Pin::None => return Ok(Sets::default()),
+            Pin::Auto => return Ok(automatic(machine, started)),
+            Pin::Sets(sets) => sets,
+        };
+        let named = [
+            ("loadgen", &sets.loadgen, true, ""),
+            ("redis", &sets.redis, started.redis, "the server of --redis-url is not started here"),
+            ("dynos", &sets.dynos, started.dynos, "with --listen dynos are not started here"),
+        ];
+        for (name, set, is_started, why_not) in named {
+            let Some(set) = set else { continue };
+            if !is_started {
+                return Err(Refused(format!("--pin {name}={set}: {why_not}; place it yourself, with taskset")));
+            }
+            if !set.0.is_subset(&machine.allowed.0) {
+                return Err(Refused(format!("--pin {name}={set}: loadgen may use the CPUs {}", machine.allowed)));
+            }
+        }
+        Ok(sets.clone())
+    }
+}
+
 /// A core each for generator and server and the rest for the dynos where there are at least four cores; a CPU each where
 /// there are at least four CPUs. With fewer nothing is pinned: a round trip that crosses cores can cost more than sharing
-/// one.
-fn automatic(allowed: &Cpus, cores: &[Cpus]) -> Sets {
+/// one. Nor is anything where a quota is in force, which does not care about CPUs.
+fn automatic(machine: &Machine, started: Started) -> Sets {
     const LEAST: usize = 4;
-    let single: Vec<Cpus> = allowed.0.iter().map(|&cpu| Cpus([cpu].into())).collect();
-    let units = if cores.len() >= LEAST { cores } else { &single };
-    match units {
-        [loadgen, redis, dynos @ ..] if units.len() >= LEAST => Sets {
-            loadgen: Some(loadgen.clone()),
-            redis: Some(redis.clone()),
-            dynos: Some(Cpus(dynos.iter().flat_map(|core| core.0.clone()).collect())),
-        },
-        _ => Sets::default(),
+    let single: Vec<Cpus> = machine.allowed.0.iter().map(|&cpu| Cpus([cpu].into())).collect();
+    let units = if machine.cores.len() >= LEAST { &machine.cores } else { &single };
+    if units.len() < LEAST || machine.parallelism < machine.allowed.count() {
+        return Sets::default();
+    }
+    let mut units = units.iter();
+    let loadgen = units.next().cloned();
+    let redis = if started.redis { units.next().cloned() } else { None };
+    let rest = Cpus(units.flat_map(|core| core.0.clone()).collect());
+    Sets { loadgen, redis, dynos: started.dynos.then_some(rest) }
+}
+
+impl Machine {
+    /// This one. To be called before loadgen places itself.
+    ///
+    /// # Errors
+    /// The system does not say.
+    pub fn read() -> nix::Result<Machine> {
+        let allowed = Cpus::allowed()?;
+        let parallelism = thread::available_parallelism().map_or(1, |count| count.get() as u32);
+        Ok(Machine { cores: cores(&allowed), allowed, parallelism })
     }
 }
 
 /// The allowed CPUs by core: those that share one are no substitute for two.
-#[must_use]
-pub fn cores(allowed: &Cpus) -> Vec<Cpus> {
+fn cores(allowed: &Cpus) -> Vec<Cpus> {
     let siblings = |cpu: u32| {
         let path = format!("/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list");
         let listed = fs::read_to_string(path).ok().and_then(|text| text.trim().parse().ok());
@@ -181,7 +235,7 @@ pub fn cores(allowed: &Cpus) -> Vec<Cpus> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Cpus, Pin, Sets};
+    use super::{Cpus, Machine, Pin, Sets, Started};
 
     fn cpus(text: &str) -> Cpus {
         text.parse().unwrap()
@@ -197,6 +251,17 @@ mod tests {
         }
     }
 
+    const ALL: Started = Started { redis: true, dynos: true };
+
+    fn machine(allowed: &str, cores: &[&str]) -> Machine {
+        let allowed = cpus(allowed);
+        let cores = match cores {
+            [] => allowed.0.iter().map(|&cpu| Cpus([cpu].into())).collect(),
+            _ => cores.iter().map(|text| cpus(text)).collect(),
+        };
+        Machine { parallelism: allowed.count(), allowed, cores }
+    }
+
     fn pinned(loadgen: &str, redis: &str, dynos: &str) -> Sets {
         Sets { loadgen: Some(cpus(loadgen)), redis: Some(cpus(redis)), dynos: Some(cpus(dynos)) }
     }
@@ -206,25 +271,40 @@ mod tests {
         assert_eq!("none".parse(), Ok(Pin::None));
         assert_eq!("auto".parse(), Ok(Pin::Auto));
         assert_eq!("loadgen=0/redis=1/dynos=2-3".parse(), Ok(Pin::Sets(pinned("0", "1", "2-3"))));
+        for written in ["none", "auto", "loadgen=0/redis=1/dynos=2-3", "redis=1,3"] {
+            assert_eq!(written.parse::<Pin>().unwrap().to_string(), written);
+        }
         for nonsense in ["all", "server=1", "redis=x", "redis=0/redis=1", ""] {
             assert!(nonsense.parse::<Pin>().is_err(), "{nonsense}");
         }
-        let outside = Pin::Sets(pinned("0", "1", "7")).resolve(&cpus("0-3"), &[]).unwrap_err().to_string();
-        assert_eq!(outside, "--pin dynos=7: loadgen may use the CPUs 0-3");
+        let refused = |pin: &str, started| {
+            pin.parse::<Pin>().unwrap().resolve(&machine("0-3", &[]), started).unwrap_err().to_string()
+        };
+        assert_eq!(refused("dynos=7", ALL), "--pin dynos=7: loadgen may use the CPUs 0-3");
+        for (pin, started) in
+            [("redis=1", Started { redis: false, dynos: true }), ("dynos=1", Started { redis: true, dynos: false })]
+        {
+            assert!(refused(pin, started).contains("not started here; place it yourself"), "{pin}");
+        }
     }
 
     #[test]
     fn four_are_needed_for_everybody_to_have_their_own() {
-        let single = |allowed: &str| cpus(allowed).0.iter().map(|&cpu| Cpus([cpu].into())).collect::<Vec<_>>();
-        let auto = |allowed: &str, cores: &[Cpus]| Pin::Auto.resolve(&cpus(allowed), cores).unwrap();
-        assert_eq!(auto("0-1", &single("0-1")), Sets::default());
-        assert_eq!(auto("0-2", &single("0-2")), Sets::default());
-        assert_eq!(auto("0-3", &single("0-3")), pinned("0", "1", "2-3"));
-        assert_eq!(auto("2,4,6,8,9", &single("2,4,6,8,9")), pinned("2", "4", "6,8-9"));
-        let cores = |text: &[&str]| text.iter().map(|text| cpus(text)).collect::<Vec<_>>();
+        let auto = |machine: Machine, started| Pin::Auto.resolve(&machine, started).unwrap();
+        assert_eq!(auto(machine("0-1", &[]), ALL), Sets::default());
+        assert_eq!(auto(machine("0-2", &[]), ALL), Sets::default());
+        assert_eq!(auto(machine("0-3", &[]), ALL), pinned("0", "1", "2-3"));
+        assert_eq!(auto(machine("2,4,6,8,9", &[]), ALL), pinned("2", "4", "6,8-9"));
         // Four CPUs on two cores: a CPU each. Eight on four: a core each.
-        assert_eq!(auto("0-3", &cores(&["0,2", "1,3"])), pinned("0", "1", "2-3"));
-        assert_eq!(auto("0-7", &cores(&["0,4", "1,5", "2,6", "3,7"])), pinned("0,4", "1,5", "2-3,6-7"));
-        assert_eq!(Pin::None.resolve(&cpus("0-7"), &single("0-7")).unwrap(), Sets::default());
+        assert_eq!(auto(machine("0-3", &["0,2", "1,3"]), ALL), pinned("0", "1", "2-3"));
+        assert_eq!(auto(machine("0-7", &["0,4", "1,5", "2,6", "3,7"]), ALL), pinned("0,4", "1,5", "2-3,6-7"));
+        // Two of eight by quota: which ones is the scheduler's affair.
+        assert_eq!(auto(Machine { parallelism: 2, ..machine("0-7", &[]) }, ALL), Sets::default());
+        // Nothing is kept free for who is not there.
+        let without_server = auto(machine("0-3", &[]), Started { redis: false, dynos: true });
+        assert_eq!(without_server, Sets { redis: None, ..pinned("0", "1", "1-3") });
+        let without_dynos = auto(machine("0-3", &[]), Started { redis: true, dynos: false });
+        assert_eq!(without_dynos, Sets { dynos: None, ..pinned("0", "1", "1") });
+        assert_eq!(Pin::None.resolve(&machine("0-7", &[]), ALL).unwrap(), Sets::default());
     }
 }

@@ -7,6 +7,8 @@
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 use anyhow::Context;
 
@@ -15,7 +17,9 @@ use crate::cgroup::{self, CpuHierarchy, Version};
 /// Groups of this process, named after it.
 #[derive(Debug)]
 pub struct Groups {
-    /// The group that loadgen was started in.
+    /// The group that loadgen was started in, and goes back to.
+    origin: PathBuf,
+    /// Where its groups are made: there, or the nearest above that hands the controller on.
     home: PathBuf,
     version: Version,
     prefix: String,
@@ -29,6 +33,9 @@ const PREFIX: &str = "headroom-";
 const PROCESSES: &str = "cgroup.procs";
 /// The controllers that a group of version 2 hands on.
 const HANDED_ON: &str = "cgroup.subtree_control";
+/// How often, and how long apart, an empty group is removed: a process that has been reaped may still be on its way out.
+const REMOVALS: u32 = 20;
+const REMOVAL_PAUSE: Duration = Duration::from_millis(5);
 
 impl Groups {
     /// Moves loadgen into a group of its own, in the hierarchy that the kernel shows for it.
@@ -41,18 +48,27 @@ impl Groups {
 
     fn enter_below(hierarchy: Option<CpuHierarchy>, pid: u32) -> anyhow::Result<Groups> {
         let CpuHierarchy { version, mount, path } = hierarchy.context("the kernel shows no control groups")?;
-        let home = mount.join(path.trim_start_matches('/'));
-        sweep(&home);
-        let mut groups = Groups { home, version, prefix: format!("{PREFIX}{pid}-"), handed_on: false };
+        let origin = mount.join(path.trim_start_matches('/'));
+        let first = Groups::enter_at(&origin, &origin, version, pid);
+        if version == Version::V1 || first.is_ok() {
+            return first;
+        }
+        // Others are in this group, so that it cannot hand the controller on. Root may use one above that does.
+        let above = origin.ancestors().skip(1).take_while(|above| above.starts_with(&mount));
+        let mut above = above.filter(|above| hands_cpu_on(above));
+        above.find_map(|home| Groups::enter_at(&origin, home, version, pid).ok()).map_or(first, Ok)
+    }
+
+    fn enter_at(origin: &Path, home: &Path, version: Version, pid: u32) -> anyhow::Result<Groups> {
+        let prefix = format!("{PREFIX}{pid}-");
+        let mut groups = Groups { origin: origin.to_owned(), home: home.to_owned(), version, prefix, handed_on: false };
+        sweep(home);
         // Whatever fails from here on, dropping puts everything back.
         let own = groups.make("loadgen")?;
         write(&own.join(PROCESSES), &pid.to_string())?;
-        if version == Version::V2 {
-            let before = fs::read_to_string(groups.home.join(HANDED_ON)).unwrap_or_default();
-            if !before.split_whitespace().any(|controller| controller == "cpu") {
-                groups.handed_on = true;
-                write(&groups.home.join(HANDED_ON), "+cpu")?;
-            }
+        if version == Version::V2 && !hands_cpu_on(home) {
+            groups.handed_on = true;
+            write(&home.join(HANDED_ON), "+cpu")?;
         }
         groups.weigh(&own)?;
         if version == Version::V1 {
@@ -96,20 +112,25 @@ impl Groups {
         const FILE: &str = "cpu.rt_runtime_us";
         let read = |path: PathBuf| fs::read_to_string(path).ok()?.trim().parse::<i64>().ok();
         if let Some(runtime_us) = read(self.home.join(FILE)) {
-            let _ = fs::write(own.join(FILE), (runtime_us / 10 * 9).to_string());
+            // Below 0 there is no limit.
+            let share_us = if runtime_us < 0 { runtime_us } else { runtime_us / 10 * 9 };
+            let _ = fs::write(own.join(FILE), share_us.to_string());
         }
     }
 }
 
 impl Drop for Groups {
-    /// Goes home. Groups that still hold somebody stay, and are swept by whoever comes next.
+    /// Goes back. Groups that still hold somebody stay, and are swept by whoever comes next.
     fn drop(&mut self) {
-        if self.handed_on {
+        let is_own = |name: &str| name.starts_with(&self.prefix);
+        // Another loadgen may live by what this one has handed on.
+        if self.handed_on && ours(&self.home).all(|(_, name)| is_own(&name)) {
             let _ = fs::write(self.home.join(HANDED_ON), "-cpu");
         }
-        let _ = fs::write(self.home.join(PROCESSES), std::process::id().to_string());
-        for directory in ours(&self.home).filter(|(_, name)| name.starts_with(&self.prefix)).map(|(path, _)| path) {
-            let _ = fs::remove_dir(directory);
+        let _ = fs::write(self.origin.join(PROCESSES), std::process::id().to_string());
+        for (directory, _) in ours(&self.home).filter(|(_, name)| is_own(name)) {
+            let is_busy = || fs::remove_dir(&directory).is_err_and(|error| error.kind() == io::ErrorKind::ResourceBusy);
+            (0..REMOVALS).take_while(|_| is_busy()).for_each(|_| thread::sleep(REMOVAL_PAUSE));
         }
     }
 }
@@ -122,6 +143,12 @@ fn sweep(home: &Path) {
             let _ = fs::remove_dir(directory);
         }
     }
+}
+
+/// Whether the groups in this one have a weight.
+fn hands_cpu_on(group: &Path) -> bool {
+    let controllers = fs::read_to_string(group.join(HANDED_ON)).unwrap_or_default();
+    controllers.split_whitespace().any(|controller| controller == "cpu")
 }
 
 /// The groups that some loadgen has made, with their names.
@@ -178,6 +205,32 @@ mod tests {
         fs::write(root.path().join("cgroup.subtree_control"), "cpu memory\n").unwrap();
         drop(Groups::enter_below(hierarchy, std::process::id()).unwrap());
         assert_eq!(text(root.path().join("cgroup.subtree_control")), "cpu memory\n");
+    }
+
+    /// Two at once: who ends first leaves the other its weights.
+    #[test]
+    fn the_controller_stays_while_another_loadgen_needs_it() {
+        let root = tempfile::tempdir().unwrap();
+        let groups = Groups::enter_below(hierarchy(Version::V2, root.path(), "/"), std::process::id()).unwrap();
+        fs::create_dir(root.path().join("headroom-1-redis")).unwrap();
+        drop(groups);
+        assert_eq!(text(root.path().join("cgroup.subtree_control")), "+cpu");
+    }
+
+    /// Where others are in its group, loadgen uses one above that hands the controller on.
+    #[test]
+    fn version_2_goes_up_where_its_own_group_is_shared() {
+        let root = tempfile::tempdir().unwrap();
+        let pid = std::process::id();
+        let hierarchy = hierarchy(Version::V2, root.path(), "/slice/scope");
+        fs::write(root.path().join("slice/cgroup.subtree_control"), "cpu\n").unwrap();
+        // What cannot be written stands for what the kernel refuses.
+        fs::create_dir(root.path().join("slice/scope/cgroup.subtree_control")).unwrap();
+        let groups = Groups::enter_below(hierarchy, pid).unwrap();
+        assert_eq!(text(root.path().join(format!("slice/headroom-{pid}-loadgen/cpu.weight"))), "100");
+        drop(groups);
+        assert_eq!(text(root.path().join("slice/scope/cgroup.procs")), pid.to_string());
+        assert_eq!(text(root.path().join("slice/cgroup.subtree_control")), "cpu\n");
     }
 
     #[test]

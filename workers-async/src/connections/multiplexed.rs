@@ -43,14 +43,18 @@ impl Shared {
         self.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) async fn checkout(&self) -> Result<Lease<'_>, RequestError> {
-        if let Some(numbered) = self.current().clone() {
-            return Ok(Lease { owner: self, numbered });
-        }
+    /// The connection, if it is whole.
+    pub(super) fn whole(&self) -> Option<Lease<'_>> {
+        let numbered = self.current().clone()?;
+        Some(Lease { owner: self, numbered })
+    }
+
+    /// One in place of a broken one.
+    pub(super) async fn replaced(&self) -> Result<Lease<'_>, RequestError> {
         let wait = tokio::time::timeout(self.manager.endpoint.checkout_timeout, self.replacing.lock());
         let _alone = wait.await.map_err(|_| RequestError::PoolTimeout)?;
-        if let Some(numbered) = self.current().clone() {
-            return Ok(Lease { owner: self, numbered });
+        if let Some(lease) = self.whole() {
+            return Ok(lease);
         }
         let connection = self.manager.replace(|| connect(&self.manager.endpoint)).await?;
         self.manager.count();
