@@ -72,6 +72,7 @@ fn constants(run: &Run) -> Vec<String> {
         ("allocator", variant.allocator.to_string()),
         ("connections", format!("{connections}, client {}", name(&variant.client))),
         ("server", format!("{} {}", run.redis_server.product, run.redis_server.version)),
+        ("scheduling", run.host.scheduling.clone()),
     ];
     aligned(&pairs)
 }
