@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use toml::{Table, Value};
 
 pub mod demand;
+mod metric;
 mod published;
 mod settings;
 mod sweep;
@@ -17,12 +18,13 @@ mod validate;
 mod variant;
 mod wording;
 
+pub use metric::Metric;
 pub use published::Published;
 pub use settings::{
     ArrivalProcess, Choice, Load, OnOverload, Order, Override, RedisSettings, Repeat, Settings, Slo, Task, TaskKind,
     Workers,
 };
-pub use variant::{Allocator, Checkout, Client, Connections, CpuPlacement, Engine, Executor, Metric, Variant};
+pub use variant::{Allocator, Checkout, Client, Connections, CpuPlacement, Engine, Executor, Variant};
 
 use variant::VariantInput;
 
