@@ -100,11 +100,12 @@ impl Placement {
         self.machine.parallelism
     }
 
-    /// Why processes are not weighed equally although they should be; once. `words` says what is in force.
-    pub fn shortage(&self, words: &str) -> Option<String> {
+    /// Why processes are not weighed equally although they should be; once. `placed` is what is in force.
+    pub fn shortage(&self, placed: &[Placed]) -> Option<String> {
         let why = self.shortage.take()?;
-        let unequal = !words.contains("of equal weight");
-        unequal.then(|| format!("scheduling: {words}; no control groups ({why}): see `One run by hand` in the README"))
+        let equal = matches!(shares(placed), Shares::Cgroups | Shares::Sessions);
+        let words = in_words(placed);
+        (!equal).then(|| format!("scheduling: {words}; no control groups ({why}): see `One run by hand` in the README"))
     }
 
     /// What a process of this part is given when it is started.
@@ -145,6 +146,32 @@ pub fn read_back(processes: impl IntoIterator<Item = (Part, u32)>) -> Vec<Placed
     placed.collect()
 }
 
+/// What shares of the CPUs are given to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shares {
+    Cgroups,
+    Sessions,
+    /// Groups, but not of equal weight.
+    Different,
+    Threads,
+}
+
+fn shares(placed: &[Placed]) -> Shares {
+    let mut groups: Vec<_> = placed.iter().map(|placed| placed.group.as_deref()).collect();
+    groups.sort_unstable();
+    groups.dedup();
+    // Weights are shares among those of the same group only.
+    let above = |group: &Option<&str>| group.and_then(|group| Some(group.rsplit_once('/')?.0.to_owned()));
+    let siblings = groups.windows(2).all(|pair| above(&pair[0]) == above(&pair[1]));
+    let alike = placed.windows(2).all(|pair| pair[0].weight == pair[1].weight);
+    match placed.first().and_then(|first| first.weight) {
+        _ if groups.len() < placed.len() => Shares::Threads,
+        Some(_) if alike && siblings => Shares::Cgroups,
+        None if alike => Shares::Sessions,
+        _ => Shares::Different,
+    }
+}
+
 /// `dynos` for each of them.
 fn kind(process: &str) -> &str {
     if process.starts_with("dyno-") { "dynos" } else { process }
@@ -153,18 +180,11 @@ fn kind(process: &str) -> &str {
 /// The same in words.
 #[must_use]
 pub fn in_words(placed: &[Placed]) -> String {
-    let mut groups: Vec<_> = placed.iter().map(|placed| placed.group.as_deref()).collect();
-    groups.sort_unstable();
-    groups.dedup();
-    // Weights are shares among those of the same group only.
-    let above = |group: &Option<&str>| group.and_then(|group| Some(group.rsplit_once('/')?.0.to_owned()));
-    let siblings = groups.windows(2).all(|pair| above(&pair[0]) == above(&pair[1]));
-    let alike = placed.windows(2).all(|pair| pair[0].weight == pair[1].weight);
-    let shares = match placed.first().and_then(|first| first.weight) {
-        _ if groups.len() < placed.len() => "shared, thread by thread",
-        Some(_) if alike && siblings => "cgroups of equal weight",
-        None if alike => "sessions of equal weight",
-        _ => "groups of different weight",
+    let shares = match shares(placed) {
+        Shares::Cgroups => "cgroups of equal weight",
+        Shares::Sessions => "sessions of equal weight",
+        Shares::Different => "groups of different weight",
+        Shares::Threads => "shared, thread by thread",
     };
     let server = if placed.iter().any(|placed| placed.process == Part::Redis.to_string()) {
         ""

@@ -96,7 +96,7 @@ pub fn run(spec: &Spec<'_>, site: &Site<'_>, progress: &mut Progress) -> anyhow:
     host.placement =
         placement::read_back([(Part::Loadgen, std::process::id())].into_iter().chain(servers).chain(workers));
     host.scheduling = placement::in_words(&host.placement);
-    if let Some(why) = site.placement.shortage(&host.scheduling) {
+    if let Some(why) = site.placement.shortage(&host.placement) {
         progress.line(&why);
     }
     let begun = Instant::now();

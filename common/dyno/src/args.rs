@@ -27,7 +27,8 @@ fn address(text: &str) -> Result<SocketAddr, String> {
     found.next().ok_or_else(|| "the host has no address".to_owned())
 }
 
-/// Parses the command line and runs the dyno, whose binary allocates with `allocator`. Exit codes: 0 ok, 1 failed, 2 usage or nobody there.
+/// Parses the command line and runs the dyno, whose binary allocates with `allocator`. Exit codes: 0 ok, 1 failed, 2 usage or
+/// nobody there.
 #[must_use]
 pub fn main<E: Engine + Send + 'static>(allocator: Allocator) -> ExitCode {
     limits::turn_off_huge_pages();
