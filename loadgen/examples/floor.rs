@@ -12,6 +12,7 @@ use std::net::TcpStream;
 use std::process::{Command, Stdio};
 use std::thread;
 
+use analysis::stats::middle;
 use anyhow::{Context, ensure};
 use common::arrivals;
 use common::plan::demand::demand;
@@ -81,8 +82,8 @@ fn blocks(plan: &Plan) -> anyhow::Result<()> {
         let of = |kind: &str| format!("{engine} {kind}");
         println!(
             "{engine} document/replay {:.3} replay/loop {:.3}",
-            median(&all, &of("document"), &of("replay")),
-            median(&all, &of("replay"), "loop")
+            median(&all, &of("document"), &of("replay"))?,
+            median(&all, &of("replay"), "loop")?
         );
     }
     Ok(())
@@ -201,9 +202,8 @@ fn exchange(socket: &mut TcpStream, bytes: &[u8], replies: usize, buffer: &mut [
 }
 
 /// The middle of the blocks' ratios.
-fn median(blocks: &[Measured], above: &str, below: &str) -> f64 {
+fn median(blocks: &[Measured], above: &str, below: &str) -> anyhow::Result<f64> {
     let mut ratios: Vec<f64> = blocks.iter().map(|block| block[above] / block[below]).collect();
     ratios.sort_by(f64::total_cmp);
-    let (lower, upper) = (ratios[(ratios.len() - 1) / 2], ratios[ratios.len() / 2]);
-    (lower + upper) / 2.0
+    middle(&ratios).context("no blocks")
 }

@@ -119,17 +119,17 @@ fn frame(schedule: &Schedule, index: u32, start_ns: u64, sent_ns: u64) -> [u8; D
 #[cfg(test)]
 mod tests {
     use std::io::Read;
-    use std::net::{TcpListener, TcpStream};
+    use std::net::TcpStream;
 
     use common::arrivals::{Arrival, Schedule};
     use common::wire::Dispatch;
+    use testkit::stand::sockets;
 
     use super::{Flushed, Lane};
 
     fn pair() -> (Lane, TcpStream) {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let out = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        (Lane::new(out).unwrap(), listener.accept().unwrap().0)
+        let (out, other_end) = sockets();
+        (Lane::new(out).unwrap(), other_end)
     }
 
     fn schedule(tasks: u64) -> Schedule {

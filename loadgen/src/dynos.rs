@@ -348,18 +348,15 @@ fn listen(dyno: u32, mut stream: TcpStream, mut decoder: MessageDecoder, events:
 
 #[cfg(test)]
 mod tests {
-    use common::plan::{Allocator, Engine, Plan};
+    use common::plan::{Allocator, Engine};
     use common::wire::{Hello, WIRE_VERSION};
+    use testkit::stand::plan;
 
     use super::welcome;
 
     #[test]
     fn who_may_take_part() {
-        let plan = Plan::parse(
-            "name = \"x\"\n[task]\nkind = \"null\"\n[load]\nrate_per_s = 1\nduration_s = 1\n[workers]\ncount = 1\n[[variant]]\nname = \"a\"\nengine = \"async\"",
-            &[],
-        );
-        let variant = plan.unwrap().variants.remove(0);
+        let variant = plan("engine = \"async\"").variants.remove(0);
         let right = Hello {
             wire_version: WIRE_VERSION,
             engine: Engine::Async,

@@ -10,10 +10,9 @@ use std::time::{Duration, Instant};
 use common::endpoint::Endpoint;
 use common::plan::{Executor, Order};
 use common::wire::Dispatch;
-use criterion::Criterion;
 use crossbeam_channel::bounded;
 use testkit::TestServer;
-use testkit::stand;
+use testkit::stand::{self, PLACES, Piece, RING, USERS};
 use tokio::runtime::Runtime;
 use tokio::task::yield_now;
 use workers_async::limits::Permits;
@@ -21,15 +20,6 @@ use workers_async::{Async, connections, intake, runtime};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
-/// A piece: the time that so many rounds of it take.
-type Piece<'a> = Box<dyn FnMut(u64) -> Duration + 'a>;
-
-/// Workers among which a task goes round: whoever gets it has been idle for long, and sleeps.
-const RING: u32 = 500;
-/// Who compete, and for how many.
-const USERS: usize = 8;
-const PLACES: u32 = 2;
 
 const MULTI_THREAD: &str = "engine = \"async\"\npool_size = 1";
 
@@ -157,7 +147,7 @@ fn main() {
     let memory = [("multi-thread", MULTI_THREAD)]
         .map(|(name, variant)| (name, stand::idle_bytes::<Async>(&stand::plan(variant), &server)));
     let runtime = runtime::build(Executor::MultiThread).unwrap();
-    let pieces: [(&str, Piece); 7] = [
+    let pieces = vec![
         ("hand_over", hand_over(&runtime)),
         ("hand_over/socket", from_socket(&runtime)),
         ("checkout/uncontended", checkout(&runtime, 1, &server)),
@@ -166,23 +156,5 @@ fn main() {
         ("permit/contended", permit(&runtime, USERS)),
         ("spawn", spawn(MULTI_THREAD, &server)),
     ];
-    let mut criterion =
-        Criterion::default().sample_size(20).measurement_time(Duration::from_secs(3)).configure_from_args();
-    let mut lines = Vec::new();
-    for (name, mut piece) in pieces {
-        let mut seen = Vec::new();
-        criterion.bench_function(name, |b| {
-            b.iter_custom(|rounds| {
-                let took = piece(rounds);
-                seen.push(took.as_secs_f64() * 1e6 / rounds as f64);
-                took
-            });
-        });
-        lines.extend(stand::middle(seen).map(|us| format!("piece: async {name:<24} {us:>9.3} us")));
-    }
-    criterion.final_summary();
-    lines.iter().for_each(|line| println!("{line}"));
-    for (name, bytes) in memory {
-        println!("piece: async idle worker, {name:<11} {:>9.3} KiB", bytes / 1024.0);
-    }
+    stand::measure("async", pieces, &memory);
 }

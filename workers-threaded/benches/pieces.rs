@@ -11,25 +11,15 @@ use std::time::{Duration, Instant};
 use common::endpoint::Endpoint;
 use common::plan::Order;
 use common::wire::Dispatch;
-use criterion::Criterion;
 use crossbeam_channel::bounded;
 use testkit::TestServer;
-use testkit::stand;
+use testkit::stand::{self, PLACES, Piece, RING, USERS};
 use workers_threaded::executor::Inboxes;
 use workers_threaded::limits::Permits;
 use workers_threaded::{Threaded, connections, intake};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
-/// A piece: the time that so many rounds of it take.
-type Piece<'a> = Box<dyn FnMut(u64) -> Duration + 'a>;
-
-/// Workers among which a task goes round: whoever gets it has been idle for long, and sleeps.
-const RING: u32 = 500;
-/// Who compete, and for how many.
-const USERS: usize = 8;
-const PLACES: u32 = 2;
 
 const DEDICATED: &str = "engine = \"threaded\"\npool_size = 1";
 const RAYON: &str = "engine = \"threaded\"\nexecutor = \"rayon\"\npool_size = 1";
@@ -146,7 +136,7 @@ fn main() {
     // Before anything else has left memory behind that the allocator would use again.
     let memory = [("rayon", RAYON), ("dedicated", DEDICATED)]
         .map(|(name, variant)| (name, stand::idle_bytes::<Threaded>(&stand::plan(variant), &server)));
-    let pieces: [(&str, Piece); 8] = [
+    let pieces = vec![
         ("hand_over", hand_over()),
         ("hand_over/socket", from_socket()),
         ("checkout/uncontended", checkout(1, &server)),
@@ -156,23 +146,5 @@ fn main() {
         ("spawn", spawn(DEDICATED, &server)),
         ("spawn/rayon", spawn(RAYON, &server)),
     ];
-    let mut criterion =
-        Criterion::default().sample_size(20).measurement_time(Duration::from_secs(3)).configure_from_args();
-    let mut lines = Vec::new();
-    for (name, mut piece) in pieces {
-        let mut seen = Vec::new();
-        criterion.bench_function(name, |b| {
-            b.iter_custom(|rounds| {
-                let took = piece(rounds);
-                seen.push(took.as_secs_f64() * 1e6 / rounds as f64);
-                took
-            });
-        });
-        lines.extend(stand::middle(seen).map(|us| format!("piece: threaded {name:<24} {us:>9.3} us")));
-    }
-    criterion.final_summary();
-    lines.iter().for_each(|line| println!("{line}"));
-    for (name, bytes) in memory {
-        println!("piece: threaded idle worker, {name:<11} {:>9.3} KiB", bytes / 1024.0);
-    }
+    stand::measure("threaded", pieces, &memory);
 }

@@ -8,13 +8,24 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use analysis::stats::middle;
 use common::plan::{Plan, TaskKind};
 use common::wire::{Assign, Dispatch, TaskPhase};
+use criterion::Criterion;
 use crossbeam_channel::unbounded;
 use dyno::{Engine, Job, Shared};
 
 use crate::TestServer;
 
+/// A piece: the time that so many rounds of it take.
+pub type Piece<'a> = Box<dyn FnMut(u64) -> Duration + 'a>;
+
+/// Workers among which a task goes round: whoever gets it has been idle for long, and sleeps.
+pub const RING: u32 = 500;
+/// Who compete, ...
+pub const USERS: usize = 8;
+/// ... and for how many.
+pub const PLACES: u32 = 2;
 /// Workers that are started at once.
 const CROWD: u32 = 10_000;
 /// How often it is looked at whether all tasks have ended.
@@ -94,11 +105,29 @@ pub fn sockets() -> (TcpStream, TcpStream) {
     open().unwrap_or_else(|error: std::io::Error| panic!("no connection to this process: {error}"))
 }
 
-/// The middle of what was seen; of an even number of values the larger one.
-#[must_use]
-pub fn middle(mut seen: Vec<f64>) -> Option<f64> {
-    seen.sort_by(f64::total_cmp);
-    seen.get(seen.len() / 2).copied()
+/// Measures every piece of an engine, and prints the middle of what was seen of each in a line of its own, then the memory of
+/// an idle worker in bytes, by name.
+pub fn measure(engine: &str, pieces: Vec<(&str, Piece<'_>)>, memory: &[(&str, f64)]) {
+    let mut criterion =
+        Criterion::default().sample_size(20).measurement_time(Duration::from_secs(3)).configure_from_args();
+    let mut lines = Vec::new();
+    for (name, mut piece) in pieces {
+        let mut seen = Vec::new();
+        criterion.bench_function(name, |b| {
+            b.iter_custom(|rounds| {
+                let took = piece(rounds);
+                seen.push(took.as_secs_f64() * 1e6 / rounds as f64);
+                took
+            });
+        });
+        seen.sort_by(f64::total_cmp);
+        lines.extend(middle(&seen).map(|us| format!("piece: {engine} {name:<24} {us:>9.3} us")));
+    }
+    criterion.final_summary();
+    lines.iter().for_each(|line| println!("{line}"));
+    for (name, bytes) in memory {
+        println!("piece: {engine} idle worker, {name:<11} {:>9.3} KiB", bytes / 1024.0);
+    }
 }
 
 /// The workers of an engine at work on `null` tasks.
