@@ -10,6 +10,7 @@ pub mod compute;
 pub mod endpoint;
 pub mod keys;
 pub mod latency;
+pub mod looks;
 pub mod plan;
 pub mod random;
 pub mod recorder;

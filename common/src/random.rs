@@ -37,6 +37,8 @@ pub enum Stream {
     Schedule = 6,
     /// What differs between blocks for no reason, so that no block stands on one accident: environment size.
     Nuisance = 7,
+    /// When dynos look at what they have done.
+    Looks = 8,
 }
 
 /// The seed of one stream.

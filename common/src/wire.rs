@@ -11,7 +11,7 @@ use crate::plan::{Allocator, Engine, Settings, Variant};
 use crate::recorder::{Delta, Totals};
 
 /// Raised whenever a frame changes. Both sides of a handshake must have the same.
-pub const WIRE_VERSION: u32 = 4;
+pub const WIRE_VERSION: u32 = 5;
 
 /// A control frame larger than this is nonsense.
 pub const MESSAGE_MAX: usize = 64 * 1024 * 1024;
@@ -57,7 +57,7 @@ pub enum FromDyno {
 }
 
 /// What a dyno has done, at one instant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counters {
     /// The tenth of a second for which it was due, the same in all dynos, on `CLOCK_MONOTONIC`.
     pub due_ns: u64,
@@ -65,6 +65,17 @@ pub struct Counters {
     pub taken_ns: u64,
     /// Ended tasks.
     pub totals: Totals,
+    /// What it had done at random instants since the last counters; see [`looks`](crate::looks).
+    pub looks: Vec<Look>,
+}
+
+/// What a dyno had done when it looked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Look {
+    /// When, on `CLOCK_MONOTONIC`.
+    pub taken_ns: u64,
+    /// Tasks ended by then, all phases.
+    pub ended: u64,
 }
 
 /// Who a dyno is.
@@ -310,7 +321,7 @@ impl MessageDecoder {
 mod tests {
     use proptest::prelude::{any, prop_assert_eq, proptest};
 
-    use super::{Counters, Dispatch, FromDyno, MessageDecoder, TaskPhase, ToDyno, WireError, encode_message};
+    use super::{Counters, Dispatch, FromDyno, Look, MessageDecoder, TaskPhase, ToDyno, WireError, encode_message};
     use crate::recorder::Totals;
 
     #[test]
@@ -321,6 +332,7 @@ mod tests {
                 due_ns: 1,
                 taken_ns: 2,
                 totals: Totals { ended: 7, failed: 1, last_ended_ns: 9 },
+                looks: vec![Look { taken_ns: 1, ended: 6 }],
             }),
             FromDyno::Fatal("no threads left".into()),
             FromDyno::Overload { at_ns: u64::MAX, worker: 3, backlog: 100 },

@@ -12,11 +12,13 @@ use std::time::Duration;
 
 use anyhow::bail;
 use common::backlog::Waiting;
+use common::looks::Looks;
 use common::plan::{Allocator, TaskKind};
-use common::recorder::{Histograms, Recorder};
+use common::random::{self, Stream, mix};
+use common::recorder::{Histograms, Recorder, Totals};
 use common::step::Span;
 use common::wire::{
-    Assign, Counters, DynoMemory, Final, FromDyno, Hello, MessageDecoder, ToDyno, WIRE_VERSION, encode_message,
+    Assign, Counters, DynoMemory, Final, FromDyno, Hello, Look, MessageDecoder, ToDyno, WIRE_VERSION, encode_message,
 };
 use crossbeam_channel::{RecvTimeoutError, Sender, bounded, unbounded};
 
@@ -176,6 +178,7 @@ pub fn run<E: Engine + Send + 'static>(connect: SocketAddr, allocator: Allocator
         }
     })?;
 
+    let looks_seed = mix(random::stream(assign.seed, Stream::Looks), u64::from(assign.dyno));
     let base_bytes = usage::anonymous_bytes();
     let engine = match E::start(Job { assign, dispatch, shared: Arc::clone(&shared) }) {
         Ok(engine) => engine,
@@ -186,8 +189,14 @@ pub fn run<E: Engine + Send + 'static>(connect: SocketAddr, allocator: Allocator
     };
     control.write_all(&encode_message(&FromDyno::Ready))?;
 
-    let mut reporter =
-        Reporter { control, shared: Arc::clone(&shared), spare: Histograms::default(), window: Window::Unknown };
+    let mut reporter = Reporter {
+        control,
+        shared: Arc::clone(&shared),
+        spare: Histograms::default(),
+        window: Window::Unknown,
+        looks: Looks::default(),
+        looked: Vec::new(),
+    };
     let mut next_ns = clock::now_ns() + TICK_NS;
     let mut tick = 0;
     loop {
@@ -196,6 +205,7 @@ pub fn run<E: Engine + Send + 'static>(connect: SocketAddr, allocator: Allocator
             recv(stopped) -> _ => break,
             recv(started) -> instants => if let Ok([start_ns, window_start_ns, window_end_ns]) = instants {
                 reporter.window = Window::Ahead { start_ns: window_start_ns, end_ns: window_end_ns };
+                reporter.looks = Looks::new(looks_seed, window_start_ns, window_end_ns);
                 // From here on ticks are whole tenths of seconds of the run.
                 next_ns = start_ns + TICK_NS;
                 tick = 0;
@@ -209,6 +219,7 @@ pub fn run<E: Engine + Send + 'static>(connect: SocketAddr, allocator: Allocator
             default(wait) => {}
         }
         reporter.usage_if_due()?;
+        reporter.look_if_due();
         if clock::now_ns() >= next_ns {
             tick += 1;
             if tick % TICKS_PER_DELTA == 0 && reporter.window != Window::Unknown {
@@ -241,6 +252,9 @@ struct Reporter {
     shared: Arc<Shared>,
     spare: Histograms,
     window: Window,
+    looks: Looks,
+    /// Not sent yet.
+    looked: Vec<Look>,
 }
 
 /// Where the run stands: usage is reported at both ends of the window.
@@ -265,10 +279,11 @@ impl Reporter {
 
     /// When there is something to do next.
     fn due(&self, tick_ns: u64) -> u64 {
+        let next_ns = self.looks.next_ns().map_or(tick_ns, |look_ns| look_ns.min(tick_ns));
         match self.window {
-            Window::Unknown | Window::Past => tick_ns,
-            Window::Ahead { start_ns, .. } => tick_ns.min(start_ns),
-            Window::Open { end_ns } => tick_ns.min(end_ns),
+            Window::Unknown | Window::Past => next_ns,
+            Window::Ahead { start_ns, .. } => next_ns.min(start_ns),
+            Window::Open { end_ns } => next_ns.min(end_ns),
         }
     }
 
@@ -293,13 +308,27 @@ impl Reporter {
         self.send(&FromDyno::Usage { end, usage })
     }
 
-    fn counters(&mut self, due_ns: u64) -> anyhow::Result<()> {
+    fn look(&self) -> (u64, Totals) {
         let (mut taken_ns, mut totals) = (clock::now_ns(), self.shared.recorder.totals());
         // Put off between the two, it would count tasks as ended that were sent later: it looks again.
         while clock::now_ns() - taken_ns > LOOK_NS_MAX {
             (taken_ns, totals) = (clock::now_ns(), self.shared.recorder.totals());
         }
-        self.send(&FromDyno::Counters(Counters { due_ns, taken_ns, totals }))
+        (taken_ns, totals)
+    }
+
+    fn look_if_due(&mut self) {
+        if self.looks.next_ns().is_some_and(|look_ns| look_ns <= clock::now_ns()) {
+            let (taken_ns, totals) = self.look();
+            self.looked.push(Look { taken_ns, ended: totals.ended });
+            self.looks.pass(taken_ns);
+        }
+    }
+
+    fn counters(&mut self, due_ns: u64) -> anyhow::Result<()> {
+        let (taken_ns, totals) = self.look();
+        let looks = std::mem::take(&mut self.looked);
+        self.send(&FromDyno::Counters(Counters { due_ns, taken_ns, totals, looks }))
     }
 
     fn delta(&mut self, at_ns: u64) -> anyhow::Result<()> {
