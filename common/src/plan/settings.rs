@@ -110,6 +110,16 @@ pub enum ArrivalProcess {
     Poisson,
 }
 
+impl ArrivalProcess {
+    /// Whether the rate is the same all the time: only then does a backlog that grows mean that the workers are too slow.
+    #[must_use]
+    pub fn is_stationary(self) -> bool {
+        match self {
+            ArrivalProcess::Constant | ArrivalProcess::Poisson => true,
+        }
+    }
+}
+
 /// `[load]`
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
