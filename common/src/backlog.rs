@@ -3,8 +3,42 @@
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use serde::{Deserialize, Serialize};
+
 use crate::plan::Order;
 use crate::wire::Dispatch;
+
+/// A worker and how many tasks wait at it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorkerBacklog {
+    /// From 0.
+    pub worker: u32,
+    /// Tasks; 0: this is nobody.
+    pub waiting: u32,
+}
+
+/// The workers at which most tasks wait, most first; fewer of them when at fewer any do.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorstBacklogs(pub [WorkerBacklog; WorstBacklogs::COUNT]);
+
+impl WorstBacklogs {
+    /// How many are named at most.
+    pub const COUNT: usize = 5;
+
+    /// Takes in one more worker, if it is among the worst.
+    pub fn add(&mut self, backlog: WorkerBacklog) {
+        let place = self.0.iter().position(|other| other.waiting < backlog.waiting);
+        if let Some(place) = place {
+            self.0[place..].rotate_right(1);
+            self.0[place] = backlog;
+        }
+    }
+
+    /// Those at which any task waits.
+    pub fn iter(&self) -> impl Iterator<Item = WorkerBacklog> {
+        self.0.iter().copied().filter(|backlog| backlog.waiting > 0)
+    }
+}
 
 /// The tasks that one worker holds and has not begun.
 #[derive(Debug)]
@@ -69,6 +103,16 @@ impl Waiting {
         self.now[worker as usize].fetch_sub(1, Ordering::Relaxed);
     }
 
+    /// Where most tasks wait now.
+    #[must_use]
+    pub fn worst(&self) -> WorstBacklogs {
+        let mut worst = WorstBacklogs::default();
+        for (worker, now) in (0..).zip(&self.now) {
+            worst.add(WorkerBacklog { worker, waiting: now.load(Ordering::Relaxed) });
+        }
+        worst
+    }
+
     /// The most that ever waited at each worker.
     #[must_use]
     pub fn max(&self) -> Vec<u32> {
@@ -81,6 +125,20 @@ mod tests {
     use super::{Backlog, Waiting};
     use crate::plan::Order;
     use crate::wire::{Dispatch, TaskPhase};
+
+    #[test]
+    fn the_worst_are_sorted_and_those_without_backlog_are_not_among_them() {
+        let waiting = Waiting::new(9, 100);
+        for (worker, count) in [(0, 2), (1, 7), (3, 1), (4, 2), (6, 9), (8, 3)] {
+            (0..count).for_each(|_| assert_eq!(waiting.arrive(worker), Ok(())));
+        }
+        let worst = |waiting: &Waiting| waiting.worst().iter().map(|b| (b.worker, b.waiting)).collect::<Vec<_>>();
+        assert_eq!(worst(&waiting), [(6, 9), (1, 7), (8, 3), (0, 2), (4, 2)]);
+        waiting.begin(0);
+        waiting.begin(0);
+        assert_eq!(worst(&waiting), [(6, 9), (1, 7), (8, 3), (4, 2), (3, 1)]);
+        assert_eq!(worst(&Waiting::new(9, 100)), []);
+    }
 
     fn task(index: u64) -> Dispatch {
         Dispatch { intended_ns: 0, sent_ns: 0, index, worker: 0, phase: TaskPhase::Window }

@@ -7,6 +7,7 @@
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::backlog::WorstBacklogs;
 use crate::plan::{Allocator, Engine, Settings, Variant};
 use crate::recorder::{Delta, Totals};
 
@@ -65,6 +66,8 @@ pub struct Counters {
     pub taken_ns: u64,
     /// Ended tasks.
     pub totals: Totals,
+    /// Where most tasks wait.
+    pub worst: WorstBacklogs,
     /// What it had done at random instants since the last counters; see [`looks`](crate::looks).
     pub looks: Vec<Look>,
 }
@@ -322,6 +325,7 @@ mod tests {
     use proptest::prelude::{any, prop_assert_eq, proptest};
 
     use super::{Counters, Dispatch, FromDyno, Look, MessageDecoder, TaskPhase, ToDyno, WireError, encode_message};
+    use crate::backlog::{WorkerBacklog, WorstBacklogs};
     use crate::recorder::Totals;
 
     #[test]
@@ -332,6 +336,7 @@ mod tests {
                 due_ns: 1,
                 taken_ns: 2,
                 totals: Totals { ended: 7, failed: 1, last_ended_ns: 9 },
+                worst: WorstBacklogs([WorkerBacklog { worker: 3, waiting: 8 }; _]),
                 looks: vec![Look { taken_ns: 1, ended: 6 }],
             }),
             FromDyno::Fatal("no threads left".into()),

@@ -205,6 +205,7 @@ impl Collected {
 
 #[cfg(test)]
 mod tests {
+    use common::backlog::WorstBacklogs;
     use common::latency::LARGEST_NS;
     use common::plan::TaskKind;
     use common::recorder::{Histograms, Record, Recorder};
@@ -240,8 +241,13 @@ mod tests {
         settle(&recorder, TaskPhase::Window, 20);
         collected.take(0, FromDyno::Delta(Box::new(recorder.collect(3_000_000_000, &mut spare))));
         settle(&recorder, TaskPhase::Window, 5);
-        let counters =
-            Counters { due_ns: 3_400_000_000, taken_ns: 3_400_000_001, totals: recorder.totals(), looks: Vec::new() };
+        let counters = Counters {
+            due_ns: 3_400_000_000,
+            taken_ns: 3_400_000_001,
+            totals: recorder.totals(),
+            worst: WorstBacklogs::default(),
+            looks: Vec::new(),
+        };
         collected.take(0, FromDyno::Counters(counters));
         collected.gone(0, 3_500_000_000);
 

@@ -20,6 +20,8 @@ use crate::send_log::SendLog;
 const NAP_NS: u64 = 20_000_000;
 /// How soon a blocked socket is tried again.
 const RETRY_NS: u64 = 200_000;
+/// A task that is sent later than this is counted at once: on time is at least this, whatever the response.
+pub const LATE_NS: u64 = 1_000_000;
 
 /// What the pacer lets others see while it works.
 #[derive(Debug, Default)]
@@ -28,6 +30,8 @@ pub struct Progress {
     pub stop: AtomicBool,
     /// Tasks handed over, warm-up included.
     pub sent: AtomicU64,
+    /// Of these, those of the window that were more than [`LATE_NS`] late.
+    pub late: AtomicU64,
 }
 
 /// Why the pacer ended.
@@ -114,12 +118,17 @@ fn pace(schedule: &Schedule, start_ns: u64, lanes: &mut [Lane], log: &mut SendLo
         }
         let mut blocked = false;
         for (dyno, lane) in lanes.iter_mut().enumerate() {
-            let mut count = 0;
+            let (mut count, mut late) = (0, 0);
             let flushed = lane.flush(schedule, start_ns, now_ns, |index, sent_ns| {
                 log.sent(index, sent_ns);
                 count += 1;
+                let intended_ns = start_ns + schedule.arrivals[index as usize].intended_ns;
+                late += u64::from(index as usize >= schedule.warmup && sent_ns > intended_ns + LATE_NS);
             });
             progress.sent.fetch_add(count, Ordering::Relaxed);
+            if late > 0 {
+                progress.late.fetch_add(late, Ordering::Relaxed);
+            }
             match flushed {
                 Flushed::All => {}
                 Flushed::Blocked if lane.pending() > PENDING_MAX => {

@@ -327,8 +327,9 @@ impl Reporter {
 
     fn counters(&mut self, due_ns: u64) -> anyhow::Result<()> {
         let (taken_ns, totals) = self.look();
+        let worst = self.shared.waiting.worst();
         let looks = std::mem::take(&mut self.looked);
-        self.send(&FromDyno::Counters(Counters { due_ns, taken_ns, totals, looks }))
+        self.send(&FromDyno::Counters(Counters { due_ns, taken_ns, totals, worst, looks }))
     }
 
     fn delta(&mut self, at_ns: u64) -> anyhow::Result<()> {
