@@ -232,6 +232,9 @@ fn verdict(run: &Run) -> Vec<String> {
     if !verdict.remedy.is_empty() {
         lines.push(verdict.remedy.clone());
     }
+    if let Some(found) = verdict.bottleneck.filter(|_| verdict.result != RunResult::Overloaded) {
+        lines.push(format!("nearest to a limit: {} ({:.0} %)", found.resource, found.share * 100.0));
+    }
     lines
 }
 

@@ -12,12 +12,16 @@ use crate::plan::{Settings, Variant};
 
 pub mod comparison;
 mod cost;
+mod machine;
 mod tasks;
 mod validity;
 
 pub use cost::{IdleMemory, RedisWork, Resources, Startup, Usage};
-pub use tasks::{Backlog, Counts, Distribution, Failures, Latencies, Overload, Phase, Rates, Second, Workers};
-pub use validity::{Check, RunResult, Severity, Validity, Verdict};
+pub use machine::{Machine, WatchedCpu};
+pub use tasks::{
+    Backlog, Counts, Distribution, Failures, Latencies, Little, Overload, Phase, Rates, Second, Steady, Workers,
+};
+pub use validity::{Check, Pressure, Resource, RunResult, Severity, Validity, Verdict};
 
 /// Version of both report kinds. Raised whenever a field changes its meaning, disappears or becomes required; before the
 /// first release of Headroom it stays 1, whatever changes.
@@ -72,16 +76,25 @@ pub struct Run {
     pub latency_us: Latencies,
     /// Tasks sent and not finished.
     pub backlog: Backlog,
+    /// The audit by Little's law; `null` when too few dynos looked too seldom, or not everything completed.
+    pub little: Option<Little>,
+    /// Response in the first and in the last third of the window; `null` when a third holds no whole second, or no task.
+    pub steady: Option<Steady>,
     /// Per-worker vitals over the whole run.
     pub workers: Workers,
     /// What it cost to get ready; part of no other figure.
     pub startup: Startup,
     /// Differences over exactly the window.
     pub resources: Resources,
+    /// The machine over the window.
+    pub machine: Machine,
     /// What the server was asked to do.
     pub redis_work: RedisWork,
     /// One entry a second, warm-up and drain included.
     pub timeline: Vec<Second>,
+    /// How much of each resource was used over the window, in the order in which one hides the next; empty when it never
+    /// began.
+    pub pressure: Vec<Pressure>,
     /// Whether the figures above may be believed.
     pub validity: Validity,
     /// Whether the variant kept up.

@@ -1,16 +1,26 @@
 //! From what was measured to whether it may be believed, and whether the variant kept up. Pure.
 
-use std::collections::BTreeMap;
-
 use crate::plan::Settings;
-use crate::report::{Backlog, Check, Counts, Ended, Latencies, RedisWork, RunResult, Severity, Validity, Verdict};
-use crate::task;
+use crate::report::{
+    Backlog, Check, Counts, Ended, Latencies, Little, Machine, Pressure, RedisWork, RunResult, Severity, Validity,
+    Verdict,
+};
+
+mod audit;
+mod bottleneck;
+mod generator;
+mod machine;
+
+pub use bottleneck::bottleneck;
+pub use generator::on_time_limit_us;
 
 /// What a verdict is made from.
 #[derive(Debug, Clone, Copy)]
 pub struct Evidence<'a> {
     /// What was asked.
     pub settings: &'a Settings,
+    /// The percentile that the plan's verdict is about (0.99), if it is about one.
+    pub percentile: Option<f64>,
     /// How the run came to its end.
     pub ended: &'a Ended,
     /// Tasks by outcome.
@@ -21,6 +31,14 @@ pub struct Evidence<'a> {
     pub backlog: &'a Backlog,
     /// What the server did.
     pub redis_work: &'a RedisWork,
+    /// Tasks in the system, counted twice.
+    pub little: Option<&'a Little>,
+    /// The CPUs meanwhile.
+    pub machine: &'a Machine,
+    /// How much of each resource was used.
+    pub pressure: &'a [Pressure],
+    /// The part of service that is the way to the server and back, where a distance was asked for.
+    pub distance: Option<f64>,
     /// Share of the window's tasks that were sent on time; see [`on_time_limit_us`].
     pub on_time: f64,
     /// The same, of the tasks that were sent before the backlog rule tripped.
@@ -32,18 +50,6 @@ pub struct Evidence<'a> {
     pub sum_error: Option<f64>,
 }
 
-/// A task is on time when it is sent at most this late: 1 ms, or 5 % of the median response if that is more.
-#[must_use]
-pub fn on_time_limit_us(response_p50_us: Option<f64>) -> f64 {
-    response_p50_us.map_or(1000.0, |p50| (0.05 * p50).max(1000.0))
-}
-
-const ON_TIME_MIN: f64 = 0.99;
-/// Histograms of 3 significant digits are within 0.05 % of the mean.
-const SUM_ERROR_MAX: f64 = 0.002;
-/// Tasks that must lie beyond a percentile before it is looked at.
-const TAIL_MIN: f64 = 30.0;
-
 /// Validity and verdict of a run.
 #[must_use]
 pub fn judge(evidence: &Evidence<'_>) -> (Validity, Verdict) {
@@ -54,182 +60,186 @@ pub fn judge(evidence: &Evidence<'_>) -> (Validity, Verdict) {
 }
 
 fn checks(evidence: &Evidence<'_>) -> Vec<Check> {
-    let Evidence { counts, latency_us, .. } = evidence;
-    let overloaded = evidence.backlog.overload.is_some();
-    let on_time = if overloaded { evidence.on_time_before_overload } else { evidence.on_time };
-    let late_p99 = latency_us.lateness.p99.unwrap_or(0.0);
-    let response_p99 = latency_us.response.p99;
-    // With fewer than 30 tasks beyond it, a 99th percentile is hardly more than the largest value.
-    let measured = latency_us.response.n as f64 * 0.01 >= TAIL_MIN;
-    let share = response_p99.filter(|_| measured).map(|response| late_p99 / response);
-    let failed = counts.failed.server_error + counts.failed.disconnected;
-    let sums = counts.planned.abs_diff(counts.sent + counts.missed)
-        + counts.sent.abs_diff(counts.completed + counts.failed.total() + counts.unfinished);
-    let mut checks = vec![
-        check(
-            "conservation",
-            sums == 0,
-            Severity::Invalid,
-            Some(sums as f64),
-            Some(0.0),
-            "planned = sent + missed and sent = completed + failed + unfinished do not hold: a defect of Headroom, please report it",
-        ),
-        check(
-            "recorded",
-            evidence.recorded == counts.completed,
-            Severity::Invalid,
-            Some(evidence.recorded as f64),
-            Some(counts.completed as f64),
-            "histograms and counters disagree: a defect of Headroom, please report it",
-        ),
-        check(
-            "sum",
-            evidence.sum_error.is_none_or(|error| error <= SUM_ERROR_MAX),
-            Severity::Invalid,
-            evidence.sum_error,
-            Some(SUM_ERROR_MAX),
-            "a histogram and the exact sum of its values disagree: a defect of Headroom, please report it",
-        ),
-        check(
+    let mut checks = audit::checks(evidence);
+    checks.extend(alive(evidence));
+    checks.extend(generator::checks(evidence));
+    checks.extend(requests(evidence));
+    checks.extend(machine::checks(evidence));
+    checks.extend(samples(evidence));
+    checks
+}
+
+fn alive(evidence: &Evidence<'_>) -> [Check; 2] {
+    [
+        invalid(
             "dynos alive",
             !matches!(evidence.ended, Ended::DynoLost { .. }),
-            Severity::Invalid,
             None,
             None,
             "a worker process ended before the run did: what it had to say stands on stderr",
         ),
-        check(
+        invalid(
             "server alive",
             !matches!(evidence.ended, Ended::ServerLost { .. }),
-            Severity::Invalid,
             None,
             None,
             "the Redis server ended before the run did: read its log in the directory `server` of the results",
         ),
-        check(
-            "on time",
-            on_time >= ON_TIME_MIN,
-            Severity::Invalid,
-            Some(on_time),
-            Some(ON_TIME_MIN),
-            "the generator was late: lower the rate, or leave it more of the machine",
-        ),
-        // An overloaded model must not hide behind a generator that it starves.
-        check(
-            "lateness share",
-            overloaded || share.is_none_or(|share| share <= 0.2),
-            Severity::Invalid,
-            share,
-            Some(0.2),
-            "lateness is too large a part of response: lower the rate, or leave the generator more of the machine",
-        ),
-        check(
-            "lateness",
-            late_p99 <= 1000.0 || share.is_none_or(|share| share <= 0.1),
-            Severity::Warning,
-            Some(late_p99),
-            Some(1000.0),
-            "the generator was sometimes late: read lateness beside response",
-        ),
-        check(
+    ]
+}
+
+fn requests(evidence: &Evidence<'_>) -> [Check; 2] {
+    let failed = evidence.counts.failed.server_error + evidence.counts.failed.disconnected;
+    let reconnects = evidence.redis_work.reconnects;
+    [
+        invalid(
             "errors",
             failed == 0,
-            Severity::Invalid,
             Some(failed as f64),
             Some(0.0),
             "requests failed for reasons other than load: read redis_work.request_errors and the server's log",
         ),
-    ];
-    checks.extend(command_check(evidence));
-    checks
+        warning(
+            "reconnects",
+            reconnects == 0,
+            Some(reconnects as f64),
+            Some(0.0),
+            "connections broke and were replaced, and opening one takes longer than a task: read redis_work.request_errors",
+        ),
+    ]
 }
 
-/// The server must have been asked for exactly what the tasks consist of.
-fn command_check(evidence: &Evidence<'_>) -> Option<Check> {
-    let Evidence { settings, counts, redis_work, .. } = evidence;
-    let expected = task::commands_per_task(&settings.task)?;
-    // Tasks that ended half-way have sent some of their commands.
-    let all_ended = redis_work.tasks == counts.sent + counts.warmup;
-    let whole = all_ended && counts.failed.total() == 0 && redis_work.request_errors.is_empty();
-    if !whole || redis_work.commands_per_task.is_empty() {
-        return None;
-    }
-    let expected: BTreeMap<&str, f64> = expected.into_iter().collect();
-    let counted = &redis_work.commands_per_task;
-    let missing = expected.iter().map(|(&name, calls)| (counted.get(name).copied().unwrap_or(0.0) - calls).abs());
-    let foreign = counted.iter().filter(|(name, _)| !expected.contains_key(name.as_str())).map(|(_, &calls)| calls);
-    let worst = missing.chain(foreign).fold(0.0, f64::max);
-    Some(check(
-        "commands",
-        worst < 1e-9,
-        Severity::Invalid,
-        Some(worst),
-        Some(0.0),
-        "the server counted other commands than the tasks consist of: is somebody else using it?",
+/// Whether the percentile that the plan asks about rests on enough tasks.
+fn samples(evidence: &Evidence<'_>) -> Option<Check> {
+    let slo = evidence.settings.slo.response_p99_ms.map(|_| 0.99);
+    let p = evidence.percentile.into_iter().chain(slo).reduce(f64::max)?;
+    let response = &evidence.latency_us.response;
+    let beyond = ((response.n + response.unbounded) as f64 * (1.0 - p)).round();
+    Some(warning(
+        "samples",
+        beyond >= generator::TAIL_MIN,
+        Some(beyond),
+        Some(generator::TAIL_MIN),
+        "too few tasks lie beyond the percentile that is asked for: measure longer, or ask for a lower one",
     ))
 }
 
-fn check(name: &str, ok: bool, severity: Severity, value: Option<f64>, limit: Option<f64>, remedy: &str) -> Check {
-    Check { name: name.to_owned(), ok, severity, value, limit, remedy: remedy.to_owned() }
+type Make = fn(&str, bool, Option<f64>, Option<f64>, &str) -> Check;
+
+/// A check whose failure makes the run invalid.
+fn invalid(name: &str, ok: bool, value: Option<f64>, limit: Option<f64>, remedy: &str) -> Check {
+    Check { name: name.to_owned(), ok, severity: Severity::Invalid, value, limit, remedy: remedy.to_owned() }
+}
+
+/// A check whose failure is said.
+fn warning(name: &str, ok: bool, value: Option<f64>, limit: Option<f64>, remedy: &str) -> Check {
+    Check { severity: Severity::Warning, ..invalid(name, ok, value, limit, remedy) }
 }
 
 fn verdict(evidence: &Evidence<'_>, checks: &[Check], valid: bool) -> Verdict {
-    let Evidence { settings, counts, backlog, latency_us, .. } = evidence;
-    let say = |result, reason: String, remedy: &str| Verdict { result, reason, remedy: remedy.to_owned() };
+    let bottleneck = bottleneck(evidence.pressure, evidence.distance);
     if !valid {
         let failed: Vec<&Check> =
             checks.iter().filter(|check| !check.ok && check.severity == Severity::Invalid).collect();
         let names: Vec<&str> = failed.iter().map(|check| check.name.as_str()).collect();
-        let remedy = failed.first().map_or("", |check| check.remedy.as_str());
+        let remedy = failed.first().map_or("", |check| check.remedy.as_str()).to_owned();
         let how = match evidence.ended {
             Ended::DynoLost { dyno, status: Some(status), .. } => format!("; dyno {dyno} ended: {status}"),
             Ended::ServerLost { status, .. } => format!("; the Redis server ended: {status}"),
             _ => String::new(),
         };
-        return say(RunResult::Invalid, format!("failed checks: {}{how}", names.join(", ")), remedy);
+        let reason = format!("failed checks: {}{how}", names.join(", "));
+        return Verdict { result: RunResult::Invalid, reason, remedy, bottleneck };
     }
-    const MORE: &str = "more workers, more connections or a lower rate";
+    if let Some(reason) = overloaded(evidence) {
+        let limit = bottleneck.map_or(String::new(), |found| {
+            format!("; nearest to a limit: {} ({:.0} %)", found.resource, found.share * 100.0)
+        });
+        let remedy = bottleneck
+            .map_or("more workers, more connections or a lower rate", |found| bottleneck::remedy(found.resource));
+        let reason = format!("{reason}{limit}");
+        return Verdict { result: RunResult::Overloaded, reason, remedy: remedy.to_owned(), bottleneck };
+    }
+    if let Some((reason, remedy)) = inconclusive(evidence) {
+        return Verdict { result: RunResult::Inconclusive, reason, remedy: remedy.to_owned(), bottleneck };
+    }
+    let reason = format!("all {} tasks completed", evidence.counts.completed);
+    Verdict { result: RunResult::Ok, reason, remedy: String::new(), bottleneck }
+}
+
+/// Of the rate: a backlog that grows by more has a trend, and one that surely grows by less has none.
+const SLOPE_MIN: f64 = 0.01;
+const SLOPE_MAX: f64 = 0.02;
+
+/// Why the variant did not keep up, if it did not.
+fn overloaded(evidence: &Evidence<'_>) -> Option<String> {
+    let Evidence { settings, counts, backlog, latency_us, .. } = evidence;
     if let Some(overload) = &backlog.overload {
         let at = match overload.at_s {
             at_s if at_s < 0.0 => format!("{:.2} s into the warm-up", settings.load.warmup_s + at_s),
             at_s => format!("{at_s:.2} s into the window"),
         };
-        let reason = match overload.worker {
+        return Some(match overload.worker {
             Some(worker) => {
                 format!("worker {worker} had {} tasks waiting {at} when another arrived", overload.backlog)
             }
             None => format!("dyno {} left {} tasks in loadgen's hands {at}", overload.dyno, overload.backlog),
-        };
-        return say(RunResult::Overloaded, reason, MORE);
+        });
     }
     if *evidence.ended == Ended::Interrupted {
-        return say(RunResult::Inconclusive, "interrupted".to_owned(), "let it run to its end");
+        return None;
     }
     if counts.failed.total() > 0 || counts.unfinished > 0 {
-        let reason = format!("{} tasks failed and {} were unfinished", counts.failed.total(), counts.unfinished);
-        return say(RunResult::Overloaded, reason, MORE);
+        return Some(format!("{} tasks failed and {} were unfinished", counts.failed.total(), counts.unfinished));
     }
     let drain_limit_ms = settings.slo.drain_within_s * 1e3;
-    match backlog.drain_ms {
-        Some(drain_ms) if drain_ms <= drain_limit_ms => {}
-        drain_ms => {
-            let took = drain_ms.map_or("did not end".to_owned(), |ms| format!("took {ms:.0} ms"));
-            let reason = format!("the drain {took}; slo.drain_within_s allows {drain_limit_ms:.0} ms");
-            return say(RunResult::Overloaded, reason, MORE);
-        }
+    if backlog.drain_ms.is_none_or(|drain_ms| drain_ms > drain_limit_ms) {
+        let took = backlog.drain_ms.map_or("did not end".to_owned(), |ms| format!("took {ms:.0} ms"));
+        return Some(format!("the drain {took}; slo.drain_within_s allows {drain_limit_ms:.0} ms"));
     }
     if let Some(limit_ms) = settings.slo.response_p99_ms {
         let p99_ms = latency_us.response.p99.map(|us| us / 1e3);
         if p99_ms.is_none_or(|p99_ms| p99_ms > limit_ms) {
             let is = p99_ms.map_or("is unbounded".to_owned(), |ms| format!("is {ms:.2} ms"));
-            return say(
-                RunResult::Overloaded,
-                format!("response p99 {is}; slo.response_p99_ms allows {limit_ms} ms"),
-                MORE,
-            );
+            return Some(format!("response p99 {is}; slo.response_p99_ms allows {limit_ms} ms"));
         }
     }
-    say(RunResult::Ok, format!("all {} tasks completed", counts.completed), "")
+    let (slope, low, _) = trend(evidence)?;
+    (low > 0.0 && slope > SLOPE_MIN * rate_per_s(evidence))
+        .then(|| format!("the backlog grew by {slope:.1} tasks a second (at least {low:.1}, with 95 %)"))
+}
+
+/// Why it cannot be told, if it cannot.
+fn inconclusive(evidence: &Evidence<'_>) -> Option<(String, &'static str)> {
+    if *evidence.ended == Ended::Interrupted {
+        return Some(("interrupted".to_owned(), "let it run to its end"));
+    }
+    let few = samples(evidence).filter(|check| !check.ok && evidence.settings.slo.response_p99_ms.is_some());
+    if let Some(beyond) = few.and_then(|check| check.value) {
+        let reason = format!("{beyond} tasks lie beyond the 99th percentile that slo.response_p99_ms is about");
+        return Some((reason, "a longer window, so that at least 30 do"));
+    }
+    let (_, _, high) = trend(evidence)?;
+    let limit = SLOPE_MAX * rate_per_s(evidence);
+    (high >= limit).then(|| {
+        let reason =
+            format!("the backlog may grow by {high:.1} tasks a second, and {limit:.1} is too much to call it steady");
+        (reason, "a longer window")
+    })
+}
+
+/// Of the window.
+fn rate_per_s(evidence: &Evidence<'_>) -> f64 {
+    evidence.counts.planned as f64 / evidence.settings.load.duration_s
+}
+
+/// Slope of the backlog with its bounds; only of arrivals at one rate, where a backlog that keeps growing means that the
+/// variant does not keep up.
+fn trend(evidence: &Evidence<'_>) -> Option<(f64, f64, f64)> {
+    let backlog = evidence.backlog;
+    let stationary = evidence.settings.load.arrivals.is_stationary();
+    let bounds = backlog.slope_low_per_s.zip(backlog.slope_high_per_s).filter(|_| stationary)?;
+    Some((backlog.slope_per_s?, bounds.0, bounds.1))
 }
 
 #[cfg(test)]

@@ -184,12 +184,21 @@ fn run() -> Value {
             "response": latency, "response_from_send": latency, "spans": {"fetch": latency},
         },
         "backlog": {
-            "max": 1, "limit": 100, "total_max": 1, "slope_per_s": null, "drain_ms": null,
+            "max": 1, "limit": 100, "max_work_s": null, "total_max": 1, "slope_per_s": null, "slope_low_per_s": null,
+            "slope_high_per_s": null, "drain_ms": null,
             "overload": {"at_s": -0.5, "dyno": 0, "worker": null, "backlog": 100},
         },
+        "little": {"looks": 550, "in_system": 1.0, "standard_error": 0.1, "rate_times_time": 1.0},
+        "steady": {"first_third_p50_us": 1.0, "last_third_p50_us": 1.0},
         "workers": {"count": 1, "dynos": 1, "cycles": [1], "backlog_max": [1], "busy_ns": [1500]},
         "startup": {"server_ms": 1.0, "prefill_ms": 1.0, "dynos_ms": 1.0, "untimed_ms": 1.0, "memory": {"base_bytes": 1, "idle_bytes": 3, "bytes_per_worker": 2.0}},
         "resources": {"window_s": 1.0, "tasks": 1, "workers": usage, "redis": usage, "loadgen": usage, "proxy": null},
+        "machine": {
+            "priority": "fifo-1", "busy_s": 1.0, "steal_s": null,
+            "cpus": [{
+                "cpu": 0, "ticks": 1000, "late_ms": 0.0, "worst_ms": 0.1, "yardstick_us": 40.0, "yardstick_shift": 1.0,
+            }],
+        },
         "redis_work": {
             "tasks": 1, "commands_per_task": {"get": 1.0}, "command_us_per_task": {"get": 0.5},
             "bytes_in_per_task": null, "bytes_out_per_task": null, "request_errors": {}, "reconnects": 0,
@@ -198,13 +207,14 @@ fn run() -> Value {
             "t_s": 1.0, "phase": "window", "sent": 1, "completed": 1, "failed": 0, "backlog": 0, "response_p50_us": null,
             "response_p90_us": null, "response_p99_us": null, "response_max_us": null, "service_p50_us": null,
         }],
+        "pressure": [{"resource": "server-cpu", "share": 0.5}],
         "validity": {
             "valid": true,
             "checks": [{
                 "name": "on time", "ok": true, "severity": "invalid", "value": 1.0, "limit": 0.99, "remedy": "",
             }],
         },
-        "verdict": {"result": "ok", "reason": "all 1 tasks completed", "remedy": ""},
+        "verdict": {"result": "ok", "reason": "all 1 tasks completed", "remedy": "", "bottleneck": {"resource": "server-cpu", "share": 0.5}},
     })
 }
 

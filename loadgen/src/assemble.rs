@@ -6,8 +6,8 @@ use common::arrivals::Schedule;
 use common::latency::Latency;
 use common::plan::Settings;
 use common::report::{
-    CellId, Counts, Ended, Host, IdleMemory, Latencies, Rates, RedisServer, RedisWork, Resources, Run, RunKind,
-    RunPlan, SCHEMA_VERSION, Startup, Usage, Versions, Workers,
+    CellId, Counts, Ended, Host, IdleMemory, Latencies, Machine, Rates, RedisServer, RedisWork, Resources, Run,
+    RunKind, RunPlan, SCHEMA_VERSION, Startup, Usage, Versions, WatchedCpu, Workers,
 };
 use common::request::RequestErrorKind;
 use common::step::Span;
@@ -23,6 +23,8 @@ use crate::send_log::SendLog;
 use crate::server::Server;
 
 mod backlog;
+mod looks;
+mod pressure;
 mod timeline;
 
 /// Everything that a run has left behind.
@@ -45,6 +47,8 @@ pub struct Measured {
     pub sends: SendLog,
     /// Server and loadgen over the window.
     pub usage: WindowUsage,
+    /// Scheduling class of those who watched the CPUs, and what they saw.
+    pub watched: (String, Vec<WatchedCpu>),
     /// The server's counters over all timed tasks; `None` when it no longer answered.
     pub work: Option<ServerWork>,
     /// What came before.
@@ -85,7 +89,19 @@ pub fn run(spec: &Spec<'_>, schedule: &Schedule, measured: Measured) -> Run {
     let resources = resources(&measured, tasks_in_window);
     let redis_work = redis_work(&measured, tasks_of_server(&measured));
     let memory = idle_memory(settings, collected);
-    let backlog = backlog::of(settings, schedule, &measured, &counts);
+    let workers = workers(settings, collected);
+    let (backlog, little) = backlog::of(settings, schedule, &measured, &counts, latency_us.service.mean);
+    let machine = machine(&measured);
+    let pressure = pressure::of(&pressure::Used {
+        settings,
+        variant: spec.variant,
+        host: &measured.host,
+        server: &measured.server,
+        latency_us: &latency_us,
+        resources: &resources,
+        workers: &workers,
+        run_s: run_s(&measured),
+    });
     let on_time = |lateness: &Latency| {
         let limit_us = on_time_limit_us(latency_us.response.p50);
         lateness.share_within((limit_us * 1e3) as u64)
@@ -93,11 +109,16 @@ pub fn run(spec: &Spec<'_>, schedule: &Schedule, measured: Measured) -> Run {
     let on_time_in_all = on_time(&all_lateness);
     let (validity, verdict) = judge(&Evidence {
         settings,
+        percentile: spec.plan.primary.percentile(),
         ended: &measured.ended,
         counts: &counts,
         latency_us: &latency_us,
         backlog: &backlog,
         redis_work: &redis_work,
+        little: little.as_ref(),
+        machine: &machine,
+        pressure: &pressure,
+        distance: None,
         on_time: on_time_in_all,
         on_time_before_overload: collected
             .overload
@@ -127,7 +148,8 @@ pub fn run(spec: &Spec<'_>, schedule: &Schedule, measured: Measured) -> Run {
             loadgen: format!("loadgen {}", env!("CARGO_PKG_VERSION")),
         },
         rate_per_s: rates(settings, schedule, &measured, &counts, tasks_in_window),
-        workers: workers(settings, collected),
+        steady: timeline::steady(schedule, collected),
+        workers,
         timeline: timeline::of(schedule, &measured),
         host: measured.host,
         redis_server: measured.server,
@@ -135,6 +157,9 @@ pub fn run(spec: &Spec<'_>, schedule: &Schedule, measured: Measured) -> Run {
         counts,
         latency_us,
         backlog,
+        little,
+        machine,
+        pressure,
         startup: Startup { memory, ..measured.startup },
         resources,
         redis_work,
@@ -207,6 +232,19 @@ fn resources(measured: &Measured, tasks: Option<u64>) -> Resources {
         loadgen: per_task(measured.usage.loadgen),
         proxy: None,
     }
+}
+
+fn machine(measured: &Measured) -> Machine {
+    let (priority, cpus) = measured.watched.clone();
+    let times = measured.usage.cpus;
+    Machine { priority, cpus, busy_s: times.map(|times| times.busy_s), steal_s: times.map(|times| times.steal_s) }
+}
+
+/// From the first arrival to the last thing that happened to a task, seconds.
+fn run_s(measured: &Measured) -> f64 {
+    let ended_ns = measured.collected.dynos.iter().map(|dyno| dyno.totals().last_ended_ns).max().unwrap_or(0);
+    let last_ns = measured.sends.last_ns().unwrap_or(0).max(ended_ns);
+    last_ns.saturating_sub(measured.start_ns) as f64 / 1e9
 }
 
 /// What all dynos hold while their workers wait.

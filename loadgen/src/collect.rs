@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use common::latency::Latency;
 use common::recorder::{Delta, Histograms, PhaseCounts, Totals};
 use common::request::RequestErrorKind;
-use common::wire::{Counters, DynoMemory, Final, FromDyno, ProcessUsage, TaskPhase};
+use common::wire::{Counters, DynoMemory, Final, FromDyno, Look, ProcessUsage, TaskPhase};
 
 /// Everything that dynos have said.
 #[derive(Debug)]
@@ -58,6 +58,11 @@ impl DynoReports {
         let exact = self.response_from_send_sum_ns as f64;
         let larger = by_histogram.max(exact);
         (larger > 0.0 && self.response_from_send.beyond() == 0).then(|| (by_histogram - exact).abs() / larger)
+    }
+
+    /// What it had done at random instants.
+    pub fn looks(&self) -> impl Iterator<Item = &Look> {
+        self.counters.iter().flat_map(|counters| &counters.looks)
     }
 
     /// By the latest counters.

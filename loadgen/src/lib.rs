@@ -24,3 +24,4 @@ pub mod send_log;
 pub mod server;
 pub mod signals;
 pub mod store;
+pub mod watchdog;

@@ -150,7 +150,7 @@ fn pace(schedule: &Schedule, start_ns: u64, lanes: &mut [Lane], log: &mut SendLo
 }
 
 /// The best scheduling class this thread may have, and what it got.
-fn claim_priority() -> String {
+pub(crate) fn claim_priority() -> String {
     // Has no effect on real-time threads, which have no slack anyway.
     let _ = nix::sys::prctl::set_timerslack(1);
     let parameter = libc::sched_param { sched_priority: 1 };

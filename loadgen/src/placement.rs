@@ -100,6 +100,12 @@ impl Placement {
         self.machine.parallelism
     }
 
+    /// The CPUs that a run may use, whoever uses them.
+    #[must_use]
+    pub fn allowed(&self) -> &Cpus {
+        &self.machine.allowed
+    }
+
     /// Why processes are not weighed equally although they should be; once. `placed` is what is in force.
     pub fn shortage(&self, placed: &[Placed]) -> Option<String> {
         let why = self.shortage.take()?;

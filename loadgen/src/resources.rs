@@ -22,6 +22,7 @@ struct Sample {
     redis_cpu: Option<ServerCpu>,
     redis: Option<ProcessUsage>,
     loadgen: ProcessUsage,
+    cpus: Option<CpuTimes>,
 }
 
 /// What was used over the window.
@@ -33,6 +34,17 @@ pub struct WindowUsage {
     pub redis: Usage,
     /// Loadgen.
     pub loadgen: Usage,
+    /// The CPUs; `None` where the kernel does not say.
+    pub cpus: Option<CpuTimes>,
+}
+
+/// Seconds of some CPUs together.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct CpuTimes {
+    /// At work, for whomever.
+    pub busy_s: f64,
+    /// Wanted by somebody here, and given to others by the hypervisor.
+    pub steal_s: f64,
 }
 
 /// Takes a sample at each end of the window, from a thread of its own.
@@ -42,19 +54,24 @@ pub struct Sampler {
 }
 
 impl Sampler {
-    /// `redis_pid`: the server's process, if it is on this machine.
+    /// `redis_pid`: the server's process, if it is on this machine; `cpus`: those that a run may use.
     ///
     /// # Errors
     /// No thread left.
-    pub fn start(mut monitor: Monitor, redis_pid: Option<u32>, window_ns: (u64, u64)) -> anyhow::Result<Sampler> {
+    pub fn start(
+        mut monitor: Monitor,
+        redis_pid: Option<u32>,
+        cpus: Vec<u32>,
+        window_ns: (u64, u64),
+    ) -> anyhow::Result<Sampler> {
         let (stop, stopped) = bounded(1);
         let thread = thread::Builder::new().name("sampler".into()).spawn(move || {
             if wait_until(window_ns.0, &stopped) {
                 return (monitor, None);
             }
-            let before = sample(&mut monitor, redis_pid);
+            let before = sample(&mut monitor, redis_pid, &cpus);
             wait_until(window_ns.1, &stopped);
-            let after = sample(&mut monitor, redis_pid);
+            let after = sample(&mut monitor, redis_pid, &cpus);
             let usage = between(&before, &after);
             (monitor, Some(usage))
         })?;
@@ -81,13 +98,14 @@ fn wait_until(instant_ns: u64, stopped: &Receiver<()>) -> bool {
     stopped.recv_timeout(wait).is_ok()
 }
 
-fn sample(monitor: &mut Monitor, redis_pid: Option<u32>) -> Sample {
+fn sample(monitor: &mut Monitor, redis_pid: Option<u32>, cpus: &[u32]) -> Sample {
     let at_ns = now_ns();
     let loadgen = dyno::usage::of_this_process();
     let redis = redis_pid.and_then(of_process);
+    let cpus = fs::read_to_string("/proc/stat").ok().and_then(|stat| cpu_times(&stat, cpus));
     // The answer of a server that hangs belongs to another instant.
     let redis_cpu = monitor.cpu().ok().filter(|_| now_ns() - at_ns < REDIS_ANSWER_NS_MAX);
-    Sample { at_ns, redis_cpu, redis, loadgen }
+    Sample { at_ns, redis_cpu, redis, loadgen, cpus }
 }
 
 fn between(before: &Sample, after: &Sample) -> WindowUsage {
@@ -103,7 +121,26 @@ fn between(before: &Sample, after: &Sample) -> WindowUsage {
         seconds: after.at_ns.saturating_sub(before.at_ns) as f64 / 1e9,
         redis,
         loadgen: difference(&before.loadgen, &after.loadgen),
+        cpus: before.cpus.zip(after.cpus).map(|(before, after)| CpuTimes {
+            busy_s: after.busy_s - before.busy_s,
+            steal_s: after.steal_s - before.steal_s,
+        }),
     }
+}
+
+/// Of these CPUs, from the text of `/proc/stat`, whose unit is a hundredth of a second on every Linux that Headroom runs on.
+fn cpu_times(stat: &str, cpus: &[u32]) -> Option<CpuTimes> {
+    const TICKS_PER_S: f64 = 100.0;
+    let mut sum = CpuTimes::default();
+    for cpu in cpus {
+        // user nice system idle iowait irq softirq steal; guests are in user.
+        let line = stat.lines().find_map(|line| line.strip_prefix(&format!("cpu{cpu} ")))?;
+        let times: Vec<f64> = line.split(' ').take(8).map(|time| time.parse().ok()).collect::<Option<_>>()?;
+        let [user, nice, system, _idle, _iowait, irq, softirq, steal] = times[..] else { return None };
+        sum.busy_s += (user + nice + system + irq + softirq) / TICKS_PER_S;
+        sum.steal_s += steal / TICKS_PER_S;
+    }
+    Some(sum)
 }
 
 /// What a process used between two of its reports; CPU per task is left to the caller.
@@ -135,4 +172,18 @@ fn of_process(pid: u32) -> Option<ProcessUsage> {
     }
     usage.sockets = dyno::usage::sockets(pid);
     Some(usage)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{CpuTimes, cpu_times};
+
+    #[test]
+    fn times_of_cpus_are_added_up_and_a_missing_one_is_no_zero() {
+        let stat = "cpu  9 9 9 9 9 9 9 9 0 0\ncpu0 100 10 50 900 5 1 2 30 0 0\ncpu1 0 0 0 0 0 0 0 0 0 0\ncpu10 7 0 0 0 0 0 0 1 0 0\nintr 5\n";
+        let times = |cpus: &[u32]| cpu_times(stat, cpus);
+        assert_eq!(times(&[0]), Some(CpuTimes { busy_s: 1.63, steal_s: 0.3 }));
+        assert_eq!(times(&[10, 1]), Some(CpuTimes { busy_s: 0.07, steal_s: 0.01 }));
+        assert_eq!((times(&[2]), cpu_times("", &[0])), (None, None));
+    }
 }

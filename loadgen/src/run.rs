@@ -29,6 +29,7 @@ use crate::redis_server::ServerFacts;
 use crate::resources::Sampler;
 use crate::server::{Server, Source};
 use crate::signals::Interrupt;
+use crate::watchdog::Watchdog;
 
 mod watch;
 
@@ -107,7 +108,9 @@ pub fn run(spec: &Spec<'_>, site: &Site<'_>, progress: &mut Progress) -> anyhow:
     let start_ns = now_ns() + LEAD_NS;
     let window_ns = (start_ns + schedule.window_start_ns, start_ns + schedule.window_end_ns);
     dynos.tell(&ToDyno::Start { start_ns, window_start_ns: window_ns.0, window_end_ns: window_ns.1 });
-    let sampler = Sampler::start(monitor, server.pid, window_ns)?;
+    let cpus: Vec<u32> = site.placement.allowed().numbers().collect();
+    let watchdog = Watchdog::start(&cpus, window_ns)?;
+    let sampler = Sampler::start(monitor, server.pid, cpus, window_ns)?;
     let (say_end, pacer_end) = bounded(1);
     let pacer = Pacer::start(Arc::clone(&schedule), start_ns, lanes, say_end)?;
     host.pacer_priority.clone_from(&pacer.priority);
@@ -129,6 +132,7 @@ pub fn run(spec: &Spec<'_>, site: &Site<'_>, progress: &mut Progress) -> anyhow:
         (ended, _) => ended,
     };
     let (mut monitor, usage) = sampler.finish()?;
+    let watched = watchdog.finish()?;
     let builds = std::mem::take(&mut dynos.builds);
     dynos.end();
     // A server that is gone by now has taken its counters with it: the run says so by their absence.
@@ -146,6 +150,7 @@ pub fn run(spec: &Spec<'_>, site: &Site<'_>, progress: &mut Progress) -> anyhow:
         collected: watch.collected,
         sends,
         usage: usage.unwrap_or_default(),
+        watched,
         work,
         startup,
         start_ns,

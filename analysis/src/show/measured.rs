@@ -74,6 +74,10 @@ pub(super) fn resources(run: &Run) -> Vec<String> {
     ];
     let mut lines = grid(&header, rows, &[0]);
     lines.push("voluntary, involuntary: context switches".to_owned());
+    if !run.pressure.is_empty() {
+        let shares = run.pressure.iter().map(|one| format!("{} {:.0} %", one.resource, one.share * 100.0));
+        lines.push(format!("used of what there was: {}", shares.collect::<Vec<_>>().join(", ")));
+    }
     if let Some(memory) = run.startup.memory {
         let idle = quantity(Unit::Bytes, memory.bytes_per_worker);
         lines.push(format!(

@@ -74,6 +74,7 @@ fn a_run_that_kept_up() {
        redis           0.3           0.2         50 µs            -        -          -            -        -
        loadgen           -             -             -            -        -          -            -        -
       voluntary, involuntary: context switches
+      used of what there was: server CPU 46 %
 
     redis
        command  per task  server time per task
@@ -90,6 +91,7 @@ fn a_run_that_kept_up() {
 
     verdict
       ok: everything completed
+      nearest to a limit: server CPU (46 %)
     ");
 }
 

@@ -7,9 +7,9 @@ use analysis::load::Results;
 use common::plan::{Metric, Plan};
 use common::report::comparison::{Cause, Comparison, Contrast, ContrastVerdict};
 use common::report::{
-    Backlog, CellId, Check, Counts, Distribution, Ended, Failures, Host, Latencies, Overload, Phase, Rates,
-    RedisServer, RedisWork, Resources, Run, RunKind, RunPlan, RunResult, SCHEMA_VERSION, Second, Severity, Startup,
-    Usage, Validity, Verdict, Versions, Workers,
+    Backlog, CellId, Check, Counts, Distribution, Ended, Failures, Host, Latencies, Machine, Overload, Phase, Pressure,
+    Rates, RedisServer, RedisWork, Resource, Resources, Run, RunKind, RunPlan, RunResult, SCHEMA_VERSION, Second,
+    Severity, Startup, Usage, Validity, Verdict, Versions, Workers,
 };
 
 /// Two variants, 1000 tasks a second for 10 s, ten blocks.
@@ -90,10 +90,17 @@ pub(crate) fn run(plan: &Plan, cell: usize, block: u32, variant: usize) -> Run {
             max: Some(3),
             limit: 100,
             total_max: Some(17),
+            max_work_s: Some(0.002),
             slope_per_s: Some(0.2),
+            slope_low_per_s: Some(-0.5),
+            slope_high_per_s: Some(0.9),
             drain_ms: Some(2.5),
             overload: None,
         },
+        little: None,
+        steady: None,
+        machine: Machine::default(),
+        pressure: vec![Pressure { resource: Resource::ServerCpu, share: 0.46 }],
         workers: Workers {
             count: 28,
             dynos: 1,
@@ -117,7 +124,8 @@ pub(crate) fn check(name: &str, ok: bool, severity: Severity) -> Check {
 }
 
 pub(crate) fn verdict(result: RunResult, reason: &str) -> Verdict {
-    Verdict { result, reason: reason.to_owned(), remedy: String::new() }
+    let bottleneck = Some(Pressure { resource: Resource::ServerCpu, share: 0.46 });
+    Verdict { result, reason: reason.to_owned(), remedy: String::new(), bottleneck }
 }
 
 /// Turns `run` into one whose measurement failed.

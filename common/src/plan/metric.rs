@@ -137,6 +137,17 @@ impl Metric {
         }
     }
 
+    /// The percentile that it is, if it is one.
+    #[must_use]
+    pub fn percentile(self) -> Option<f64> {
+        match self.name().strip_suffix("_us")?.rsplit_once("_p")?.1 {
+            "50" => Some(0.5),
+            "90" => Some(0.9),
+            "99" => Some(0.99),
+            _ => None,
+        }
+    }
+
     /// Whether variants are compared by it. A largest value is one task's, and says more about the machine.
     #[must_use]
     pub fn is_contrasted(self) -> bool {

@@ -117,15 +117,46 @@ pub struct Backlog {
     pub max: Option<u32>,
     /// `workers.backlog_max`.
     pub limit: u32,
+    /// The largest backlog of one worker in seconds of its work: `max` x mean service. A limit in tasks gets softer with
+    /// every worker that is added.
+    pub max_work_s: Option<f64>,
     /// Largest number sent and not finished in all, as seen ten times a second; `null` when the run ended before anybody
     /// looked.
     pub total_max: Option<u64>,
-    /// Least-squares slope of the total over the window, tasks a second; `null` with fewer than ten samples.
+    /// Least-squares slope of the total over the window, through the means of ten equal parts, tasks a second; `null` when
+    /// nobody looked in one of them.
     pub slope_per_s: Option<f64>,
+    /// One-sided 95 % lower bound of the slope (Student's t, 8 degrees of freedom).
+    pub slope_low_per_s: Option<f64>,
+    /// One-sided 95 % upper bound.
+    pub slope_high_per_s: Option<f64>,
     /// From the last send to the last completion; `null` when the drain did not end by itself.
     pub drain_ms: Option<f64>,
     /// The first worker that had `limit` waiting when another task arrived.
     pub overload: Option<Overload>,
+}
+
+/// Little's law: tasks in the system = rate x mean time in it. Two ways to the same number: dynos that look at random
+/// instants, and the histograms.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Little {
+    /// Random instants of the window, all dynos together.
+    pub looks: u64,
+    /// Mean number of tasks sent and not finished at these instants.
+    pub in_system: f64,
+    /// Its standard error, from 20 batches.
+    pub standard_error: f64,
+    /// Tasks of the window a second x their mean time from send to end.
+    pub rate_times_time: f64,
+}
+
+/// Median of response early and late in the window, by whole seconds in which tasks ended.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Steady {
+    /// In the first third.
+    pub first_third_p50_us: f64,
+    /// In the last third.
+    pub last_third_p50_us: f64,
 }
 
 /// Where and when the backlog rule tripped.

@@ -73,4 +73,49 @@ pub struct Verdict {
     pub reason: String,
     /// What would change it, in one sentence; empty when there is nothing to do.
     pub remedy: String,
+    /// What limited the run, or was nearest to a limit; `null` when that was not measured.
+    pub bottleneck: Option<Pressure>,
+}
+
+/// What can be short.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Resource {
+    /// The thread that sends.
+    Generator,
+    /// The delay proxy's one thread.
+    Proxy,
+    /// The threads of the Redis server that can work.
+    ServerCpu,
+    /// The CPUs that the dynos can have beside the others.
+    WorkerCpu,
+    /// Connections of pools, and shared ones.
+    Connections,
+    /// Workers at a task.
+    Workers,
+    /// Workers or connections whose time is mostly the way to the server and back.
+    NetworkDistance,
+}
+
+impl std::fmt::Display for Resource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Resource::Generator => "generator",
+            Resource::Proxy => "delay proxy",
+            Resource::ServerCpu => "server CPU",
+            Resource::WorkerCpu => "worker CPU",
+            Resource::Connections => "connections",
+            Resource::Workers => "workers",
+            Resource::NetworkDistance => "network distance",
+        })
+    }
+}
+
+/// How much of a resource was used.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Pressure {
+    /// Which.
+    pub resource: Resource,
+    /// Of what there was over the window: 1 is all of it.
+    pub share: f64,
 }

@@ -3,17 +3,26 @@ use std::collections::BTreeMap;
 use super::{Evidence, judge, on_time_limit_us};
 use crate::latency::Latency;
 use crate::plan::Plan;
-use crate::report::{Backlog, Counts, Ended, Failures, Latencies, Overload, RedisWork, RunResult};
+use crate::report::{
+    Backlog, Counts, Ended, Failures, Latencies, Little, Machine, Overload, Pressure, RedisWork, Resource, RunResult,
+    WatchedCpu,
+};
 use crate::task;
 
 /// A run of 3000 tasks in which everything went well; each test spoils one thing.
 struct Case {
+    load: &'static str,
     slo: &'static str,
     ended: Ended,
     counts: Counts,
     latency_us: Latencies,
     backlog: Backlog,
     redis_work: RedisWork,
+    percentile: Option<f64>,
+    little: Option<Little>,
+    machine: Machine,
+    pressure: Vec<Pressure>,
+    distance: Option<f64>,
     on_time: f64,
     recorded: u64,
     sum_error: Option<f64>,
@@ -25,8 +34,14 @@ fn latency(us: u64) -> crate::report::Distribution {
     latency.distribution(0)
 }
 
+fn watched(cpu: u32) -> WatchedCpu {
+    let (late_ms, worst_ms) = (1.0, 1.5);
+    WatchedCpu { cpu, ticks: 1000, late_ms, worst_ms, yardstick_us: Some(40.0), yardstick_shift: Some(1.02) }
+}
+
 fn good() -> Case {
     Case {
+        load: "",
         slo: "",
         ended: Ended::Complete,
         counts: Counts { planned: 3000, sent: 3000, completed: 3000, ..Counts::default() },
@@ -43,12 +58,27 @@ fn good() -> Case {
         backlog: Backlog {
             max: Some(1),
             limit: 100,
+            max_work_s: Some(0.0007),
             total_max: Some(3),
-            slope_per_s: None,
+            slope_per_s: Some(0.1),
+            slope_low_per_s: Some(-2.0),
+            slope_high_per_s: Some(2.2),
             drain_ms: Some(2.0),
             overload: None,
         },
         redis_work: RedisWork { tasks: 3000, ..RedisWork::default() },
+        percentile: None,
+        little: Some(Little { looks: 550, in_system: 2.26, standard_error: 0.02, rate_times_time: 2.25 }),
+        machine: Machine {
+            priority: "fifo-1".to_owned(),
+            cpus: [0, 1].map(watched).to_vec(),
+            busy_s: Some(0.6),
+            steal_s: Some(0.0),
+        },
+        pressure: [(Resource::ServerCpu, 0.4), (Resource::WorkerCpu, 0.5), (Resource::Workers, 0.2)]
+            .map(|(resource, share)| Pressure { resource, share })
+            .to_vec(),
+        distance: None,
         on_time: 1.0,
         recorded: 3000,
         sum_error: Some(0.0004),
@@ -57,8 +87,8 @@ fn good() -> Case {
 
 fn judged(case: &Case) -> (Vec<String>, RunResult, String) {
     let text = format!(
-        "name = \"t\"\n[task]\nkind = \"document\"\n[load]\nrate_per_s = 1000\nduration_s = 1\n[workers]\ncount = 1\n[slo]\n{}\n[[variant]]\nname = \"a\"\nengine = \"async\"\n",
-        case.slo
+        "name = \"t\"\n[task]\nkind = \"document\"\n[load]\nrate_per_s = 3000\nduration_s = 1\n{}\n[workers]\ncount = 1\n[slo]\n{}\n[[variant]]\nname = \"a\"\nengine = \"async\"\n",
+        case.load, case.slo
     );
     let plan = Plan::parse(&text, &[]).unwrap();
     let (validity, verdict) = judge(&Evidence {
@@ -68,6 +98,11 @@ fn judged(case: &Case) -> (Vec<String>, RunResult, String) {
         latency_us: &case.latency_us,
         backlog: &case.backlog,
         redis_work: &case.redis_work,
+        percentile: case.percentile,
+        little: case.little.as_ref(),
+        machine: &case.machine,
+        pressure: &case.pressure,
+        distance: case.distance,
         on_time: case.on_time,
         on_time_before_overload: case.on_time,
         recorded: case.recorded,
@@ -120,6 +155,89 @@ fn every_check_trips() {
         case.counts.failed = Failures { server_error: 1, ..Failures::default() };
     };
     check(errors, &["errors"], RunResult::Invalid, "errors");
+    check(|case| case.redis_work.reconnects = 1, &["reconnects"], RunResult::Ok, "completed");
+}
+
+#[test]
+fn tasks_in_the_system_are_rate_times_time() {
+    let little = |looks, in_system, standard_error| {
+        move |case: &mut Case| {
+            case.little = Some(Little { looks, in_system, standard_error, rate_times_time: 2.25 });
+        }
+    };
+    check(little(550, 2.4, 0.02), &["little"], RunResult::Invalid, "little");
+    check(little(550, 2.1, 0.02), &["little"], RunResult::Invalid, "little");
+    // Within four standard errors, and not asked of few looks.
+    check(little(550, 2.4, 0.04), &[], RunResult::Ok, "completed");
+    check(little(499, 3.0, 0.02), &[], RunResult::Ok, "completed");
+}
+
+#[test]
+fn the_machine_is_watched() {
+    let late = |case: &mut Case, late_ms| case.machine.cpus[1].late_ms = late_ms;
+    // Half of the hundredth of one second.
+    check(|case| late(case, 4.9), &[], RunResult::Ok, "completed");
+    check(|case| late(case, 5.1), &["ticks"], RunResult::Ok, "completed");
+    check(|case| late(case, 10.1), &["ticks"], RunResult::Ok, "completed");
+    let about_a_percentile = |late_ms: f64, priority: &'static str| {
+        move |case: &mut Case| {
+            case.percentile = Some(0.99);
+            case.machine.priority = priority.to_owned();
+            late(case, late_ms);
+        }
+    };
+    check(about_a_percentile(9.9, "fifo-1"), &["ticks"], RunResult::Ok, "completed");
+    check(about_a_percentile(10.1, "fifo-1"), &["ticks"], RunResult::Invalid, "ticks");
+    check(about_a_percentile(10.1, "normal"), &["ticks"], RunResult::Ok, "completed");
+    check(|case| case.machine.cpus[0].yardstick_shift = Some(1.21), &["yardstick"], RunResult::Ok, "completed");
+    check(|case| case.machine.cpus[0].yardstick_shift = Some(0.82), &["yardstick"], RunResult::Ok, "completed");
+    check(|case| case.machine.cpus[0].yardstick_shift = Some(0.84), &[], RunResult::Ok, "completed");
+    let busy = |resource| move |case: &mut Case| case.pressure.push(Pressure { resource, share: 0.91 });
+    check(busy(Resource::Generator), &["generator cpu"], RunResult::Ok, "completed");
+    check(|case| case.pressure[0].share = 0.91, &["server cpu"], RunResult::Ok, "completed");
+}
+
+#[test]
+fn a_backlog_that_grows_is_overloaded_and_one_that_may_is_inconclusive() {
+    // Of 3000 tasks in a second 1 % are 30, and 2 % are 60.
+    let slope = |slope, low, high| {
+        move |case: &mut Case| {
+            case.backlog.slope_per_s = Some(slope);
+            case.backlog.slope_low_per_s = Some(low);
+            case.backlog.slope_high_per_s = Some(high);
+        }
+    };
+    check(slope(31.0, 1.0, 61.0), &[], RunResult::Overloaded, "grew by 31.0 tasks a second (at least 1.0");
+    check(slope(29.0, 1.0, 57.0), &[], RunResult::Ok, "completed");
+    check(slope(31.0, -1.0, 63.0), &[], RunResult::Inconclusive, "may grow by 63.0 tasks a second, and 60.0");
+}
+
+#[test]
+fn percentiles_of_few_tasks_are_said_and_settle_no_slo() {
+    let few = |case: &mut Case| {
+        case.latency_us.response.n = 2900;
+        case.percentile = Some(0.99);
+    };
+    check(few, &["samples"], RunResult::Ok, "completed");
+    let slo = |case: &mut Case| {
+        case.latency_us.response.n = 2900;
+        case.slo = "response_p99_ms = 5";
+    };
+    check(slo, &["samples"], RunResult::Inconclusive, "29 tasks lie beyond");
+}
+
+#[test]
+fn an_overload_names_what_was_short() {
+    let short = |case: &mut Case| {
+        case.backlog.drain_ms = Some(1500.0);
+        case.pressure[2].share = 0.97;
+    };
+    check(short, &[], RunResult::Overloaded, "nearest to a limit: workers (97 %)");
+    let far = |case: &mut Case| {
+        short(case);
+        case.distance = Some(0.8);
+    };
+    check(far, &[], RunResult::Overloaded, "nearest to a limit: network distance (97 %)");
 }
 
 /// Three thousand tasks are the fewest with thirty beyond the 99th percentile.

@@ -4,19 +4,11 @@ use std::collections::BTreeMap;
 
 use common::arrivals::Schedule;
 use common::plan::Settings;
-use common::report::{Backlog, Counts, Ended, Overload};
+use common::report::{Backlog, Counts, Ended, Little, Overload};
 
 use super::Measured;
+use super::looks::{self, Seen};
 use crate::collect::{Collected, DynoReports};
-
-/// Tasks sent and not finished at one instant.
-#[derive(Debug, Clone, Copy, PartialEq)]
-struct Sample {
-    /// Seconds since the window began.
-    at_s: f64,
-    /// In all dynos.
-    total: u64,
-}
 
 /// What one dyno had done when it was asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,27 +20,34 @@ struct Done {
     ended: u64,
 }
 
-/// Of a run.
-pub(super) fn of(settings: &Settings, schedule: &Schedule, measured: &Measured, _counts: &Counts) -> Backlog {
+/// Of a run, and the audit of it by Little's law. `service_mean_us`: mean time of a completed task at its worker.
+pub(super) fn of(
+    settings: &Settings,
+    schedule: &Schedule,
+    measured: &Measured,
+    counts: &Counts,
+    service_mean_us: Option<f64>,
+) -> (Backlog, Option<Little>) {
     let collected = &measured.collected;
     let last_ended_ns = collected.dynos.iter().map(|dyno| dyno.totals().last_ended_ns).max().unwrap_or(0);
     let last_sent_ns = measured.sends.last_ns().unwrap_or(0);
     let window_s = settings.load.duration_s;
     let window_start_ns = measured.start_ns + schedule.window_start_ns;
     let sent_ns = measured.sends.by_dyno(schedule, collected.dynos.len());
-    let samples: Vec<Sample> = totals(&sent_ns, &counters(settings, collected))
-        .into_iter()
-        .map(|(at_ns, total)| Sample { at_s: (at_ns as f64 - window_start_ns as f64) / 1e9, total })
-        .collect();
-    let in_window: Vec<Sample> =
-        samples.iter().copied().filter(|sample| (0.0..=window_s).contains(&sample.at_s)).collect();
+    let ticks = totals(&sent_ns, &counters(settings, collected));
+    let seen = seen(settings, collected, &sent_ns, window_start_ns);
+    let trend = looks::trend(&seen, window_s);
     let of_dynos: Option<Vec<u32>> =
         collected.dynos.iter().map(|dyno| dyno.last.as_ref()?.backlog_max.iter().max().copied()).collect();
-    Backlog {
-        max: of_dynos.and_then(|all| all.into_iter().max()),
+    let max = of_dynos.and_then(|all| all.into_iter().max());
+    let backlog = Backlog {
+        max,
         limit: settings.workers.backlog_max,
-        total_max: samples.iter().map(|sample| sample.total).max(),
-        slope_per_s: slope(&in_window),
+        max_work_s: max.zip(service_mean_us).map(|(max, mean_us)| f64::from(max) * mean_us / 1e6),
+        total_max: ticks.iter().map(|&(_, total)| total).max(),
+        slope_per_s: trend.map(|trend| trend.slope),
+        slope_low_per_s: trend.map(|trend| trend.low),
+        slope_high_per_s: trend.map(|trend| trend.high),
         drain_ms: (measured.drained && matches!(measured.ended, Ended::Complete))
             .then(|| last_ended_ns.saturating_sub(last_sent_ns) as f64 / 1e6),
         overload: collected.overload.map(|overload| Overload {
@@ -57,7 +56,36 @@ pub(super) fn of(settings: &Settings, schedule: &Schedule, measured: &Measured, 
             worker: overload.worker.map(|worker| settings.workers.first_of(overload.dyno) + worker),
             backlog: overload.backlog,
         }),
-    }
+    };
+    // What never ended has no time in the system.
+    let whole = counts.completed == counts.planned && measured.ended == Ended::Complete;
+    (backlog, whole.then(|| little(collected, &seen, window_s)).flatten())
+}
+
+fn little(collected: &Collected, seen: &[Vec<Seen>], window_s: f64) -> Option<Little> {
+    let (in_system, standard_error) = looks::mean(seen, window_s)?;
+    let time_sum_ns: u128 = collected.dynos.iter().map(|dyno| dyno.response_from_send_sum_ns).sum();
+    let looks = collected.dynos.iter().map(|dyno| dyno.looks().count() as u64).sum();
+    Some(Little { looks, in_system, standard_error, rate_times_time: time_sum_ns as f64 / 1e9 / window_s })
+}
+
+/// By dyno, what it had before it whenever it looked: at random instants of the window, and every tenth of a second.
+fn seen(settings: &Settings, collected: &Collected, sent_ns: &[Vec<u64>], window_start_ns: u64) -> Vec<Vec<Seen>> {
+    let of_dyno = |((number, dyno), sent_ns): ((u32, &DynoReports), &Vec<u64>)| {
+        let untimed = u64::from(settings.workers.count_of(number));
+        let seen = dyno.looks().map(|look| Seen {
+            at_s: (look.taken_ns as f64 - window_start_ns as f64) / 1e9,
+            tasks: before_it(sent_ns, look.taken_ns, look.ended.saturating_sub(untimed)),
+        });
+        seen.collect()
+    };
+    (0..).zip(&collected.dynos).zip(sent_ns).map(of_dyno).collect()
+}
+
+/// Sent by then and not ended.
+fn before_it(sent_ns: &[u64], at_ns: u64, ended: u64) -> u64 {
+    let sent = sent_ns.partition_point(|&sent_ns| sent_ns <= at_ns) as u64;
+    sent.saturating_sub(ended)
 }
 
 /// What every dyno said, without its untimed tasks.
@@ -88,43 +116,19 @@ fn totals(sent_ns: &[Vec<u64>], counters: &[Vec<Done>]) -> Vec<(u64, u64)> {
     let mut sums: BTreeMap<u64, Sum> = BTreeMap::new();
     for (sent_ns, counters) in sent_ns.iter().zip(counters) {
         for done in counters {
-            let sent = sent_ns.partition_point(|&at_ns| at_ns <= done.taken_ns) as u64;
             let sum = sums.entry(done.due_ns).or_default();
             sum.dynos += 1;
             sum.taken_ns += done.taken_ns;
-            sum.total += sent.saturating_sub(done.ended);
+            sum.total += before_it(sent_ns, done.taken_ns, done.ended);
         }
     }
     let of_all = sums.into_values().filter(|sum| sum.dynos == counters.len() as u64);
     of_all.map(|sum| (sum.taken_ns / sum.dynos, sum.total)).collect()
 }
 
-/// Least squares; `None` with fewer than ten samples.
-fn slope(samples: &[Sample]) -> Option<f64> {
-    if samples.len() < 10 {
-        return None;
-    }
-    let n = samples.len() as f64;
-    let mean_at = samples.iter().map(|sample| sample.at_s).sum::<f64>() / n;
-    let mean_total = samples.iter().map(|sample| sample.total as f64).sum::<f64>() / n;
-    let along = samples.iter().map(|sample| (sample.at_s - mean_at).powi(2)).sum::<f64>();
-    let both = samples.iter().map(|sample| (sample.at_s - mean_at) * (sample.total as f64 - mean_total)).sum::<f64>();
-    (along > 0.0).then(|| both / along)
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Done, Sample, slope, totals};
-
-    #[test]
-    fn the_slope_of_a_straight_line_is_its_slope() {
-        let line = |slope: f64| -> Vec<Sample> {
-            (0..20).map(|i| Sample { at_s: f64::from(i), total: (10.0 + slope * f64::from(i)) as u64 }).collect()
-        };
-        assert_eq!(slope(&line(3.0)), Some(3.0));
-        assert_eq!(slope(&line(0.0)), Some(0.0));
-        assert_eq!(slope(&line(1.0)[..9]), None);
-    }
+    use super::{Done, totals};
 
     /// The second dyno looks late and is sent to meanwhile; the last look of the first has no counterpart.
     #[test]

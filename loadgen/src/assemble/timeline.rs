@@ -1,11 +1,11 @@
 //! A run by seconds.
 
 use common::arrivals::Schedule;
-use common::latency::microseconds;
-use common::report::{Phase, Second};
+use common::latency::{Latency, microseconds};
+use common::report::{Phase, Second, Steady};
 
 use super::Measured;
-use crate::collect::SecondReports;
+use crate::collect::{Collected, SecondReports};
 
 /// Of a run.
 pub(super) fn of(schedule: &Schedule, measured: &Measured) -> Vec<Second> {
@@ -46,4 +46,23 @@ pub(super) fn of(schedule: &Schedule, measured: &Measured) -> Vec<Second> {
             }
         })
         .collect()
+}
+
+/// The median of response in the first and in the last third of the window, of the seconds that lie whole in them.
+pub(super) fn steady(schedule: &Schedule, collected: &Collected) -> Option<Steady> {
+    let (start_ns, end_ns) = (schedule.window_start_ns, schedule.window_end_ns);
+    let third_ns = (end_ns - start_ns) / 3;
+    let p50_us = |from_ns: u64, to_ns: u64| {
+        let mut response = Latency::new();
+        let whole = |second: u32| {
+            u64::from(second) * 1_000_000_000 >= from_ns && (u64::from(second) + 1) * 1_000_000_000 <= to_ns
+        };
+        let seconds = collected.seconds.iter().filter(|(second, _)| whole(**second));
+        seconds.for_each(|(_, reports)| response.merge(&reports.response));
+        response.percentile_ns(0.5, 0).map(microseconds)
+    };
+    Some(Steady {
+        first_third_p50_us: p50_us(start_ns, start_ns + third_ns)?,
+        last_third_p50_us: p50_us(end_ns - third_ns, end_ns)?,
+    })
 }

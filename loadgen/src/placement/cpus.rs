@@ -25,6 +25,11 @@ impl Cpus {
         Ok(Cpus((0..CpuSet::count() as u32).filter(|&cpu| set.is_set(cpu as usize).unwrap_or(false)).collect()))
     }
 
+    /// By number, ascending.
+    pub fn numbers(&self) -> impl Iterator<Item = u32> {
+        self.0.iter().copied()
+    }
+
     /// How many.
     #[must_use]
     pub fn count(&self) -> u32 {

@@ -1,0 +1,89 @@
+//! How much of each resource was used over the window. Pure.
+
+use common::plan::{Connections, Settings, Variant};
+use common::report::{Host, Latencies, Pressure, RedisServer, Resource, Resources, Usage, Workers};
+
+use crate::placement::Cpus;
+
+/// What it is read from.
+pub(super) struct Used<'a> {
+    pub(super) settings: &'a Settings,
+    pub(super) variant: &'a Variant,
+    pub(super) host: &'a Host,
+    pub(super) server: &'a RedisServer,
+    pub(super) latency_us: &'a Latencies,
+    pub(super) resources: &'a Resources,
+    pub(super) workers: &'a Workers,
+    /// From the first arrival to the last word, seconds.
+    pub(super) run_s: f64,
+}
+
+/// Every resource that was measured, in the order in which one hides the next: a server without CPU makes workers wait, and
+/// not the other way round.
+pub(super) fn of(used: &Used<'_>) -> Vec<Pressure> {
+    let window_s = used.resources.window_s;
+    if window_s <= 0.0 {
+        return Vec::new();
+    }
+    let Resources { workers, redis, loadgen, proxy, .. } = used.resources;
+    let [workers_s, redis_s, loadgen_s] = [workers, redis, loadgen].map(cpu_s);
+    let proxy_s = proxy.as_ref().and_then(cpu_s);
+    let cpus_s = f64::from(used.host.cpus) * window_s;
+    // What the others leave of the CPUs; pinned processes leave each other everything.
+    let left = |others: [Option<f64>; 3]| {
+        let shared = used.host.placement.windows(2).all(|pair| pair[0].cpus == pair[1].cpus);
+        let taken: f64 = if shared { others.into_iter().flatten().sum() } else { 0.0 };
+        (cpus_s - taken).max(f64::MIN_POSITIVE)
+    };
+    // A server elsewhere has CPUs of its own.
+    let redis_here_s = redis_s.filter(|_| used.host.placement.iter().any(|placed| placed.process == "redis"));
+    let threads_s = f64::from(used.server.io_threads.unwrap_or(1).max(1)) * window_s;
+    let server_left = match redis_here_s {
+        Some(_) => left([workers_s, loadgen_s, proxy_s]).min(threads_s),
+        None => threads_s,
+    };
+    let share = |used: Option<f64>, there_is: f64| used.map(|used| (used / there_is).min(1.0));
+    let all = [
+        (Resource::Generator, share(loadgen_s, window_s)),
+        (Resource::Proxy, share(proxy_s, window_s)),
+        (Resource::ServerCpu, share(redis_s, server_left)),
+        (Resource::WorkerCpu, share(workers_s, left([redis_here_s, loadgen_s, proxy_s]).min(dyno_cpus_s(used)))),
+        (Resource::Connections, connections(used)),
+        (Resource::Workers, workers_at_a_task(used)),
+    ];
+    all.into_iter().filter_map(|(resource, share)| Some(Pressure { resource, share: share? })).collect()
+}
+
+fn cpu_s(usage: &Usage) -> Option<f64> {
+    Some(usage.cpu_user_s? + usage.cpu_sys_s?)
+}
+
+/// CPU seconds of the CPUs that a dyno may use; those that are not on this machine are taken to have as many as it.
+fn dyno_cpus_s(used: &Used<'_>) -> f64 {
+    let placed = used.host.placement.iter().find(|placed| placed.process.starts_with("dyno-"));
+    let cpus = placed.and_then(|placed| placed.cpus.parse::<Cpus>().ok());
+    f64::from(cpus.map_or(used.host.cpus, |cpus| cpus.count())) * used.resources.window_s
+}
+
+/// Time that pooled or shared connections were at a request. A connection of one's own is never short.
+fn connections(used: &Used<'_>) -> Option<f64> {
+    if used.variant.connections != Connections::Pool {
+        return None;
+    }
+    let of_dyno = f64::from(used.variant.pool_size?);
+    let tasks_per_s = used.resources.tasks? as f64 / used.resources.window_s;
+    let asking_us: f64 = requests_us(used.latency_us);
+    Some((tasks_per_s * asking_us / 1e6 / (of_dyno * f64::from(used.settings.workers.dynos))).min(1.0))
+}
+
+/// Mean time of a task at its requests, waiting for a connection left out.
+fn requests_us(latency_us: &Latencies) -> f64 {
+    const REQUESTS: [&str; 4] = ["fetch", "save", "ping", "exchange"];
+    REQUESTS.iter().filter_map(|name| latency_us.spans.get(*name)?.mean).sum()
+}
+
+/// Time that workers spent in tasks, over the whole run.
+fn workers_at_a_task(used: &Used<'_>) -> Option<f64> {
+    let busy_ns: u64 = used.workers.busy_ns.iter().copied().sum::<Option<u64>>()?;
+    (used.run_s > 0.0).then(|| (busy_ns as f64 / 1e9 / (f64::from(used.workers.count) * used.run_s)).min(1.0))
+}

@@ -1,0 +1,160 @@
+//! Watches every CPU while a run is measured: does it come back every millisecond, and is it as fast as it was?
+//!
+//! A thread on each CPU sleeps until the next millisecond and notes how late it woke; now and then it times a fixed piece of
+//! work. Both together take about half a percent of a CPU, the same for every variant. What it finds is judged by
+//! [`common::verdict`].
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+
+use analysis::stats::middle;
+use anyhow::Context;
+use common::compute::Work;
+use common::report::WatchedCpu;
+use dyno::clock::{now_ns, sleep_until};
+use nix::sched::{CpuSet, sched_setaffinity};
+use nix::unistd::Pid;
+
+use crate::pacer::claim_priority;
+
+const TICK_NS: u64 = 1_000_000;
+/// How soon a stop is noticed before the window.
+const NAP_NS: u64 = 20_000_000;
+/// Ticks between two pieces of work.
+const TICKS_PER_WORK: u64 = 25;
+/// 30 to 50 microseconds of today's processors.
+const WORK: Work = Work { seed: 1, rounds: 16_000 };
+
+/// At work until it is told to stop, or the window is over.
+pub struct Watchdog {
+    threads: Vec<JoinHandle<(String, Option<WatchedCpu>)>>,
+    stop: Arc<AtomicBool>,
+}
+
+impl Watchdog {
+    /// Watches `cpus` from the first to the second instant of `window_ns`, on `CLOCK_MONOTONIC`.
+    ///
+    /// # Errors
+    /// No thread left.
+    pub fn start(cpus: &[u32], window_ns: (u64, u64)) -> anyhow::Result<Watchdog> {
+        let stop = Arc::new(AtomicBool::new(false));
+        let watch = |&cpu: &u32| {
+            let stop = Arc::clone(&stop);
+            thread::Builder::new().name(format!("watch-{cpu}")).spawn(move || {
+                let mut only = CpuSet::new();
+                let pinned = only.set(cpu as usize).and_then(|()| sched_setaffinity(Pid::from_raw(0), &only));
+                let priority = claim_priority();
+                // A CPU that was taken away meanwhile cannot be watched.
+                let seen = pinned.ok().and_then(|()| watch(cpu, window_ns, &stop));
+                (priority, seen)
+            })
+        };
+        let threads = cpus.iter().map(watch).collect::<Result<_, _>>().context("a thread for every CPU")?;
+        Ok(Watchdog { threads, stop })
+    }
+
+    /// Ends it: the scheduling class that its threads had, and what each has seen; nothing when the window never began.
+    ///
+    /// # Errors
+    /// A thread panicked.
+    pub fn finish(self) -> anyhow::Result<(String, Vec<WatchedCpu>)> {
+        self.stop.store(true, Ordering::Relaxed);
+        let (mut class, mut all) = (String::new(), Vec::new());
+        for thread in self.threads {
+            let (priority, seen) = thread.join().map_err(|_| anyhow::anyhow!("a watching thread panicked"))?;
+            class = priority;
+            all.extend(seen);
+        }
+        Ok((class, all))
+    }
+}
+
+fn watch(cpu: u32, window_ns: (u64, u64), stop: &AtomicBool) -> Option<WatchedCpu> {
+    while now_ns() < window_ns.0 {
+        if stop.load(Ordering::Relaxed) {
+            return None;
+        }
+        sleep_until(window_ns.0.min(now_ns() + NAP_NS));
+    }
+    let mut ticks = Ticks::from(window_ns.0.max(now_ns()));
+    let mut works = Vec::new();
+    while ticks.due_ns < window_ns.1 && !stop.load(Ordering::Relaxed) {
+        sleep_until(ticks.due_ns);
+        ticks.woke(now_ns());
+        if ticks.count.is_multiple_of(TICKS_PER_WORK) {
+            let begun_ns = now_ns();
+            std::hint::black_box(WORK.run());
+            works.push((now_ns() - begun_ns) as f64 / 1e3);
+        }
+    }
+    // By order, not by instant: the halves of a window that was cut short are halves too.
+    let half = works.len() / 2;
+    let (before, after) = (median(&works[..half]), median(&works[half..]));
+    Some(WatchedCpu {
+        cpu,
+        ticks: ticks.count,
+        late_ms: ticks.late_ns as f64 / 1e6,
+        worst_ms: ticks.worst_ns as f64 / 1e6,
+        yardstick_us: median(&works),
+        yardstick_shift: before.zip(after).map(|(before, after)| after / before),
+    })
+}
+
+fn median(values: &[f64]) -> Option<f64> {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    middle(&sorted)
+}
+
+/// Wakes at whole milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Ticks {
+    due_ns: u64,
+    count: u64,
+    /// Beyond a millisecond, all together.
+    late_ns: u64,
+    worst_ns: u64,
+}
+
+impl Ticks {
+    fn from(now_ns: u64) -> Ticks {
+        Ticks { due_ns: now_ns + TICK_NS, count: 0, late_ns: 0, worst_ns: 0 }
+    }
+
+    /// The CPU came back at `now_ns`. Ticks that it missed are part of this one's lateness.
+    fn woke(&mut self, now_ns: u64) {
+        let late_ns = now_ns.saturating_sub(self.due_ns);
+        self.count += 1;
+        self.worst_ns = self.worst_ns.max(late_ns);
+        self.late_ns += late_ns.saturating_sub(TICK_NS);
+        self.due_ns += TICK_NS * (late_ns / TICK_NS + 1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use dyno::clock::now_ns;
+
+    use super::{Ticks, Watchdog};
+
+    #[test]
+    fn only_what_is_later_than_a_millisecond_counts() {
+        let mut ticks = Ticks::from(0);
+        for now_ns in [1_050_000, 2_900_000, 3_000_000, 9_500_000, 10_000_000] {
+            ticks.woke(now_ns);
+        }
+        // Due at 4 ms and back at 9.5: the ticks from 5 to 9 are in its lateness, the next one is due at 10.
+        assert_eq!(ticks, Ticks { due_ns: 11_000_000, count: 5, late_ns: 4_500_000, worst_ns: 5_500_000 });
+    }
+
+    #[test]
+    fn it_ends_when_it_is_told_and_says_nothing_of_a_window_that_never_began() {
+        let far = now_ns() + 3_600_000_000_000;
+        let (_, seen) = Watchdog::start(&[0], (far, far + 1)).unwrap().finish().unwrap();
+        assert_eq!(seen, []);
+        let now = now_ns();
+        let (class, seen) = Watchdog::start(&[0], (now, now + 100_000_000)).unwrap().finish().unwrap();
+        assert!(!class.is_empty() && seen.len() <= 1, "{class} {seen:?}");
+    }
+}
