@@ -92,8 +92,8 @@ pub struct Run {
     pub redis_work: RedisWork,
     /// One entry a second, warm-up and drain included.
     pub timeline: Vec<Second>,
-    /// How much of each resource was used over the window, in the order in which one hides the next; empty when it never
-    /// began.
+    /// How much of each resource was used over the window, or until its end by a run that ended in its warm-up, in the order
+    /// in which one hides the next.
     pub pressure: Vec<Pressure>,
     /// Whether the figures above may be believed.
     pub validity: Validity,

@@ -46,10 +46,10 @@ pub enum FromDyno {
     },
     /// Its memory, once the start message has come: every worker has run one task and waits.
     Memory(DynoMemory),
-    /// The process at the beginning (`end = false`) and the end of the window.
+    /// The process at one of the instants at which all are asked.
     Usage {
         /// Which.
-        end: bool,
+        at: Mark,
         /// What it had used by then.
         usage: ProcessUsage,
     },
@@ -152,6 +152,22 @@ impl std::fmt::Debug for Assign {
             .field("workers", &(self.first_worker..self.first_worker + self.workers))
             .finish_non_exhaustive()
     }
+}
+
+/// The instants at which processes say what they have used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Mark {
+    /// Once the start message has come: for runs that end before their window.
+    Start = 0,
+    /// The window begins.
+    Window = 1,
+    /// It ends, or the run does.
+    End = 2,
+}
+
+impl Mark {
+    /// Number of marks.
+    pub const COUNT: usize = 3;
 }
 
 /// Anonymous memory of a dyno.

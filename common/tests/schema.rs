@@ -194,7 +194,7 @@ fn run() -> Value {
         "startup": {"server_ms": 1.0, "prefill_ms": 1.0, "dynos_ms": 1.0, "untimed_ms": 1.0, "memory": {"base_bytes": 1, "idle_bytes": 3, "bytes_per_worker": 2.0}},
         "resources": {"window_s": 1.0, "tasks": 1, "workers": usage, "redis": usage, "loadgen": usage, "proxy": null},
         "machine": {
-            "priority": "fifo-1", "busy_s": 1.0, "steal_s": null,
+            "priority": "fifo-1", "busy_s": 1.0, "others_share": 0.01, "steal_s": null,
             "cpus": [{
                 "cpu": 0, "ticks": 1000, "late_ms": 0.0, "worst_ms": 0.1, "yardstick_us": 40.0, "yardstick_shift": 1.0,
             }],

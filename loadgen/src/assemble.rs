@@ -12,12 +12,12 @@ use common::report::{
 use common::request::RequestErrorKind;
 use common::step::Span;
 use common::verdict::{Evidence, judge, on_time_limit_us};
-use common::wire::{DynoMemory, TaskPhase};
+use common::wire::{DynoMemory, Mark, TaskPhase};
 
 use crate::collect::{Collected, DynoReports};
 use crate::monitor::ServerWork;
 use crate::redis_server::ServerFacts;
-use crate::resources::{WindowUsage, difference};
+use crate::resources::{Sampled, WindowUsage, difference};
 use crate::run::Spec;
 use crate::send_log::SendLog;
 use crate::server::Server;
@@ -45,8 +45,8 @@ pub struct Measured {
     pub collected: Collected,
     /// What the pacer sent.
     pub sends: SendLog,
-    /// Server and loadgen over the window.
-    pub usage: WindowUsage,
+    /// Server and loadgen.
+    pub usage: Sampled,
     /// Scheduling class of those who watched the CPUs, and what they saw.
     pub watched: (String, Vec<WatchedCpu>),
     /// The server's counters over all timed tasks; `None` when it no longer answered.
@@ -86,19 +86,26 @@ pub fn run(spec: &Spec<'_>, schedule: &Schedule, measured: Measured) -> Run {
     let all_lateness = lateness(u64::MAX);
     let latency_us = latencies(settings, collected, &all_lateness, unbounded, counts.unfinished);
     let tasks_in_window: Option<u64> = collected.dynos.iter().map(ended_in_window).sum();
-    let resources = resources(&measured, tasks_in_window);
+    // Of a run that ended in its warm-up only what was short is said.
+    let (window, all) = match measured.usage {
+        Sampled::Window(usage) => (usage, None),
+        Sampled::BeforeWindow(usage) => (WindowUsage::default(), Some(usage)),
+    };
+    let early = all.map(|usage| resources(&measured, None, Mark::Start, &usage));
+    let resources = resources(&measured, tasks_in_window, Mark::Window, &window);
     let redis_work = redis_work(&measured, tasks_of_server(&measured));
     let memory = idle_memory(settings, collected);
     let workers = workers(settings, collected);
     let (backlog, little) = backlog::of(settings, schedule, &measured, &counts, latency_us.service.mean);
-    let machine = machine(&measured);
+    let machine = machine(&measured, &window, &resources);
     let pressure = pressure::of(&pressure::Used {
         settings,
         variant: spec.variant,
         host: &measured.host,
         server: &measured.server,
         latency_us: &latency_us,
-        resources: &resources,
+        resources: early.as_ref().unwrap_or(&resources),
+        machine: &machine,
         workers: &workers,
         run_s: run_s(&measured),
     });
@@ -147,7 +154,7 @@ pub fn run(spec: &Spec<'_>, schedule: &Schedule, measured: Measured) -> Run {
             workers: measured.builds.first().cloned().unwrap_or_default(),
             loadgen: format!("loadgen {}", env!("CARGO_PKG_VERSION")),
         },
-        rate_per_s: rates(settings, schedule, &measured, &counts, tasks_in_window),
+        rate_per_s: rates(settings, schedule, &measured, &counts, (tasks_in_window, window.seconds)),
         steady: timeline::steady(schedule, collected),
         workers,
         timeline: timeline::of(schedule, &measured),
@@ -211,33 +218,52 @@ fn latencies(
 }
 
 fn ended_in_window(dyno: &DynoReports) -> Option<u64> {
-    Some(dyno.usage_end?.ended.saturating_sub(dyno.usage_start?.ended))
+    let (start, end) = dyno.usage_since(Mark::Window)?;
+    Some(end.ended.saturating_sub(start.ended))
 }
 
-fn resources(measured: &Measured, tasks: Option<u64>) -> Resources {
+fn resources(measured: &Measured, tasks: Option<u64>, since: Mark, usage: &WindowUsage) -> Resources {
     let per_task = |mut usage: Usage| {
         if let (Some(user_s), Some(sys_s)) = (usage.cpu_user_s, usage.cpu_sys_s) {
             usage.cpu_us_per_task = tasks.filter(|&tasks| tasks > 0).map(|tasks| (user_s + sys_s) * 1e6 / tasks as f64);
         }
         usage
     };
-    let of_dynos: Option<Vec<Usage>> =
-        measured.collected.dynos.iter().map(|dyno| Some(difference(&dyno.usage_start?, &dyno.usage_end?))).collect();
+    let of_dynos: Option<Vec<Usage>> = measured
+        .collected
+        .dynos
+        .iter()
+        .map(|dyno| dyno.usage_since(since))
+        .map(|used| used.map(|(start, end)| difference(&start, &end)))
+        .collect();
     let workers = of_dynos.map(|all| all.into_iter().reduce(add).unwrap_or_default()).unwrap_or_default();
     Resources {
-        window_s: measured.usage.seconds,
+        window_s: usage.seconds,
         tasks,
         workers: per_task(workers),
-        redis: per_task(measured.usage.redis),
-        loadgen: per_task(measured.usage.loadgen),
+        redis: per_task(usage.redis),
+        loadgen: per_task(usage.loadgen),
         proxy: None,
     }
 }
 
-fn machine(measured: &Measured) -> Machine {
+fn machine(measured: &Measured, usage: &WindowUsage, resources: &Resources) -> Machine {
     let (priority, cpus) = measured.watched.clone();
-    let times = measured.usage.cpus;
-    Machine { priority, cpus, busy_s: times.map(|times| times.busy_s), steal_s: times.map(|times| times.steal_s) }
+    let times = usage.cpus;
+    let Resources { workers, redis, loadgen, proxy, .. } = resources;
+    let own_s = [Some(workers), Some(redis), Some(loadgen), proxy.as_ref()].into_iter().flatten().map(pressure::cpu_s);
+    // A process that runs elsewhere is not placed here, and its CPU is not of these CPUs.
+    let all_here = measured.host.placement.len() == measured.collected.dynos.len() + 2 + usize::from(proxy.is_some());
+    let others_s =
+        times.zip(own_s.sum::<Option<f64>>().filter(|_| all_here)).map(|(times, own_s)| times.busy_s - own_s);
+    let cpus_s = f64::from(measured.host.cpus) * usage.seconds;
+    Machine {
+        priority,
+        cpus,
+        busy_s: times.map(|times| times.busy_s),
+        others_share: others_s.filter(|_| cpus_s > 0.0).map(|others_s| (others_s / cpus_s).max(0.0)),
+        steal_s: times.map(|times| times.steal_s),
+    }
 }
 
 /// From the first arrival to the last thing that happened to a task, seconds.
@@ -305,14 +331,13 @@ fn rates(
     schedule: &Schedule,
     measured: &Measured,
     counts: &Counts,
-    tasks_in_window: Option<u64>,
+    (tasks_in_window, window_s): (Option<u64>, f64),
 ) -> Rates {
     let planned_s = (schedule.window_end_ns - schedule.window_start_ns) as f64 / 1e9;
     let window_start_ns = measured.start_ns + schedule.window_start_ns;
     let last_s = measured.sends.last_ns().map_or(0.0, |last_ns| (last_ns as f64 - window_start_ns as f64) / 1e9);
     // All sent: over the window they were planned for. Stopped early: over the time there was.
     let sent_s = if counts.missed == 0 { planned_s.max(last_s) } else { last_s };
-    let window_s = measured.usage.seconds;
     Rates {
         asked: settings.load.rate_per_s,
         sent: if sent_s > 0.0 { counts.sent as f64 / sent_s } else { 0.0 },

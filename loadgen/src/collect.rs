@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use common::latency::Latency;
 use common::recorder::{Delta, Histograms, PhaseCounts, Totals};
 use common::request::RequestErrorKind;
-use common::wire::{Counters, DynoMemory, Final, FromDyno, Look, ProcessUsage, TaskPhase};
+use common::wire::{Counters, DynoMemory, Final, FromDyno, Look, Mark, ProcessUsage, TaskPhase};
 
 /// Everything that dynos have said.
 #[derive(Debug)]
@@ -38,10 +38,8 @@ pub struct DynoReports {
     pub request_errors: [u64; RequestErrorKind::COUNT],
     /// Before any worker, and with all of them waiting.
     pub memory: Option<DynoMemory>,
-    /// At the beginning of the window.
-    pub usage_start: Option<ProcessUsage>,
-    /// At its end.
-    pub usage_end: Option<ProcessUsage>,
+    /// What it had used; position = `Mark as usize`.
+    pub usage: [Option<ProcessUsage>; Mark::COUNT],
     /// Its last word.
     pub last: Option<Final>,
     /// When its connection ended before that.
@@ -58,6 +56,12 @@ impl DynoReports {
         let exact = self.response_from_send_sum_ns as f64;
         let larger = by_histogram.max(exact);
         (larger > 0.0 && self.response_from_send.beyond() == 0).then(|| (by_histogram - exact).abs() / larger)
+    }
+
+    /// What it had used at a mark, and at the end; `None` when it did not say.
+    #[must_use]
+    pub fn usage_since(&self, mark: Mark) -> Option<(ProcessUsage, ProcessUsage)> {
+        self.usage[mark as usize].zip(self.usage[Mark::End as usize])
     }
 
     /// What it had done at random instants.
@@ -125,8 +129,7 @@ impl Collected {
                 self.overloaded(report);
             }
             FromDyno::Memory(memory) => reports.memory = Some(memory),
-            FromDyno::Usage { end: false, usage } => reports.usage_start = Some(usage),
-            FromDyno::Usage { end: true, usage } => reports.usage_end = Some(usage),
+            FromDyno::Usage { at, usage } => reports.usage[at as usize] = Some(usage),
             FromDyno::Final(last) => reports.last = Some(last),
             FromDyno::Fatal(why) => self.broken = Some((dyno, why)),
             FromDyno::Hello(_) | FromDyno::Dispatch { .. } | FromDyno::Ready => {}

@@ -25,7 +25,7 @@ struct Sample {
     cpus: Option<CpuTimes>,
 }
 
-/// What was used over the window.
+/// What was used over the window, or by a run that ended before it.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct WindowUsage {
     /// Between the two samples.
@@ -47,9 +47,18 @@ pub struct CpuTimes {
     pub steal_s: f64,
 }
 
-/// Takes a sample at each end of the window, from a thread of its own.
+/// What a run used until it ended.
+#[derive(Debug, Clone, Copy)]
+pub enum Sampled {
+    /// It ended in its warm-up.
+    BeforeWindow(WindowUsage),
+    /// Of the window, or what there was of it.
+    Window(WindowUsage),
+}
+
+/// Takes a sample at each end of the window, from a thread of its own; one at once, for runs that do not come so far.
 pub struct Sampler {
-    thread: JoinHandle<(Monitor, Option<WindowUsage>)>,
+    thread: JoinHandle<(Monitor, Sampled)>,
     stop: Sender<()>,
 }
 
@@ -66,14 +75,15 @@ impl Sampler {
     ) -> anyhow::Result<Sampler> {
         let (stop, stopped) = bounded(1);
         let thread = thread::Builder::new().name("sampler".into()).spawn(move || {
-            if wait_until(window_ns.0, &stopped) {
-                return (monitor, None);
+            let mut before = sample(&mut monitor, redis_pid, &cpus);
+            let early = wait_until(window_ns.0, &stopped);
+            if !early {
+                before = sample(&mut monitor, redis_pid, &cpus);
+                wait_until(window_ns.1, &stopped);
             }
-            let before = sample(&mut monitor, redis_pid, &cpus);
-            wait_until(window_ns.1, &stopped);
             let after = sample(&mut monitor, redis_pid, &cpus);
             let usage = between(&before, &after);
-            (monitor, Some(usage))
+            (monitor, if early { Sampled::BeforeWindow(usage) } else { Sampled::Window(usage) })
         })?;
         Ok(Sampler { thread, stop })
     }
@@ -83,11 +93,11 @@ impl Sampler {
         let _ = self.stop.try_send(());
     }
 
-    /// Gives the monitor back. No usage when the window has not even begun.
+    /// Gives the monitor back.
     ///
     /// # Errors
     /// The sampling thread died.
-    pub fn finish(self) -> anyhow::Result<(Monitor, Option<WindowUsage>)> {
+    pub fn finish(self) -> anyhow::Result<(Monitor, Sampled)> {
         self.thread.join().map_err(|_| anyhow::anyhow!("the sampling thread panicked"))
     }
 }

@@ -149,7 +149,7 @@ pub fn run(spec: &Spec<'_>, site: &Site<'_>, progress: &mut Progress) -> anyhow:
         drained: end.drained,
         collected: watch.collected,
         sends,
-        usage: usage.unwrap_or_default(),
+        usage,
         watched,
         work,
         startup,

@@ -18,7 +18,8 @@ use common::random::{self, Stream, mix};
 use common::recorder::{Histograms, Recorder, Totals};
 use common::step::Span;
 use common::wire::{
-    Assign, Counters, DynoMemory, Final, FromDyno, Hello, Look, MessageDecoder, ToDyno, WIRE_VERSION, encode_message,
+    Assign, Counters, DynoMemory, Final, FromDyno, Hello, Look, Mark, MessageDecoder, ToDyno, WIRE_VERSION,
+    encode_message,
 };
 use crossbeam_channel::{RecvTimeoutError, Sender, bounded, unbounded};
 
@@ -209,6 +210,7 @@ pub fn run<E: Engine + Send + 'static>(connect: SocketAddr, allocator: Allocator
                 // From here on ticks are whole tenths of seconds of the run.
                 next_ns = start_ns + TICK_NS;
                 tick = 0;
+                reporter.usage(Mark::Start)?;
                 // All workers have run their first task and wait.
                 let memory = base_bytes.zip(usage::anonymous_bytes());
                 if let Some((base_bytes, idle_bytes)) = memory {
@@ -292,20 +294,20 @@ impl Reporter {
         match self.window {
             Window::Ahead { start_ns, end_ns } if now_ns >= start_ns => {
                 self.window = Window::Open { end_ns };
-                self.usage(false)
+                self.usage(Mark::Window)
             }
             Window::Open { end_ns } if now_ns >= end_ns => {
                 self.window = Window::Past;
-                self.usage(true)
+                self.usage(Mark::End)
             }
             _ => Ok(()),
         }
     }
 
-    fn usage(&mut self, end: bool) -> anyhow::Result<()> {
+    fn usage(&mut self, at: Mark) -> anyhow::Result<()> {
         let mut usage = usage::of_this_process();
         usage.ended = self.shared.recorder.totals().ended;
-        self.send(&FromDyno::Usage { end, usage })
+        self.send(&FromDyno::Usage { at, usage })
     }
 
     fn look(&self) -> (u64, Totals) {
@@ -337,12 +339,12 @@ impl Reporter {
         self.send(&FromDyno::Delta(Box::new(delta)))
     }
 
-    /// A run that ends early has a shorter window, not none.
+    /// A run that ends early has a shorter window, or none.
     fn close_window(&mut self) -> anyhow::Result<()> {
         match self.window {
-            Window::Open { .. } => {
+            Window::Ahead { .. } | Window::Open { .. } => {
                 self.window = Window::Past;
-                self.usage(true)
+                self.usage(Mark::End)
             }
             _ => Ok(()),
         }

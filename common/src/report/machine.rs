@@ -13,6 +13,9 @@ pub struct Machine {
     pub cpus: Vec<WatchedCpu>,
     /// CPU seconds that these CPUs worked, for whomever, stolen ones not counted; `null` where the kernel does not say.
     pub busy_s: Option<f64>,
+    /// Share of these CPUs that went to nobody of this run: other programs, and what the kernel charges to none; `null` where a
+    /// part of the run is elsewhere or the kernel does not say.
+    pub others_share: Option<f64>,
     /// CPU seconds that the hypervisor gave to others while somebody here wanted them.
     pub steal_s: Option<f64>,
 }

@@ -7,6 +7,8 @@ use crate::report::{Check, Resource};
 const BUSY_MAX: f64 = 0.9;
 /// Halves of a window in which the same work takes so much more time are two machines.
 const SHIFT_MAX: f64 = 0.2;
+/// What other programs may use of the CPUs before it is said.
+const OTHERS_MAX: f64 = 0.1;
 /// The percentile that stalls are held against when the plan's primary metric is none.
 const PERCENTILE: f64 = 0.99;
 /// Ticks come every millisecond; only from a thread that nobody puts off do they tell of the machine.
@@ -16,6 +18,7 @@ pub(super) fn checks(evidence: &Evidence<'_>) -> Vec<Check> {
     let mut checks = busy(evidence);
     checks.extend(ticks(evidence));
     checks.extend(yardstick(evidence));
+    checks.extend(others(evidence));
     checks
 }
 
@@ -60,5 +63,16 @@ fn yardstick(evidence: &Evidence<'_>) -> Option<Check> {
         Some(worst),
         Some(SHIFT_MAX),
         "the same work took longer in one half of the window than in the other: the machine changed its speed",
+    ))
+}
+
+fn others(evidence: &Evidence<'_>) -> Option<Check> {
+    let share = evidence.machine.others_share?;
+    Some(warning(
+        "others",
+        share <= OTHERS_MAX,
+        Some(share),
+        Some(OTHERS_MAX),
+        "other programs used the same CPUs: stop them, and measure again",
     ))
 }

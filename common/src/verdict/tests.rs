@@ -73,6 +73,7 @@ fn good() -> Case {
             priority: "fifo-1".to_owned(),
             cpus: [0, 1].map(watched).to_vec(),
             busy_s: Some(0.6),
+            others_share: Some(0.03),
             steal_s: Some(0.0),
         },
         pressure: [(Resource::ServerCpu, 0.4), (Resource::WorkerCpu, 0.5), (Resource::Workers, 0.2)]
@@ -192,6 +193,7 @@ fn the_machine_is_watched() {
     check(|case| case.machine.cpus[0].yardstick_shift = Some(1.21), &["yardstick"], RunResult::Ok, "completed");
     check(|case| case.machine.cpus[0].yardstick_shift = Some(0.82), &["yardstick"], RunResult::Ok, "completed");
     check(|case| case.machine.cpus[0].yardstick_shift = Some(0.84), &[], RunResult::Ok, "completed");
+    check(|case| case.machine.others_share = Some(0.11), &["others"], RunResult::Ok, "completed");
     let busy = |resource| move |case: &mut Case| case.pressure.push(Pressure { resource, share: 0.91 });
     check(busy(Resource::Generator), &["generator cpu"], RunResult::Ok, "completed");
     check(|case| case.pressure[0].share = 0.91, &["server cpu"], RunResult::Ok, "completed");

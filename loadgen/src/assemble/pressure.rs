@@ -1,7 +1,7 @@
 //! How much of each resource was used over the window. Pure.
 
 use common::plan::{Connections, Settings, Variant};
-use common::report::{Host, Latencies, Pressure, RedisServer, Resource, Resources, Usage, Workers};
+use common::report::{Host, Latencies, Machine, Pressure, RedisServer, Resource, Resources, Usage, Workers};
 
 use crate::placement::Cpus;
 
@@ -13,12 +13,13 @@ pub(super) struct Used<'a> {
     pub(super) server: &'a RedisServer,
     pub(super) latency_us: &'a Latencies,
     pub(super) resources: &'a Resources,
+    pub(super) machine: &'a Machine,
     pub(super) workers: &'a Workers,
     /// From the first arrival to the last word, seconds.
     pub(super) run_s: f64,
 }
 
-/// Every resource that was measured, in the order in which one hides the next: a server without CPU makes workers wait, and
+/// Every resource that was measured over the window, or before it by a run that ended in its warm-up, in the order in which one hides the next: a server without CPU makes workers wait, and
 /// not the other way round.
 pub(super) fn of(used: &Used<'_>) -> Vec<Pressure> {
     let window_s = used.resources.window_s;
@@ -29,10 +30,11 @@ pub(super) fn of(used: &Used<'_>) -> Vec<Pressure> {
     let [workers_s, redis_s, loadgen_s] = [workers, redis, loadgen].map(cpu_s);
     let proxy_s = proxy.as_ref().and_then(cpu_s);
     let cpus_s = f64::from(used.host.cpus) * window_s;
-    // What the others leave of the CPUs; pinned processes leave each other everything.
+    // What the others leave of the CPUs, other programs among them; pinned processes leave each other everything.
+    let strangers_s = used.machine.others_share.unwrap_or(0.0) * cpus_s;
     let left = |others: [Option<f64>; 3]| {
         let shared = used.host.placement.windows(2).all(|pair| pair[0].cpus == pair[1].cpus);
-        let taken: f64 = if shared { others.into_iter().flatten().sum() } else { 0.0 };
+        let taken: f64 = if shared { others.into_iter().flatten().sum::<f64>() + strangers_s } else { 0.0 };
         (cpus_s - taken).max(f64::MIN_POSITIVE)
     };
     // A server elsewhere has CPUs of its own.
@@ -54,7 +56,7 @@ pub(super) fn of(used: &Used<'_>) -> Vec<Pressure> {
     all.into_iter().filter_map(|(resource, share)| Some(Pressure { resource, share: share? })).collect()
 }
 
-fn cpu_s(usage: &Usage) -> Option<f64> {
+pub(super) fn cpu_s(usage: &Usage) -> Option<f64> {
     Some(usage.cpu_user_s? + usage.cpu_sys_s?)
 }
 
