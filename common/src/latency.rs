@@ -102,6 +102,12 @@ impl Latency {
         }
     }
 
+    /// What was recorded, for formats of others; values beyond [`LARGEST_NS`] are not in it.
+    #[must_use]
+    pub fn histogram(&self) -> &Histogram<u64> {
+        &self.histogram
+    }
+
     /// Mean of the recorded values in nanoseconds, within the precision; 0 when there are none.
     #[must_use]
     pub fn mean_ns(&self) -> f64 {

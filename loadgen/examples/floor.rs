@@ -107,7 +107,7 @@ fn one_block(plan: &Plan, block: u32, site: &Site<'_>, progress: &mut Progress) 
                 let cell = cell(plan, kind)?;
                 let seed = block_seed(cell.settings.load.seed, 0, block);
                 let spec = Spec { plan, cell, variant, block, position: 0, attempt: 0, seed };
-                let run = run::run(&spec, site, progress)?;
+                let run = run::run(&spec, site, progress)?.report;
                 ensure!(run.verdict.result == RunResult::Ok, "{}: {}", variant.name, run.verdict.reason);
                 let kind = if kind == TaskKind::Replay { "replay" } else { "document" };
                 let cpu = run.resources.workers.cpu_us_per_task.context("no CPU per task")?;

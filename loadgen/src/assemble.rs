@@ -23,9 +23,12 @@ use crate::send_log::SendLog;
 use crate::server::Server;
 
 mod backlog;
+mod interval_log;
 mod looks;
 mod pressure;
 mod timeline;
+
+pub use interval_log::interval_log;
 
 /// Everything that a run has left behind.
 pub struct Measured {
@@ -55,6 +58,8 @@ pub struct Measured {
     pub startup: Startup,
     /// Of the warm-up, on `CLOCK_MONOTONIC`.
     pub start_ns: u64,
+    /// The same instant by the wall clock.
+    pub start_at: jiff::Timestamp,
 }
 
 /// The server as a report describes it; sizes are keys and bytes after the prefill and, if it still answered, after the

@@ -188,8 +188,9 @@ impl Bench<'_> {
             }
             progress.begin(pace.done + 1, pace.runs, &what, pace.left());
             pace.done += 1;
-            let run = run::run(&spec, &site, progress)?;
-            progress.end(&line(&run));
+            let measurement = run::run(&spec, &site, progress)?;
+            let run = &measurement.report;
+            progress.end(&line(run));
             if let Some(earlier) = self.scheduling.filter(|&earlier| earlier != run.host.scheduling) {
                 return Err(Refused(format!(
                     "--resume: measured with scheduling {earlier:?}, and it is {:?} now: repeat --pin and --scheduling of that \
@@ -200,7 +201,7 @@ impl Bench<'_> {
             }
             results.push(run.verdict.result);
             if keep {
-                self.store.write_run(&run)?;
+                self.store.write_run(&measurement)?;
             }
             if run.ended == Ended::Interrupted {
                 return Err(Interrupted.into());

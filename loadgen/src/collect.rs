@@ -87,6 +87,8 @@ pub struct SecondReports {
     pub response: Latency,
     /// Of the window's tasks.
     pub service: Latency,
+    /// Of the window's tasks.
+    pub queue_wait: Latency,
 }
 
 /// Who was overloaded first.
@@ -177,6 +179,7 @@ impl Collected {
         second.failed += now.1.saturating_sub(before.1);
         second.response.merge(&histograms.response);
         second.service.merge(&histograms.service);
+        second.queue_wait.merge(&histograms.queue_wait);
         self.histograms.merge(&histograms);
     }
 

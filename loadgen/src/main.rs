@@ -133,10 +133,11 @@ fn run_once(args: &args::Run, placement: &Placement, interrupt: &Interrupt) -> a
     };
     let length = cell.settings.load.duration_s + cell.settings.load.warmup_s;
     progress.begin(1, 1, &variant.name, std::time::Duration::from_secs_f64(length));
-    let report = run::run(&spec, &site, &mut progress);
+    let measurement = run::run(&spec, &site, &mut progress);
     progress.finish();
-    let report = report?;
-    let path = store.write_run(&report)?;
+    let measurement = measurement?;
+    let path = store.write_run(&measurement)?;
+    let report = measurement.report;
     print(&format!("{}\n{}\n", analysis::show::text(&report), path.display()))?;
     Ok(match (&report.ended, report.verdict.result) {
         (Ended::Interrupted, _) => INTERRUPTED,

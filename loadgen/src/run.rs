@@ -70,6 +70,15 @@ pub struct Site<'a> {
     pub rounds_per_us: f64,
 }
 
+/// What a run leaves.
+#[derive(Debug)]
+pub struct Measurement {
+    /// The report.
+    pub report: Run,
+    /// Its latencies by the second, as an HdrHistogram interval log.
+    pub intervals: Vec<u8>,
+}
+
 /// Between the start message and the first arrival: every process must have read it.
 const LEAD_NS: u64 = 300_000_000;
 /// How long the untimed tasks may take altogether, on top of one second per thousand workers.
@@ -82,7 +91,7 @@ const UNTIMED_INDEX: u64 = 1 << 40;
 /// # Errors
 /// What kept the run from being measured; [`Interrupted`] before it began. From the first arrival on, whatever happens
 /// ends in a report.
-pub fn run(spec: &Spec<'_>, site: &Site<'_>, progress: &mut Progress) -> anyhow::Result<Run> {
+pub fn run(spec: &Spec<'_>, site: &Site<'_>, progress: &mut Progress) -> anyhow::Result<Measurement> {
     let settings = &spec.cell.settings;
     let demand = demand(settings, spec.variant);
     let schedule = Arc::new(arrivals::schedule(settings, spec.seed));
@@ -106,6 +115,7 @@ pub fn run(spec: &Spec<'_>, site: &Site<'_>, progress: &mut Progress) -> anyhow:
 
     let baseline = monitor.work()?;
     let start_ns = now_ns() + LEAD_NS;
+    let start_at = jiff::Timestamp::now() + Duration::from_nanos(LEAD_NS);
     let window_ns = (start_ns + schedule.window_start_ns, start_ns + schedule.window_end_ns);
     dynos.tell(&ToDyno::Start { start_ns, window_start_ns: window_ns.0, window_end_ns: window_ns.1 });
     let cpus: Vec<u32> = site.placement.allowed().numbers().collect();
@@ -154,11 +164,13 @@ pub fn run(spec: &Spec<'_>, site: &Site<'_>, progress: &mut Progress) -> anyhow:
         work,
         startup,
         start_ns,
+        start_at,
     };
     if let Err(error) = server.end() {
         progress.line(&format!("the server did not end in order: {error:#}"));
     }
-    Ok(assemble::run(spec, &schedule, measured))
+    let intervals = assemble::interval_log(spec, &schedule, &measured)?;
+    Ok(Measurement { report: assemble::run(spec, &schedule, measured), intervals })
 }
 
 /// Everything that stands when the untimed tasks begin.

@@ -3,6 +3,7 @@
 //! It is exact and per task, so that lateness covers every task that was sent, whatever became of it, and the backlog
 //! at any instant can be computed afterwards.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use common::arrivals::Schedule;
@@ -48,6 +49,19 @@ impl SendLog {
             .filter(|&(_, &sent_ns)| (1..=until_ns).contains(&sent_ns))
             .for_each(|(arrival, sent_ns)| lateness.record(sent_ns.saturating_sub(start_ns + arrival.intended_ns)));
         lateness
+    }
+
+    /// sent - intended of the window's tasks, by the second since `start_ns` in which they were sent.
+    #[must_use]
+    pub fn lateness_by_second(&self, schedule: &Schedule, start_ns: u64) -> BTreeMap<u32, Latency> {
+        let mut seconds: BTreeMap<u32, Latency> = BTreeMap::new();
+        let window = schedule.arrivals.iter().zip(&self.sent_ns).skip(schedule.warmup);
+        for (arrival, &sent_ns) in window.filter(|&(_, &sent_ns)| sent_ns > 0) {
+            let second = (sent_ns.saturating_sub(start_ns) / 1_000_000_000) as u32;
+            let lateness_ns = sent_ns.saturating_sub(start_ns + arrival.intended_ns);
+            seconds.entry(second).or_default().record(lateness_ns);
+        }
+        seconds
     }
 
     /// Tasks sent by second since `start_ns`.
@@ -111,5 +125,9 @@ mod tests {
         assert_eq!((all.n(), all.percentile_ns(0.0, 0), all.max_ns()), (3, Some(20), Some(40)));
         let until = log.lateness(&schedule, 100, 100 + 3 * 1_000_000_010);
         assert_eq!((until.n(), until.max_ns()), (2, Some(30)));
+        let seconds = log.lateness_by_second(&schedule, 100);
+        let seconds: Vec<_> =
+            seconds.iter().map(|(second, lateness)| (*second, lateness.n(), lateness.max_ns())).collect();
+        assert_eq!(seconds, [(2, 1, Some(20)), (3, 1, Some(30)), (4, 1, Some(40))]);
     }
 }

@@ -11,6 +11,7 @@ use common::plan::Plan;
 use common::report::Run;
 
 use crate::error::Refused;
+use crate::run::Measurement;
 
 /// The directory of one bench.
 #[derive(Debug, Clone)]
@@ -92,15 +93,17 @@ impl Store {
         self.write(&self.directory.join("plan.toml"), source.as_bytes())
     }
 
-    /// Writes `runs/<cell>-<block>-<attempt>-<variant>.json` and returns its path.
+    /// Writes `runs/<cell>-<block>-<attempt>-<variant>.json`, its path is returned, and the interval log `.hlog` beside it.
     ///
     /// # Errors
     /// The file system refuses.
-    pub fn write_run(&self, run: &Run) -> anyhow::Result<PathBuf> {
+    pub fn write_run(&self, Measurement { report: run, intervals }: &Measurement) -> anyhow::Result<PathBuf> {
         let name = format!("c{:03}-b{:03}-a{}-{}.json", run.cell.index, run.block, run.attempt, run.variant.name);
         let path = self.directory.join("runs").join(name);
         let mut json = serde_json::to_vec_pretty(run)?;
         json.push(b'\n');
+        // First, so that a run that is there is there with its log.
+        self.write(&path.with_extension("hlog"), intervals)?;
         self.write(&path, &json)?;
         Ok(path)
     }

@@ -15,6 +15,8 @@ mod conservation;
 mod engines;
 #[path = "e2e/external.rs"]
 mod external;
+#[path = "e2e/interval_log.rs"]
+mod interval_log;
 #[path = "e2e/lifecycle.rs"]
 mod lifecycle;
 #[path = "e2e/listen.rs"]

@@ -16,6 +16,7 @@ const NOT_THE_MACHINES_FAULT: [&str; 8] =
 pub fn read(directory: &Path) -> Vec<Run> {
     let Ok(entries) = fs::read_dir(directory.join("runs")) else { return Vec::new() };
     let mut paths: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "json"));
     paths.sort();
     paths.iter().map(|path| serde_json::from_slice(&fs::read(path).unwrap()).unwrap()).collect()
 }
