@@ -86,7 +86,7 @@ pub struct Run {
     pub startup: Startup,
     /// Differences over exactly the window.
     pub resources: Resources,
-    /// The machine over the window.
+    /// The machine over the window, or until its end by a run that ended in its warm-up.
     pub machine: Machine,
     /// What the server was asked to do.
     pub redis_work: RedisWork,

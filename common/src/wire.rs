@@ -157,7 +157,7 @@ impl std::fmt::Debug for Assign {
 /// The instants at which processes say what they have used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Mark {
-    /// Once the start message has come: for runs that end before their window.
+    /// The warm-up begins: for runs that end in it.
     Start = 0,
     /// The window begins.
     Window = 1,

@@ -102,7 +102,7 @@ pub fn run(spec: &Spec<'_>, schedule: &Schedule, measured: Measured) -> Run {
     let memory = idle_memory(settings, collected);
     let workers = workers(settings, collected);
     let (backlog, little) = backlog::of(settings, schedule, &measured, &counts, latency_us.service.mean);
-    let machine = machine(&measured, &window, &resources);
+    let machine = machine(&measured, &all.unwrap_or(window), early.as_ref().unwrap_or(&resources));
     let pressure = pressure::of(&pressure::Used {
         settings,
         variant: spec.variant,

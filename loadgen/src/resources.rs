@@ -71,10 +71,12 @@ impl Sampler {
         mut monitor: Monitor,
         redis_pid: Option<u32>,
         cpus: Vec<u32>,
+        start_ns: u64,
         window_ns: (u64, u64),
     ) -> anyhow::Result<Sampler> {
         let (stop, stopped) = bounded(1);
         let thread = thread::Builder::new().name("sampler".into()).spawn(move || {
+            wait_until(start_ns, &stopped);
             let mut before = sample(&mut monitor, redis_pid, &cpus);
             let early = wait_until(window_ns.0, &stopped);
             if !early {

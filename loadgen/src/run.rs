@@ -120,7 +120,7 @@ pub fn run(spec: &Spec<'_>, site: &Site<'_>, progress: &mut Progress) -> anyhow:
     dynos.tell(&ToDyno::Start { start_ns, window_start_ns: window_ns.0, window_end_ns: window_ns.1 });
     let cpus: Vec<u32> = site.placement.allowed().numbers().collect();
     let watchdog = Watchdog::start(&cpus, window_ns)?;
-    let sampler = Sampler::start(monitor, server.pid, cpus, window_ns)?;
+    let sampler = Sampler::start(monitor, server.pid, cpus, start_ns, window_ns)?;
     let (say_end, pacer_end) = bounded(1);
     let pacer = Pacer::start(Arc::clone(&schedule), start_ns, lanes, say_end)?;
     host.pacer_priority.clone_from(&pacer.priority);

@@ -205,12 +205,11 @@ pub fn run<E: Engine + Send + 'static>(connect: SocketAddr, allocator: Allocator
         crossbeam_channel::select! {
             recv(stopped) -> _ => break,
             recv(started) -> instants => if let Ok([start_ns, window_start_ns, window_end_ns]) = instants {
-                reporter.window = Window::Ahead { start_ns: window_start_ns, end_ns: window_end_ns };
+                reporter.window = Window::Before { run_ns: start_ns, start_ns: window_start_ns, end_ns: window_end_ns };
                 reporter.looks = Looks::new(looks_seed, window_start_ns, window_end_ns);
                 // From here on ticks are whole tenths of seconds of the run.
                 next_ns = start_ns + TICK_NS;
                 tick = 0;
-                reporter.usage(Mark::Start)?;
                 // All workers have run their first task and wait.
                 let memory = base_bytes.zip(usage::anonymous_bytes());
                 if let Some((base_bytes, idle_bytes)) = memory {
@@ -264,6 +263,12 @@ struct Reporter {
 enum Window {
     /// Before the start message.
     Unknown,
+    /// Before the first arrival.
+    Before {
+        run_ns: u64,
+        start_ns: u64,
+        end_ns: u64,
+    },
     Ahead {
         start_ns: u64,
         end_ns: u64,
@@ -284,6 +289,7 @@ impl Reporter {
         let next_ns = self.looks.next_ns().map_or(tick_ns, |look_ns| look_ns.min(tick_ns));
         match self.window {
             Window::Unknown | Window::Past => next_ns,
+            Window::Before { run_ns, .. } => next_ns.min(run_ns),
             Window::Ahead { start_ns, .. } => next_ns.min(start_ns),
             Window::Open { end_ns } => next_ns.min(end_ns),
         }
@@ -292,6 +298,10 @@ impl Reporter {
     fn usage_if_due(&mut self) -> anyhow::Result<()> {
         let now_ns = clock::now_ns();
         match self.window {
+            Window::Before { run_ns, start_ns, end_ns } if now_ns >= run_ns => {
+                self.window = Window::Ahead { start_ns, end_ns };
+                self.usage(Mark::Start)
+            }
             Window::Ahead { start_ns, end_ns } if now_ns >= start_ns => {
                 self.window = Window::Open { end_ns };
                 self.usage(Mark::Window)
