@@ -60,7 +60,7 @@ fn constants(run: &Run) -> Vec<String> {
     };
     let stack = variant.stack_kib.map_or_else(String::new, |kib| format!(", stacks of {kib} KiB"));
     let pairs = [
-        ("rate_per_s", format!("{} ({})", load.rate_per_s, name(&load.arrivals))),
+        ("rate_per_s", format!("{} ({})", run.rate_per_s.asked, name(&load.arrivals))),
         ("duration_s", load.duration_s.to_string()),
         ("warmup_s", load.warmup_s.to_string()),
         ("task", name(&task.kind)),

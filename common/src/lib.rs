@@ -13,6 +13,7 @@ pub mod latency;
 pub mod looks;
 pub mod plan;
 pub mod random;
+pub mod rate;
 pub mod recorder;
 pub mod report;
 pub mod request;

@@ -10,20 +10,23 @@ use sha2::{Digest, Sha256};
 use toml::{Table, Value};
 
 pub mod demand;
+mod load;
 mod metric;
 mod published;
 mod settings;
 mod sweep;
+mod trace;
 mod validate;
 mod variant;
 mod wording;
 
+pub use load::{ArrivalProcess, Load, LoadStep, Spacing};
 pub use metric::Metric;
 pub use published::Published;
 pub use settings::{
-    ArrivalProcess, Choice, Load, OnOverload, Order, Override, RedisSettings, Repeat, Settings, Slo, Task, TaskKind,
-    Workers,
+    Choice, OnOverload, Order, Override, RedisSettings, Repeat, Settings, Slo, Task, TaskKind, Workers,
 };
+pub use trace::Trace;
 pub use variant::{Allocator, Checkout, Client, Connections, CpuPlacement, Engine, Executor, Variant};
 
 use variant::VariantInput;
@@ -49,7 +52,8 @@ pub struct Plan {
     pub published: Vec<Published>,
     /// SHA-256 over the plan after `--set`, in hex, 16 digits.
     pub hash: String,
-    /// The plan after `--set`, as TOML: what is stored beside the results.
+    /// The plan after `--set`, as TOML, with the text of its traces: what is stored beside the results. It parses to this
+    /// plan without any other file.
     pub source: String,
 }
 
@@ -88,6 +92,18 @@ pub enum PlanError {
         /// What would do.
         expected: String,
     },
+    /// A trace that is none.
+    #[error("load.trace = {file:?}, line {line}: {value:?}: {expected}")]
+    Trace {
+        /// As the plan names it.
+        file: String,
+        /// From 1.
+        line: u32,
+        /// As written.
+        value: String,
+        /// What would do.
+        expected: String,
+    },
     /// Settings that cannot be combined.
     #[error("variant {name:?}: {message}")]
     Variant {
@@ -107,7 +123,7 @@ impl PlanError {
     }
 }
 
-const TOP_LEVEL: [&str; 12] = [
+const TOP_LEVEL: [&str; 13] = [
     "name",
     "question",
     "primary",
@@ -120,21 +136,35 @@ const TOP_LEVEL: [&str; 12] = [
     "repeat",
     "variant",
     "published",
+    trace::TRACES,
 ];
 
 impl Plan {
-    /// Parses and validates a plan. `sets` are `KEY=VALUE` with a dotted key and a TOML value (a bare word is taken as a
-    /// string); they override what the text says, and `KEY=` removes the key.
+    /// Parses and validates a plan that holds all it needs. `sets` are `KEY=VALUE` with a dotted key and a TOML value (a
+    /// bare word is taken as a string); they override what the text says, and `KEY=` removes the key.
     ///
     /// # Errors
     /// The first thing that is wrong, named by its key.
     pub fn parse(text: &str, sets: &[String]) -> Result<Plan, PlanError> {
+        Plan::parse_with(text, sets, &mut |_| Err("there is no file to read it from".to_owned()))
+    }
+
+    /// As [`parse`](Self::parse); `read` gives the text of a trace by the name that the plan has for it, or says why not.
+    ///
+    /// # Errors
+    /// As above, and what `read` says.
+    pub fn parse_with(
+        text: &str,
+        sets: &[String],
+        read: &mut dyn FnMut(&str) -> Result<String, String>,
+    ) -> Result<Plan, PlanError> {
         let mut table: Table = text
             .parse()
             .map_err(|error: toml::de::Error| PlanError::Syntax(error.to_string().trim_end().to_owned()))?;
         for set in sets {
             apply_set(&mut table, set)?;
         }
+        trace::embed(&mut table, read)?;
         Plan::from_table(table)
     }
 
@@ -172,8 +202,10 @@ impl Plan {
             .into_iter()
             .map(|value| convert("published", value))
             .collect::<Result<Vec<Published>, PlanError>>()?;
-        let cells = sweep::cells(table)?;
-        for cell in &cells {
+        let traces = trace::parse_all(optional(&mut table, trace::TRACES)?.unwrap_or_default())?;
+        let mut cells = sweep::cells(table)?;
+        for cell in &mut cells {
+            cell.settings.load.complete(&traces);
             cell.settings.validate()?;
         }
         let variants = variant::validate(inputs)?;

@@ -21,7 +21,9 @@ fn plans() -> BTreeMap<String, Plan> {
         .filter(|path| path.extension().is_some_and(|extension| extension == "toml"))
         .map(|path| {
             let text = fs::read_to_string(&path).unwrap();
-            let plan = Plan::parse(&text, &[]).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+            let mut read = |trace: &str| fs::read_to_string(directory.join(trace)).map_err(|error| error.to_string());
+            let plan =
+                Plan::parse_with(&text, &[], &mut read).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
             (path.file_stem().unwrap().to_str().unwrap().to_owned(), plan)
         })
         .collect();
@@ -150,7 +152,7 @@ fn the_recorded_runs_ask_for_what_the_write_up_asked_for() {
         let settings = &plan.cells[0].settings;
         let (task, load, workers) = (&settings.task, &settings.load, &settings.workers);
         let asked: u32 = dynos.iter().map(|dyno| dyno[0]).sum();
-        assert_eq!(load.rate_per_s, f64::from(asked), "{name}");
+        assert_eq!(load.rate_per_s, Some(f64::from(asked)), "{name}");
         assert_eq!(
             (load.duration_s, load.warmup_s, load.arrivals, load.seed),
             (240.0, 5.0, ArrivalProcess::Constant, 1)

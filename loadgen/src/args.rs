@@ -1,10 +1,11 @@
 //! The command line, and how its flags become a plan.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use anyhow::Context;
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use common::plan::Engine;
+use common::plan::{Engine, Plan, PlanError};
 use toml::{Table, Value};
 
 use crate::error::Refused;
@@ -151,7 +152,7 @@ pub struct Run {
     /// Seconds of warm-up before it
     #[arg(long, default_value_t = 1.0, allow_negative_numbers = true)]
     pub warmup: f64,
-    /// constant or poisson
+    /// constant or poisson; the others of --set load.arrivals have keys of their own
     #[arg(long, default_value = "poisson")]
     pub arrivals: String,
     /// own, pool or shared
@@ -247,11 +248,26 @@ impl Run {
     }
 }
 
-/// Reads a plan file.
+/// Reads the plan in the file `path`, with `sets` (see [`Plan::parse`]) and the traces that it names, beside it.
 ///
 /// # Errors
-/// The file cannot be read; the message names it and says what would do.
-pub fn read_plan(path: &std::path::Path) -> Result<String, Refused> {
-    std::fs::read_to_string(path)
-        .map_err(|error| Refused(format!("{}: {error}; give a plan such as plans/default.toml", path.display())))
+/// A file that cannot be read, or [`PlanError`]; the message names it and says what would do.
+pub fn read_plan(path: &Path, sets: &[String]) -> anyhow::Result<Plan> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| Refused(format!("{}: {error}; give a plan such as plans/default.toml", path.display())))?;
+    let directory = path.parent().unwrap_or(Path::new(""));
+    parse_plan(&text, sets, directory).with_context(|| path.display().to_string())
+}
+
+/// Parses a plan whose traces lie below `directory`.
+///
+/// # Errors
+/// As above.
+pub fn parse_plan(text: &str, sets: &[String], directory: &Path) -> Result<Plan, PlanError> {
+    let mut read = |file: &str| {
+        let path = directory.join(file);
+        std::fs::read_to_string(&path)
+            .map_err(|error| format!("{}: {error}; name a file that lies beside the plan", path.display()))
+    };
+    Plan::parse_with(text, sets, &mut read)
 }

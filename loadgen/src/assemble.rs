@@ -344,7 +344,7 @@ fn rates(
     // All sent: over the window they were planned for. Stopped early: over the time there was.
     let sent_s = if counts.missed == 0 { planned_s.max(last_s) } else { last_s };
     Rates {
-        asked: settings.load.rate_per_s,
+        asked: settings.load.mean_rate_per_s(),
         sent: if sent_s > 0.0 { counts.sent as f64 / sent_s } else { 0.0 },
         completed: tasks_in_window.filter(|_| window_s > 0.0).map(|tasks| tasks as f64 / window_s),
     }

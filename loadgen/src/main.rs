@@ -1,12 +1,12 @@
 //! `loadgen`: parses the command line, does what it says, maps the outcome to an exit code.
 
 use std::io::{ErrorKind, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 use analysis::tables;
 use anyhow::Context;
 use clap::Parser;
-use common::plan::Plan;
 use common::random::block_seed;
 use common::report::{Ended, RunResult};
 use dyno::limits;
@@ -54,8 +54,7 @@ fn carry_out(command: &Command) -> anyhow::Result<u8> {
 }
 
 fn bench_plan(args: &args::Bench, placement: &Placement, interrupt: &Interrupt) -> anyhow::Result<u8> {
-    let text = args::read_plan(&args.plan)?;
-    let plan = Plan::parse(&text, &args.common.sets()).with_context(|| args.plan.display().to_string())?;
+    let plan = args::read_plan(&args.plan, &args.common.sets())?;
     let mut progress = Progress::new();
     let source = Source::find(args.common.redis_url.as_deref(), args.common.flush, &mut |line| progress.line(line))?;
     bench::admit(&plan, &source)?;
@@ -104,7 +103,7 @@ fn print(text: &str) -> anyhow::Result<()> {
 }
 
 fn run_once(args: &args::Run, placement: &Placement, interrupt: &Interrupt) -> anyhow::Result<u8> {
-    let plan = Plan::parse(&args.plan(), &args.common.sets())?;
+    let plan = args::parse_plan(&args.plan(), &args.common.sets(), Path::new(""))?;
     let ([cell], [variant]) = (plan.cells.as_slice(), plan.variants.as_slice()) else {
         return Err(Refused(format!(
             "`loadgen run` is one run and --set makes {} cells of it: give a plan to `loadgen bench`",

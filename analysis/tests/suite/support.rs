@@ -61,7 +61,7 @@ pub(crate) fn distribution(n: u64, p50: f64) -> Distribution {
 pub(crate) fn run(plan: &Plan, cell: usize, block: u32, variant: usize) -> Run {
     let settings = plan.cells[cell].settings.clone();
     let seconds = settings.load.duration_s;
-    let tasks = (settings.load.rate_per_s * seconds) as u64;
+    let (tasks, rate_per_s) = (settings.load.planned(), settings.load.mean_rate_per_s());
     let variants = plan.variants.len();
     let position = if block.is_multiple_of(2) { variant } else { variants - 1 - variant };
     Run {
@@ -80,11 +80,7 @@ pub(crate) fn run(plan: &Plan, cell: usize, block: u32, variant: usize) -> Run {
         redis_server: redis_server(),
         ended: Ended::Complete,
         counts: Counts { planned: tasks, sent: tasks, completed: tasks, warmup: tasks / 10, ..Counts::default() },
-        rate_per_s: Rates {
-            asked: settings.load.rate_per_s,
-            sent: settings.load.rate_per_s,
-            completed: Some(settings.load.rate_per_s),
-        },
+        rate_per_s: Rates { asked: rate_per_s, sent: rate_per_s, completed: Some(rate_per_s) },
         latency_us: latencies(tasks),
         backlog: Backlog {
             max: Some(3),

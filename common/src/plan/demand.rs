@@ -54,7 +54,7 @@ pub fn demand(settings: &Settings, variant: &Variant) -> Demand {
     let largest = (0..workers.dynos).map(|dyno| u64::from(workers.count_of(dyno))).max().unwrap_or(0);
     let connections: u64 =
         (0..workers.dynos).map(|dyno| u64::from(variant.connections_per_dyno(workers.count_of(dyno)))).sum();
-    let tasks = (load.rate_per_s * (load.duration_s + load.warmup_s)).ceil() as u64 + total;
+    let tasks = load.planned() + load.warmup_planned() + total;
     let redis_bytes = match task.kind {
         TaskKind::Null => 0,
         TaskKind::Synthetic => total * (task.text_chars() as u64 + ELEMENT_BYTES) * 5 / 4,

@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::load::Load;
+
 /// Everything a run needs to know besides its variant.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Settings {
@@ -97,63 +99,6 @@ impl Task {
     #[must_use]
     pub fn text_chars(&self) -> usize {
         (self.payload_kb * 1024.0).round() as usize
-    }
-}
-
-/// How intended instants are drawn.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum ArrivalProcess {
-    /// Evenly spaced.
-    Constant,
-    /// Independent of each other, given their number.
-    Poisson,
-}
-
-impl ArrivalProcess {
-    /// Whether the rate is the same all the time: only then does a backlog that grows mean that the workers are too slow.
-    #[must_use]
-    pub fn is_stationary(self) -> bool {
-        match self {
-            ArrivalProcess::Constant | ArrivalProcess::Poisson => true,
-        }
-    }
-}
-
-/// `[load]`
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Load {
-    /// Tasks a second, over all dynos.
-    pub rate_per_s: f64,
-    /// Process of the arrivals.
-    #[serde(default = "Load::default_arrivals")]
-    pub arrivals: ArrivalProcess,
-    /// Length of the window.
-    pub duration_s: f64,
-    /// Length of the warm-up before it, at the same rate.
-    #[serde(default = "Load::default_warmup_s")]
-    pub warmup_s: f64,
-    /// Longest wait after the last arrival for tasks to end; what has not ended by then is `unfinished`.
-    #[serde(default = "Load::default_drain_s")]
-    pub drain_s: f64,
-    /// Seed of everything random.
-    #[serde(default = "Load::default_seed")]
-    pub seed: u64,
-}
-
-impl Load {
-    fn default_arrivals() -> ArrivalProcess {
-        ArrivalProcess::Poisson
-    }
-    fn default_warmup_s() -> f64 {
-        1.0
-    }
-    fn default_drain_s() -> f64 {
-        10.0
-    }
-    fn default_seed() -> u64 {
-        1
     }
 }
 

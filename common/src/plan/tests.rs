@@ -102,7 +102,7 @@ fn a_variant_gets_the_usual_settings_of_its_engine() {
 #[test]
 fn unknown_keys_are_refused() {
     const TOP_LEVEL: &str =
-        "name, question, primary, baseline, task, load, workers, slo, redis, repeat, variant, published";
+        "name, question, primary, baseline, task, load, workers, slo, redis, repeat, variant, published, traces";
     check("[tasks]\nkind = \"document\"", &format!("tasks: unknown key; use one of {TOP_LEVEL}"));
     check_set(&["rate_per_s=100"], &format!("rate_per_s: unknown key; use one of {TOP_LEVEL}"));
     check_set(&["laod.seed=2"], &format!("laod: unknown key; use one of {TOP_LEVEL}"));
@@ -111,7 +111,10 @@ fn unknown_keys_are_refused() {
             "task.flats=3",
             "task.flats: unknown key; use one of kind, list_max, payload_kb, prefill, redis_round_trips, cpu_us, sleep_ms, permits",
         ),
-        ("load.rate=3", "load.rate: unknown key; use one of rate_per_s, arrivals, duration_s, warmup_s, drain_s, seed"),
+        (
+            "load.rate=3",
+            "load.rate: unknown key; use one of rate_per_s, arrivals, rate_end_per_s, burst_rate_per_s, burst_from_s, burst_to_s, amplitude, period_s, step, trace, spacing, duration_s, warmup_s, drain_s, seed",
+        ),
         (
             "workers.counts=3",
             "workers.counts: unknown key; use one of count, dynos, backlog_max, choice, order, on_overload, override",
@@ -174,7 +177,10 @@ fn values_of_the_wrong_type_are_refused() {
         ("load.rate_per_s=[1, 2, 1]", "load.rate_per_s = [1, 2, 1]: every value once"),
         ("load.rate_per_s=[1, \"fast\"]", "load.rate_per_s = \"fast\": a number"),
         ("load.rate_per_s=[[1]]", "load.rate_per_s = [...]: a number"),
-        ("load.arrivals=poison", "load.arrivals = \"poison\": constant or poisson"),
+        (
+            "load.arrivals=poison",
+            "load.arrivals = \"poison\": one of constant, poisson, ramp, steps, burst, sine, trace",
+        ),
         ("load.seed=-1", "load.seed = -1: a whole number, not negative"),
         ("workers.count=2.5", "workers.count = 2.5: a whole number, not negative"),
         ("workers.count=-1", "workers.count = -1: a whole number, not negative"),
@@ -244,6 +250,131 @@ fn values_that_no_run_can_have_are_refused() {
         &[&format!("load.rate_per_s=[{many}]"), &format!("workers.count=[{many}]")],
         "load.rate_per_s x workers.count: these lists make 10201 cells; at most 10000 in a plan",
     );
+}
+
+/// The minimal plan with these `[load]` keys besides `duration_s = 5`.
+fn load(keys: &str) -> Result<Plan, String> {
+    let mut read = |file: &str| match file {
+        "t.csv" => Ok("0\n1\n4.5\n".to_owned()),
+        _ => Err("no such file".to_owned()),
+    };
+    let text = MINIMAL.replace("rate_per_s = 100", keys);
+    Plan::parse_with(&text, &[], &mut read).map_err(|error| error.to_string())
+}
+
+#[test]
+fn every_arrival_process_has_keys_of_its_own() {
+    let ramp = "arrivals = \"ramp\"\nrate_per_s = 0\nrate_end_per_s = 100";
+    let steps =
+        "arrivals = \"steps\"\nstep = [{ rate_per_s = 40, duration_s = 2 }, { rate_per_s = 0, duration_s = 3 }]";
+    let burst = "arrivals = \"burst\"\nrate_per_s = 10\nburst_rate_per_s = 100\nburst_from_s = 1\nburst_to_s = 2";
+    let sine = "arrivals = \"sine\"\nrate_per_s = 10\namplitude = 0.5\nperiod_s = 5";
+    let trace = "arrivals = \"trace\"\ntrace = \"t.csv\"";
+    for (keys, planned, mean) in
+        [(ramp, 250, 50.0), (steps, 80, 16.0), (burst, 140, 28.0), (sine, 50, 10.0), (trace, 3, 0.6)]
+    {
+        let load = load(keys).unwrap().cells[0].settings.load.clone();
+        assert_eq!((load.planned(), load.spacing.is_some()), (planned, load.arrivals.is_shaped()), "{keys}");
+        assert!((load.mean_rate_per_s() - mean).abs() < 1e-9, "{keys}");
+    }
+    let refused = |keys: &str, message: &str| assert_eq!(load(keys).map(|_| ()), Err(message.to_owned()), "{keys}");
+    for (keys, key) in
+        [(ramp, "rate_end_per_s"), (burst, "burst_to_s"), (sine, "amplitude"), (trace, "trace"), (steps, "step")]
+    {
+        let without: Vec<&str> = keys.lines().filter(|line| !line.starts_with(key)).collect();
+        refused(&without.join("\n"), &format!("load.{key}: missing, and it has no default"));
+    }
+    for (keys, message) in [
+        (
+            "rate_per_s = 1\nperiod_s = 3",
+            "load.period_s = 3: load.arrivals = \"poisson\" has no such key, only \"sine\"",
+        ),
+        (
+            &format!("{steps}\nrate_per_s = 7"),
+            "load.rate_per_s = 7: load.arrivals = \"steps\" has no such key, only \"constant\", \"poisson\", \"ramp\", \"burst\", \"sine\"",
+        ),
+        (
+            &format!("{trace}\nspacing = \"poisson\""),
+            "load.spacing = \"poisson\": load.arrivals = \"trace\" has no such key, only \"ramp\", \"steps\", \"burst\", \"sine\"",
+        ),
+        (
+            "rate_per_s = 1\ntrace = \"t.csv\"",
+            "load.trace = \"t.csv\": load.arrivals = \"poisson\" has no such key, only \"trace\"",
+        ),
+    ] {
+        refused(keys, message);
+    }
+}
+
+#[test]
+fn rates_that_cannot_be_are_refused() {
+    let ramp = |from: &str, to: &str| format!("arrivals = \"ramp\"\nrate_per_s = {from}\nrate_end_per_s = {to}");
+    let burst = |from: &str, to: &str| {
+        format!("arrivals = \"burst\"\nrate_per_s = 9\nburst_rate_per_s = 90\nburst_from_s = {from}\nburst_to_s = {to}")
+    };
+    let sine = |mean: &str, amplitude: &str, period: &str| {
+        format!("arrivals = \"sine\"\nrate_per_s = {mean}\namplitude = {amplitude}\nperiod_s = {period}")
+    };
+    let steps = |rate: &str, first_s: &str| {
+        format!(
+            "arrivals = \"steps\"\nstep = [{{ rate_per_s = 9, duration_s = {first_s} }}, {{ rate_per_s = {rate}, duration_s = 2 }}]"
+        )
+    };
+    for (keys, message) in [
+        (ramp("-1", "5"), "load.rate_per_s = -1: tasks a second from 0 to 10000000"),
+        (ramp("5", "nan"), "load.rate_end_per_s = NaN: tasks a second from 0 to 10000000"),
+        (ramp("0", "0"), "load.arrivals = \"ramp\": no task ever comes at these rates"),
+        (
+            ramp("0", "0.1"),
+            "load.duration_s = 5: at 0.05 tasks a second the window holds no task; at least 20 s would do",
+        ),
+        (burst("5", "6"), "load.burst_from_s = 5: seconds from 0 to the end of the window, 5"),
+        (burst("-1", "2"), "load.burst_from_s = -1: seconds from 0 to the end of the window, 5"),
+        (burst("2", "2"), "load.burst_to_s = 2: seconds above load.burst_from_s, 2, and at most the window's 5"),
+        (burst("2", "5.1"), "load.burst_to_s = 5.1: seconds above load.burst_from_s, 2, and at most the window's 5"),
+        (sine("0", "0.5", "1"), "load.rate_per_s = 0: tasks a second above 0 and at most 10000000"),
+        (sine("9", "1.5", "1"), "load.amplitude = 1.5: a share of load.rate_per_s above 0 and at most 1, such as 0.5"),
+        (sine("9", "0.5", "0"), "load.period_s = 0: seconds above 0 and at most 86400"),
+        (steps("-1", "3"), "load.step.rate_per_s = -1: tasks a second from 0 to 10000000"),
+        (steps("1", "0"), "load.step.duration_s = 0: seconds above 0 and at most 86400"),
+        (steps("1", "4"), "load.duration_s = 5: the steps last 6 s and must fill the window: 6 would do"),
+        ("arrivals = \"trace\"\ntrace = \"u.csv\"".to_owned(), "load.trace = \"u.csv\": no such file"),
+    ] {
+        assert_eq!(load(&keys).map(|_| ()), Err(message.to_owned()), "{keys}");
+    }
+    check("[[load.step]]\nrate_per_s = 5", "load.step.duration_s: missing, and it has no default");
+    let short = load("arrivals = \"trace\"\ntrace = \"t.csv\"\n").unwrap();
+    let message = "load.duration_s = 4: the last task of load.trace comes at 4.5 s: 5 would do";
+    assert_eq!(parse_text(&short.source, &["load.duration_s=4"]).map(|_| ()), Err(message.to_owned()));
+}
+
+#[test]
+fn the_rate_at_an_instant_is_the_plans() {
+    let rates = |keys: &str| {
+        let load = load(keys).unwrap().cells[0].settings.load.clone();
+        [-1.0, 0.0, 1.5, 4.7, 9.0].map(|t_s| load.rate_at(t_s))
+    };
+    assert_eq!(rates("rate_per_s = 7"), [7.0; 5]);
+    assert_eq!(rates("arrivals = \"ramp\"\nrate_per_s = 10\nrate_end_per_s = 60"), [10.0, 10.0, 25.0, 57.0, 60.0]);
+    assert_eq!(rates("arrivals = \"trace\"\ntrace = \"t.csv\""), [0.6, 1.0, 1.0, 1.0, 0.0]);
+}
+
+#[test]
+fn a_stored_plan_needs_no_file_for_its_trace() {
+    let plan = load("arrivals = \"trace\"\ntrace = \"t.csv\"").unwrap();
+    assert_eq!(parse_text(&plan.source, &[]), Ok(plan.clone()));
+    let mut other = |_: &str| Ok("0\n1\n".to_owned());
+    let text = MINIMAL.replace("rate_per_s = 100", "arrivals = \"trace\"\ntrace = \"t.csv\"");
+    assert_ne!(Plan::parse_with(&text, &[], &mut other).unwrap().hash, plan.hash, "the trace is part of the plan");
+    assert_eq!(
+        parse_text(&text, &[]).map(|_| ()),
+        Err("load.trace = \"t.csv\": there is no file to read it from".to_owned())
+    );
+    let swept = text.replace("\"t.csv\"", "[\"t.csv\", \"u.csv\"]");
+    let swept = Plan::parse_with(&swept, &[], &mut other).unwrap();
+    assert_eq!(swept.cells[1].parameters, BTreeMap::from([("load.trace".to_owned(), json!("u.csv"))]));
+    let without = parse_text(&plan.source, &["load.trace=", "load.arrivals=poisson", "load.rate_per_s=3"]).unwrap();
+    assert!(!without.source.contains("traces"), "{}", without.source);
 }
 
 #[test]
@@ -362,7 +493,7 @@ fn lists_become_cells_the_last_key_turning_fastest() {
     let cells: Vec<_> = plan
         .cells
         .iter()
-        .map(|cell| (cell.index, cell.settings.load.rate_per_s, cell.settings.workers.count))
+        .map(|cell| (cell.index, cell.settings.load.mean_rate_per_s(), cell.settings.workers.count))
         .collect();
     assert_eq!(cells, [(0, 100.0, 1), (1, 100.0, 10), (2, 200.0, 1), (3, 200.0, 10)]);
     let parameters = |rate: u32, count: u32| {
@@ -396,7 +527,7 @@ fn set_overrides_and_adds_any_key() {
     ])
     .unwrap();
     let settings = &plan.cells[0].settings;
-    assert_eq!((settings.load.rate_per_s, settings.load.seed), (300.0, 7), "the last one counts");
+    assert_eq!((settings.load.rate_per_s, settings.load.seed), (Some(300.0), 7), "the last one counts");
     assert_eq!((settings.task.kind, settings.workers.order), (super::TaskKind::Null, super::Order::Lifo));
     assert_eq!(settings.slo.response_p99_ms, Some(50.0));
     assert_eq!((plan.question.as_str(), plan.baseline.as_str()), ("how much = enough?", "async"));

@@ -4,8 +4,27 @@ use super::{PlanError, Repeat, Settings, Task, TaskKind, Workers};
 
 /// Bounds that no machine exceeds and that keep arithmetic exact.
 const RATE_MAX: f64 = 10_000_000.0;
-const TASKS_MAX: f64 = 100_000_000.0;
 const WORKERS_MAX: u32 = 1_000_000;
+
+/// A number above 0.
+pub(super) fn positive(key: &str, value: f64, max: f64, unit: &str) -> Result<(), PlanError> {
+    if value.is_finite() && value > 0.0 && value <= max {
+        Ok(())
+    } else {
+        Err(PlanError::value(key, value, format!("{unit} above 0 and at most {max}")))
+    }
+}
+
+/// A rate, above 0 unless it `may_be_0`.
+pub(super) fn rate(key: &str, value: f64, may_be_0: bool) -> Result<(), PlanError> {
+    match value {
+        0.0 if may_be_0 => Ok(()),
+        _ if may_be_0 && !(0.0..=RATE_MAX).contains(&value) => {
+            Err(PlanError::value(key, value, format!("tasks a second from 0 to {RATE_MAX}")))
+        }
+        _ => positive(key, value, RATE_MAX, "tasks a second"),
+    }
+}
 
 impl Repeat {
     pub(super) fn validate(&self) -> Result<(), PlanError> {
@@ -22,36 +41,8 @@ impl Repeat {
 impl Settings {
     /// Every value by itself and with its neighbours.
     pub(super) fn validate(&self) -> Result<(), PlanError> {
-        let positive = |key: &str, value: f64, max: f64, unit: &str| {
-            if value.is_finite() && value > 0.0 && value <= max {
-                Ok(())
-            } else {
-                Err(PlanError::value(key, value, format!("{unit} above 0 and at most {max}")))
-            }
-        };
         let Settings { task, load, workers, slo, redis } = self;
-        positive("load.rate_per_s", load.rate_per_s, RATE_MAX, "tasks a second")?;
-        positive("load.duration_s", load.duration_s, 86_400.0, "seconds")?;
-        positive("load.drain_s", load.drain_s, 3_600.0, "seconds")?;
-        if !(load.warmup_s >= 0.0 && load.warmup_s <= 3_600.0) {
-            return Err(PlanError::value("load.warmup_s", load.warmup_s, "seconds from 0 to 3600"));
-        }
-        let tasks = load.rate_per_s * (load.duration_s + load.warmup_s);
-        if load.rate_per_s * load.duration_s < 1.0 {
-            let needed = 1.0 / load.rate_per_s;
-            return Err(PlanError::value(
-                "load.duration_s",
-                load.duration_s,
-                format!("at {} tasks a second the window holds no task; at least {needed} s would do", load.rate_per_s),
-            ));
-        }
-        if tasks > TASKS_MAX {
-            return Err(PlanError::value(
-                "load.rate_per_s",
-                load.rate_per_s,
-                format!("{tasks:.0} tasks in {} s; at most {TASKS_MAX} in a run", load.duration_s + load.warmup_s),
-            ));
-        }
+        load.validate()?;
         positive("task.payload_kb", task.payload_kb, 16_384.0, "kilobytes")?;
         task.validate()?;
         if task.kind == TaskKind::Replay && !task.prefill {

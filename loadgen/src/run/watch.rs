@@ -195,7 +195,7 @@ impl<'a> Watch<'a> {
                 _ if all_sent => Phase::Drain,
                 _ => Phase::Window,
             },
-            asked_per_s: self.spec.cell.settings.load.rate_per_s,
+            asked_per_s: self.spec.cell.settings.load.rate_at(since_window_s),
             achieved_per_s: (seen.done - shown.done) as f64 / ((seen.at_ns - shown.at_ns) as f64 / 1e9),
             backlog: seen.sent.saturating_sub(seen.done),
             response: Tail::of(response.n(), |p| response.percentile_ns(p, 0).map(microseconds)),
