@@ -13,6 +13,7 @@ use crate::load::Results;
 use crate::metric::{DESCRIBED, value};
 use crate::recommend::recommend;
 use crate::stats::{holm, median};
+use crate::steady::steadiness;
 
 /// Compares the variants of `results` by the recipe of `docs/method.md`. Pure.
 #[must_use]
@@ -137,6 +138,7 @@ fn summary(variant: common::plan::Variant, runs: &VariantRuns<'_>) -> VariantSum
         variant,
         runs: verdicts(&runs.all),
         counts: counts(&runs.valid),
+        steady: steadiness(&runs.valid),
         checks_failed,
         metrics: of_metrics.chain(described).collect(),
     }

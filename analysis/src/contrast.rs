@@ -2,14 +2,15 @@
 
 use common::plan::{Metric, Variant};
 use common::report::Run;
-use common::report::comparison::{Cause, Contrast, ContrastVerdict, OrderEffect, Ratio};
+use common::report::comparison::{Cause, Contrast, ContrastVerdict, OrderEffect, Ratio, SteadyState};
 
 use crate::blocks::Blocks;
-use crate::format::counted;
+use crate::format::{counted, signed_percent_of_log};
 use crate::metric::{Percentile, TAIL_TASKS_CONTRASTED, Value, value, wording};
 use crate::stats::order_effect::order_effect;
 use crate::stats::signed_rank::{Interval, Walsh};
 use crate::stats::{spread, tost};
+use crate::steady::steadiness;
 
 mod word;
 
@@ -165,6 +166,19 @@ impl Pair<'_> {
                         "{} was overloaded in {overloaded} of {}; beyond 10 % only who keeps up can be told",
                         self.variants[i].name,
                         counted(n.into(), "block")
+                    ),
+                ));
+            }
+        }
+        for i in [self.baseline, self.contender] {
+            let runs: Vec<&Run> = blocks.kept.iter().map(|block| block[i]).collect();
+            if let Some(steady) = steadiness(&runs).filter(|steady| steady.state == SteadyState::Unsteady) {
+                let moved = signed_percent_of_log(steady.ratio.value.unwrap_or(1.0).ln());
+                return Some((
+                    Cause::Unsteady,
+                    format!(
+                        "response of {} moved by {moved} from the first third of the window to the last: raise load.warmup_s",
+                        self.variants[i].name
                     ),
                 ));
             }

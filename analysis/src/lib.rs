@@ -18,6 +18,7 @@ pub mod metric;
 mod recommend;
 pub mod show;
 pub mod stats;
+mod steady;
 pub mod tables;
 
 pub use compare::comparison;

@@ -253,6 +253,7 @@ fn comparison() -> Value {
                 "variant": variant(),
                 "runs": {"ok": 1, "overloaded": 0, "invalid": 0, "inconclusive": 0},
                 "counts": counts(),
+                "steady": {"n": 6, "ratio": {"value": 1.0, "low": 0.9, "high": 1.1}, "state": "unknown"},
                 "checks_failed": {"lateness": 1},
                 "metrics": {"cpu_us_per_task": {"value": 300.0, "low": null, "high": null, "n": 1}},
             }],

@@ -1,8 +1,8 @@
 //! What keeps a contrast from a word: void blocks, overload, too few tasks, unbounded values, the generator.
 
 use common::plan::Metric;
-use common::report::comparison::{Cause, ContrastVerdict};
-use common::report::{Ended, Run};
+use common::report::comparison::{Cause, Comparison, ContrastVerdict, SteadyState};
+use common::report::{Ended, Run, Steady};
 
 use crate::support::{
     CPU, PLAN, bench, check_word, compare, contrast, invalidate, is_async, overload, plan, plan_with, run, runs, scale,
@@ -184,4 +184,32 @@ fn a_difference_the_generator_made_is_unknown() {
         // Service says nothing of the generator.
         check_word(&comparison, Metric::ServiceP99Us, ContrastVerdict::Same, None);
     }
+}
+
+/// The warm-up is too short for one of them: response falls by a tenth within the window.
+#[test]
+fn a_variant_that_moves_within_its_window_is_unsteady() {
+    let moving = |last_us: f64| {
+        let mut runs = bench(0.7, 0.01);
+        for run in &mut runs {
+            let scatter = 1.0 + 0.01 * f64::from(run.block % 5);
+            let last_third_p50_us = if is_async(run) { last_us * scatter } else { 1000.0 * scatter };
+            run.steady = Some(Steady { first_third_p50_us: 1000.0, last_third_p50_us });
+        }
+        compare(&plan(PLAN), runs)
+    };
+    let unsteady = moving(900.0);
+    check_word(&unsteady, CPU, ContrastVerdict::Unknown, Some(Cause::Unsteady));
+    insta::assert_snapshot!(contrast(&unsteady, CPU).reason, @"response of async moved by -8.2 % from the first third of the window to the last: raise load.warmup_s");
+    let states = |comparison: &Comparison| {
+        let states = comparison.cells[0].variants.iter().map(|variant| variant.steady.map(|steady| steady.state));
+        states.collect::<Vec<_>>()
+    };
+    assert_eq!(states(&unsteady), [Some(SteadyState::Steady), Some(SteadyState::Unsteady)]);
+    let in_between = moving(960.0);
+    check_word(&in_between, CPU, ContrastVerdict::Better, None);
+    assert_eq!(states(&in_between), [Some(SteadyState::Steady), Some(SteadyState::Steady)]);
+    let wide = moving(930.0);
+    check_word(&wide, CPU, ContrastVerdict::Better, None);
+    assert_eq!(states(&wide)[1], Some(SteadyState::Unknown));
 }

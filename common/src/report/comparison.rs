@@ -81,11 +81,37 @@ pub struct VariantSummary {
     pub runs: RunVerdicts,
     /// Sums over its valid runs, one a block.
     pub counts: Counts,
+    /// Whether its runs were the same late in the window as early; `null` when arrivals change by plan, and with fewer than six
+    /// runs.
+    pub steady: Option<Steadiness>,
     /// Failed checks by name: in how many of its runs, invalid ones included.
     pub checks_failed: BTreeMap<String, u32>,
     /// Every metric and a few figures that are described only: median over the valid runs, one a block, with a
     /// distribution-free interval.
     pub metrics: BTreeMap<String, Estimate>,
+}
+
+/// Median of response in the last third of the window over that in the first, over the valid runs of a variant.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Steadiness {
+    /// Runs.
+    pub n: u32,
+    /// Hodges-Lehmann estimate with its 95 % interval.
+    pub ratio: Ratio,
+    /// What that means.
+    pub state: SteadyState,
+}
+
+/// Whether a variant was steady.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum SteadyState {
+    /// The 90 % interval lies within 5 % of 1.
+    Steady,
+    /// The 95 % interval lies beyond: nothing is said of the cell.
+    Unsteady,
+    /// Neither.
+    Unknown,
 }
 
 /// Runs by verdict.
@@ -190,6 +216,8 @@ pub enum Cause {
     Validity,
     /// More than a tenth of a variant's runs were overloaded: only who keeps up can be told.
     Overload,
+    /// Response moved within the window: the warm-up is too short, or something grows.
+    Unsteady,
     /// Too few blocks for any interval.
     FewBlocks,
     /// The metric was not measured in every run.
@@ -209,6 +237,7 @@ impl std::fmt::Display for Cause {
         f.write_str(match self {
             Cause::Validity => "validity",
             Cause::Overload => "overload",
+            Cause::Unsteady => "unsteady",
             Cause::FewBlocks => "few blocks",
             Cause::NotMeasured => "not measured",
             Cause::FewTasks => "few tasks",

@@ -1,0 +1,33 @@
+//! Whether the runs of a variant were the same late in the window as early: the recipe of `docs/method.md`.
+
+use common::report::Run;
+use common::report::comparison::{Ratio, Steadiness, SteadyState};
+
+use crate::contrast::ALPHA;
+use crate::stats::signed_rank::{Interval, Walsh};
+
+/// A response that moves by less within a window is steady.
+const STEADY: f64 = 1.05;
+
+/// From the median of response in the last third of the window over that in the first, over `runs`. `None` when arrivals
+/// change by plan, and with fewer than six runs that say something.
+pub(crate) fn steadiness(runs: &[&Run]) -> Option<Steadiness> {
+    let stationary = |run: &&&Run| run.plan.settings.load.arrivals.is_stationary();
+    let shifts: Vec<f64> = runs
+        .iter()
+        .filter(stationary)
+        .filter_map(|run| run.steady)
+        .map(|steady| (steady.last_third_p50_us / steady.first_third_p50_us).ln())
+        .filter(|shift| shift.is_finite())
+        .collect();
+    let walsh = Walsh::new(&shifts);
+    let (centre, wide, narrow) = (walsh.estimate()?, walsh.interval(ALPHA)?, walsh.interval(2.0 * ALPHA)?);
+    let limit = STEADY.ln();
+    let state = match (wide, narrow) {
+        (Interval { low, high }, _) if low > limit || high < -limit => SteadyState::Unsteady,
+        (_, Interval { low, high }) if low > -limit && high < limit => SteadyState::Steady,
+        _ => SteadyState::Unknown,
+    };
+    let ratio = Ratio { value: Some(centre.exp()), low: Some(wide.low.exp()), high: Some(wide.high.exp()) };
+    Some(Steadiness { n: u32::try_from(shifts.len()).unwrap_or(u32::MAX), ratio, state })
+}
