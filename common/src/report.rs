@@ -10,12 +10,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::plan::{Settings, Variant};
 
+mod clock;
 pub mod comparison;
 mod cost;
 mod machine;
 mod tasks;
 mod validity;
 
+pub use clock::ClockOffset;
 pub use cost::{IdleMemory, RedisWork, Resources, Startup, Usage};
 pub use machine::{Machine, WatchedCpu};
 pub use tasks::{
@@ -64,6 +66,8 @@ pub struct Run {
     pub versions: Versions,
     /// Where it was running.
     pub host: Host,
+    /// The dynos that read another clock than loadgen; empty where all read the same.
+    pub clocks: Vec<ClockOffset>,
     /// The server the workers talked to.
     pub redis_server: RedisServer,
     /// How the run came to its end.
@@ -154,7 +158,7 @@ pub struct Host {
     pub load_average_end: f64,
     /// How server, generator and dynos shared the CPUs, in words.
     pub scheduling: String,
-    /// The same process by process, as the kernel says; a server elsewhere is not in it.
+    /// The same process by process, as the kernel says; those elsewhere are not in it.
     pub placement: Vec<Placed>,
     /// Scheduling class the pacing thread really had: `fifo-1`, `nice -10` or `normal`.
     pub pacer_priority: String,

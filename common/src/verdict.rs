@@ -2,12 +2,13 @@
 
 use crate::plan::Settings;
 use crate::report::{
-    Backlog, Check, Counts, Ended, Latencies, Little, Machine, Pressure, RedisWork, RunResult, Severity, Validity,
-    Verdict,
+    Backlog, Check, ClockOffset, Counts, Ended, Latencies, Little, Machine, Pressure, RedisWork, RunResult, Severity,
+    Validity, Verdict,
 };
 
 mod audit;
 mod bottleneck;
+mod clock;
 mod generator;
 mod machine;
 
@@ -48,6 +49,8 @@ pub struct Evidence<'a> {
     /// Of the dyno in which they differ most: n x mean of the histogram of `response_from_send` against the exact sum;
     /// `None` when there is nothing to compare.
     pub sum_error: Option<f64>,
+    /// The dynos that read another clock than loadgen.
+    pub clocks: &'a [ClockOffset],
 }
 
 /// Validity and verdict of a run.
@@ -63,6 +66,7 @@ fn checks(evidence: &Evidence<'_>) -> Vec<Check> {
     let mut checks = audit::checks(evidence);
     checks.extend(alive(evidence));
     checks.extend(generator::checks(evidence));
+    checks.extend(clock::check(evidence.clocks, evidence.latency_us.response.p50));
     checks.extend(requests(evidence));
     checks.extend(machine::checks(evidence));
     checks.extend(samples(evidence));

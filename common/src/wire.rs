@@ -3,6 +3,8 @@
 //! A dyno opens two connections. On the *control* connection both sides send [`encode_message`] frames: a
 //! little-endian length and JSON, rare and readable. On the *dispatch* connection loadgen sends [`Dispatch`] frames
 //! of a fixed size, and nothing ever comes back.
+//!
+//! All instants in frames are on the dyno's clock: where that is another one than loadgen's, loadgen converts.
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -43,6 +45,13 @@ pub enum FromDyno {
         worker: u32,
         /// Tasks waiting.
         backlog: u32,
+    },
+    /// Answer to [`ToDyno::Clock`].
+    Clock {
+        /// As it was asked.
+        asked_ns: u64,
+        /// When the question was read, on the dyno's clock.
+        at_ns: u64,
     },
     /// Its memory, once the start message has come: every worker has run one task and waits.
     Memory(DynoMemory),
@@ -94,8 +103,43 @@ pub struct Hello {
     pub build: String,
     /// Its process.
     pub pid: u32,
-    /// `/proc/sys/kernel/random/boot_id`: instants can be compared only on the same boot of the same machine.
-    pub boot_id: String,
+    /// What it shares with loadgen.
+    pub surroundings: Surroundings,
+}
+
+/// What a process may share with others. Two that say the same share it; what is empty is not known, and shared with nobody.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Surroundings {
+    /// `CLOCK_MONOTONIC`: the boot and the time namespace.
+    pub clock: String,
+    /// The numbers of processes: the boot and the PID namespace.
+    pub processes: String,
+    /// Loopback: the boot and the network namespace.
+    pub network: String,
+}
+
+impl Surroundings {
+    /// Whether instants of the two can be compared.
+    #[must_use]
+    pub fn share_clock(&self, other: &Surroundings) -> bool {
+        shared(&self.clock, &other.clock)
+    }
+
+    /// Whether a process has the same number for both.
+    #[must_use]
+    pub fn share_processes(&self, other: &Surroundings) -> bool {
+        shared(&self.processes, &other.processes)
+    }
+
+    /// Whether one reaches what listens on the other's loopback.
+    #[must_use]
+    pub fn share_network(&self, other: &Surroundings) -> bool {
+        shared(&self.network, &other.network)
+    }
+}
+
+fn shared(one: &str, other: &str) -> bool {
+    !one.is_empty() && one == other
 }
 
 /// From loadgen to a dyno.
@@ -105,7 +149,12 @@ pub enum ToDyno {
     Assign(Box<Assign>),
     /// The dyno is not wanted; the message is complete.
     Refuse(String),
-    /// When the run and its window are, on `CLOCK_MONOTONIC`.
+    /// Asks a dyno with another clock what time it is; the answer shows how far the clocks are apart.
+    Clock {
+        /// When it was asked, on loadgen's clock.
+        asked_ns: u64,
+    },
+    /// When the run and its window are, on the dyno's `CLOCK_MONOTONIC`.
     Start {
         /// Begin of the warm-up.
         start_ns: u64,
@@ -232,7 +281,7 @@ impl TaskPhase {
 /// A task on its way to a worker: what stands in a dispatch frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Dispatch {
-    /// When the plan wanted it sent, on `CLOCK_MONOTONIC`.
+    /// When the plan wanted it sent, on the dyno's `CLOCK_MONOTONIC`.
     pub intended_ns: u64,
     /// When it was handed to the socket.
     pub sent_ns: u64,
@@ -340,7 +389,9 @@ impl MessageDecoder {
 mod tests {
     use proptest::prelude::{any, prop_assert_eq, proptest};
 
-    use super::{Counters, Dispatch, FromDyno, Look, MessageDecoder, TaskPhase, ToDyno, WireError, encode_message};
+    use super::{
+        Counters, Dispatch, FromDyno, Look, MessageDecoder, Surroundings, TaskPhase, ToDyno, WireError, encode_message,
+    };
     use crate::backlog::{WorkerBacklog, WorstBacklogs};
     use crate::recorder::Totals;
 
@@ -384,6 +435,14 @@ mod tests {
         assert!(Dispatch::decode(&frame, 9).is_err());
         frame[28] = 3;
         assert!(Dispatch::decode(&frame, 10).is_err());
+    }
+
+    #[test]
+    fn what_is_not_known_is_shared_with_nobody() {
+        let here = Surroundings { clock: "boot time:[1]".into(), ..Surroundings::default() };
+        let elsewhere = Surroundings { clock: "boot time:[2]".into(), ..Surroundings::default() };
+        assert!(here.share_clock(&here.clone()) && !here.share_clock(&elsewhere));
+        assert!(!here.share_processes(&here.clone()) && !here.share_network(&here.clone()));
     }
 
     proptest! {

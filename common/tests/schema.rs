@@ -175,6 +175,7 @@ fn run() -> Value {
         "started_at": "2026-11-23T12:00:00Z",
         "versions": versions(),
         "host": host(),
+        "clocks": [{"dyno": 0, "offset_us": -1.5, "uncertainty_us": 0.5, "drift_us": null}],
         "redis_server": redis_server(),
         "ended": {"how": "dyno-lost", "dyno": 0, "at_s": 0.5, "status": null},
         "counts": counts(),

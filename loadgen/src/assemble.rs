@@ -119,6 +119,7 @@ pub fn run(spec: &Spec<'_>, schedule: &Schedule, measured: Measured) -> Run {
         lateness.share_within((limit_us * 1e3) as u64)
     };
     let on_time_in_all = on_time(&all_lateness);
+    let clocks: Vec<_> = (0..).zip(&collected.dynos).filter_map(|(dyno, reports)| reports.clock.report(dyno)).collect();
     let (validity, verdict) = judge(&Evidence {
         settings,
         percentile: spec.plan.primary.percentile(),
@@ -137,6 +138,7 @@ pub fn run(spec: &Spec<'_>, schedule: &Schedule, measured: Measured) -> Run {
             .map_or(on_time_in_all, |overload| on_time(&lateness(overload.at_ns))),
         recorded: collected.histograms.response.n() + collected.histograms.response.beyond(),
         sum_error: collected.dynos.iter().filter_map(DynoReports::sum_error).reduce(f64::max),
+        clocks: &clocks,
     });
     Run {
         kind: RunKind::Run,
@@ -164,6 +166,7 @@ pub fn run(spec: &Spec<'_>, schedule: &Schedule, measured: Measured) -> Run {
         workers,
         timeline: timeline::of(schedule, &measured),
         host: measured.host,
+        clocks,
         redis_server: measured.server,
         ended: measured.ended,
         counts,

@@ -7,6 +7,8 @@ use common::recorder::{Delta, Histograms, PhaseCounts, Totals};
 use common::request::RequestErrorKind;
 use common::wire::{Counters, DynoMemory, Final, FromDyno, Look, Mark, ProcessUsage, TaskPhase};
 
+use crate::clocks::{Answer, Clock};
+
 /// Everything that dynos have said.
 #[derive(Debug)]
 pub struct Collected {
@@ -26,6 +28,8 @@ pub struct Collected {
 /// What one dyno has said.
 #[derive(Debug, Default)]
 pub struct DynoReports {
+    /// Its clock; all instants here are on loadgen's.
+    pub clock: Clock,
     /// All counters, in order.
     pub counters: Vec<Counters>,
     /// Of the latest delta: these agree with the histograms.
@@ -107,12 +111,12 @@ pub struct OverloadReport {
 const SECOND_NS: u64 = 1_000_000_000;
 
 impl Collected {
-    /// Nothing yet, from `dynos` dynos; the run starts at `start_ns`.
+    /// Nothing yet, from dynos with these clocks; the run starts at `start_ns`.
     #[must_use]
-    pub fn new(dynos: usize, start_ns: u64) -> Collected {
+    pub fn new(clocks: &[Clock], start_ns: u64) -> Collected {
         Collected {
             start_ns,
-            dynos: (0..dynos).map(|_| DynoReports::default()).collect(),
+            dynos: clocks.iter().map(|&clock| DynoReports { clock, ..DynoReports::default() }).collect(),
             histograms: Histograms::default(),
             seconds: BTreeMap::new(),
             overload: None,
@@ -123,7 +127,7 @@ impl Collected {
     /// Takes a message of `dyno`.
     pub fn take(&mut self, dyno: u32, message: FromDyno) {
         let reports = &mut self.dynos[dyno as usize];
-        match message {
+        match reports.clock.offset().said(message) {
             FromDyno::Counters(counters) => reports.counters.push(counters),
             FromDyno::Delta(delta) => self.take_delta(dyno, &delta),
             FromDyno::Overload { at_ns, worker, backlog } => {
@@ -134,8 +138,13 @@ impl Collected {
             FromDyno::Usage { at, usage } => reports.usage[at as usize] = Some(usage),
             FromDyno::Final(last) => reports.last = Some(last),
             FromDyno::Fatal(why) => self.broken = Some((dyno, why)),
-            FromDyno::Hello(_) | FromDyno::Dispatch { .. } | FromDyno::Ready => {}
+            FromDyno::Hello(_) | FromDyno::Dispatch { .. } | FromDyno::Ready | FromDyno::Clock { .. } => {}
         }
+    }
+
+    /// Takes what `dyno` answers when it is asked what time it is.
+    pub fn take_answer(&mut self, dyno: u32, answer: Answer) {
+        self.dynos[dyno as usize].clock.answered(answer);
     }
 
     /// The first one counts.
@@ -224,6 +233,7 @@ mod tests {
     use common::wire::{Counters, FromDyno, TaskPhase};
 
     use super::{Collected, DynoReports};
+    use crate::clocks::{Answer, Clock, Estimate};
 
     fn settle(recorder: &Recorder, phase: TaskPhase, count: u64) {
         for _ in 0..count {
@@ -245,7 +255,7 @@ mod tests {
     #[test]
     fn a_lost_dyno_keeps_what_its_last_delta_said() {
         let (recorder, mut spare) = (Recorder::new(1, 1, Span::of(TaskKind::Document)), Histograms::default());
-        let mut collected = Collected::new(1, 1_000_000_000);
+        let mut collected = Collected::new(&[Clock::Shared], 1_000_000_000);
         settle(&recorder, TaskPhase::Untimed, 1);
         settle(&recorder, TaskPhase::WarmUp, 10);
         collected.take(0, FromDyno::Delta(Box::new(recorder.collect(2_000_000_000, &mut spare))));
@@ -285,9 +295,26 @@ mod tests {
         assert_eq!(dyno(&[LARGEST_NS + 1, 500], u128::from(LARGEST_NS) + 501), None);
     }
 
+    /// What two dynos say of the same instants comes to the same, although the clock of one is far behind.
+    #[test]
+    fn instants_of_another_clock_are_converted() {
+        let before = Estimate::of(Answer { asked_ns: 9_000_000_000, at_ns: 4_000_000_000, received_ns: 9_000_000_000 });
+        let mut collected = Collected::new(&[Clock::Shared, Clock::Apart { before, during: None }], 8_000_000_000);
+        for (dyno, behind_ns) in [(0, 0), (1, 5_000_000_000)] {
+            let (recorder, mut spare) = (Recorder::new(1, 1, Span::of(TaskKind::Document)), Histograms::default());
+            settle(&recorder, TaskPhase::WarmUp, 3);
+            let delta = recorder.collect(9_000_000_000 - behind_ns, &mut spare);
+            collected.take(dyno, FromDyno::Delta(Box::new(delta)));
+            let at_ns = 9_000_000_000 - u64::from(dyno) - behind_ns;
+            collected.take(dyno, FromDyno::Overload { at_ns, worker: 0, backlog: 100 });
+        }
+        assert_eq!(collected.seconds.iter().map(|(k, v)| (*k, v.completed)).collect::<Vec<_>>(), [(0, 6)]);
+        assert_eq!(collected.overload.map(|overload| (overload.dyno, overload.at_ns)), Some((1, 8_999_999_999)));
+    }
+
     #[test]
     fn the_first_overload_counts() {
-        let mut collected = Collected::new(2, 0);
+        let mut collected = Collected::new(&[Clock::Shared; 2], 0);
         collected.take(1, FromDyno::Overload { at_ns: 20, worker: 5, backlog: 100 });
         collected.take(0, FromDyno::Overload { at_ns: 10, worker: 3, backlog: 100 });
         let first = collected.overload.unwrap();

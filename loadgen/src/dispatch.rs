@@ -7,6 +7,8 @@ use std::net::TcpStream;
 use common::arrivals::Schedule;
 use common::wire::{Dispatch, TaskPhase};
 
+use crate::clocks::Offset;
+
 /// Tasks in one write.
 const BATCH: usize = 2048;
 /// A dyno that leaves this many tasks in loadgen's hands has an overloaded intake.
@@ -27,6 +29,8 @@ pub enum Flushed {
 #[derive(Debug)]
 pub struct Lane {
     socket: TcpStream,
+    /// Of the dyno's clock: frames are in its time.
+    offset: Offset,
     /// Due and not handed over: task numbers.
     pending: VecDeque<u32>,
     /// The rest of a frame that the socket took only in part.
@@ -35,14 +39,14 @@ pub struct Lane {
 }
 
 impl Lane {
-    /// Takes over the connection and makes it non-blocking.
+    /// Takes over the connection to a dyno with such a clock, and makes it non-blocking.
     ///
     /// # Errors
     /// The system refuses.
-    pub fn new(socket: TcpStream) -> std::io::Result<Lane> {
+    pub fn new(socket: TcpStream, offset: Offset) -> std::io::Result<Lane> {
         socket.set_nonblocking(true)?;
         socket.set_nodelay(true)?;
-        Ok(Lane { socket, pending: VecDeque::new(), partial: Vec::new(), gone: false })
+        Ok(Lane { socket, offset, pending: VecDeque::new(), partial: Vec::new(), gone: false })
     }
 
     /// Task `index` is due.
@@ -73,7 +77,7 @@ impl Lane {
             let carried = bytes.len();
             let batch = self.pending.len().min(BATCH);
             for &index in self.pending.range(..batch) {
-                bytes.extend_from_slice(&frame(schedule, index, start_ns, stamp_ns));
+                bytes.extend_from_slice(&self.offset.task(task(schedule, index, start_ns, stamp_ns)).encode());
             }
             let written = match self.socket.write(&bytes) {
                 Ok(written) => written,
@@ -103,17 +107,17 @@ impl Lane {
     /// The dyno is gone.
     pub fn send_untimed(&mut self, tasks: impl Iterator<Item = Dispatch>) -> std::io::Result<()> {
         self.socket.set_nonblocking(false)?;
-        let bytes: Vec<u8> = tasks.flat_map(|task| task.encode()).collect();
+        let bytes: Vec<u8> = tasks.flat_map(|task| self.offset.task(task).encode()).collect();
         self.socket.write_all(&bytes)?;
         self.socket.set_nonblocking(true)
     }
 }
 
-fn frame(schedule: &Schedule, index: u32, start_ns: u64, sent_ns: u64) -> [u8; Dispatch::LEN] {
+fn task(schedule: &Schedule, index: u32, start_ns: u64, sent_ns: u64) -> Dispatch {
     let arrival = &schedule.arrivals[index as usize];
     let phase = if (index as usize) < schedule.warmup { TaskPhase::WarmUp } else { TaskPhase::Window };
     let intended_ns = start_ns + arrival.intended_ns;
-    Dispatch { intended_ns, sent_ns, index: u64::from(index), worker: arrival.worker, phase }.encode()
+    Dispatch { intended_ns, sent_ns, index: u64::from(index), worker: arrival.worker, phase }
 }
 
 #[cfg(test)]
@@ -122,14 +126,15 @@ mod tests {
     use std::net::TcpStream;
 
     use common::arrivals::{Arrival, Schedule};
-    use common::wire::Dispatch;
+    use common::wire::{Dispatch, TaskPhase};
     use testkit::stand::sockets;
 
     use super::{Flushed, Lane};
+    use crate::clocks::{Answer, Estimate, Offset};
 
     fn pair() -> (Lane, TcpStream) {
         let (out, other_end) = sockets();
-        (Lane::new(out).unwrap(), other_end)
+        (Lane::new(out, Offset::default()).unwrap(), other_end)
     }
 
     fn schedule(tasks: u64) -> Schedule {
@@ -178,6 +183,30 @@ mod tests {
             frames.iter().enumerate().all(|(i, task)| task.index == i as u64 && task.intended_ns == 1_000 + i as u64)
         );
         assert!(frames.windows(2).all(|pair| pair[0].sent_ns <= pair[1].sent_ns));
+    }
+
+    /// Whether the dyno's clock is ahead or behind: tasks are in its time, what loadgen notes is in its own.
+    #[test]
+    fn tasks_are_in_the_time_of_the_dyno() {
+        for (at_ns, there) in [(7_000, (7_011, 7_060)), (3_000, (3_011, 3_060))] {
+            let (out, mut reader) = sockets();
+            let answer = Answer { asked_ns: 5_000, at_ns, received_ns: 5_000 };
+            let mut lane = Lane::new(out, Estimate::of(answer).offset).unwrap();
+            let schedule = Schedule { warmup: 1, ..schedule(2) };
+            let untimed =
+                Dispatch { intended_ns: 5_011, sent_ns: 5_060, index: 1 << 40, worker: 0, phase: TaskPhase::Untimed };
+            lane.send_untimed([untimed].into_iter()).unwrap();
+            lane.stage(1);
+            let mut sent = Vec::new();
+            let flushed = lane.flush(&schedule, 5_010, || 5_060, |index, sent_ns| sent.push((index, sent_ns)));
+            assert_eq!((flushed, sent), (Flushed::All, vec![(1, 5_060)]));
+            let mut bytes = [0; 2 * Dispatch::LEN];
+            reader.read_exact(&mut bytes).unwrap();
+            for frame in bytes.as_chunks().0 {
+                let task = Dispatch::decode(frame, 1).unwrap();
+                assert_eq!((task.intended_ns, task.sent_ns), there, "{task:?}");
+            }
+        }
     }
 
     #[test]

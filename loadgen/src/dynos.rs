@@ -11,14 +11,18 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use common::plan::Variant;
-use common::wire::{Assign, FromDyno, Hello, MessageDecoder, ToDyno, WIRE_VERSION, encode_message};
+use common::wire::{Assign, FromDyno, Hello, MessageDecoder, Surroundings, ToDyno, WIRE_VERSION, encode_message};
 use crossbeam_channel::{Receiver, Sender, select, tick, unbounded};
+use dyno::clock::now_ns;
 
 use crate::child::{self, ChildGuard};
+use crate::clocks::{Answer, Clock};
 use crate::dispatch::Lane;
 use crate::error::{Interrupted, Refused};
 use crate::placement::{Part, Placement};
 use crate::signals::Interrupt;
+
+mod compare;
 
 /// How long all dynos together may take to spawn workers and open connections.
 const READY_WITHIN: Duration = Duration::from_secs(120);
@@ -28,6 +32,9 @@ const GREETING_WITHIN: Duration = Duration::from_secs(5);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
 /// What somebody hears who is not expected.
 const STRANGER: &str = "this run starts its own dynos: use `loadgen run --listen ADDR` for others";
+/// What a dyno hears that could not reach the server.
+const ELSEWHERE: &str = "the private Redis server of the run listens on loopback, and the dyno is on another machine or in a \
+    network namespace of its own: give `loadgen run` a server that both can reach by --redis-url";
 /// How long a dyno may take to end after its last word.
 const EXIT_WITHIN: Duration = Duration::from_secs(2);
 
@@ -61,6 +68,8 @@ impl Origin {
 pub enum Event {
     /// A message of dyno `.0`.
     Message(u32, Box<FromDyno>),
+    /// Dyno `.0` has been asked what time it is.
+    Clock(u32, Answer),
     /// Its control connection ended.
     Gone(u32),
 }
@@ -69,8 +78,10 @@ pub enum Event {
 pub struct Dynos {
     controls: Vec<TcpStream>,
     children: Vec<ChildGuard>,
-    /// By dyno.
-    pub pids: Vec<u32>,
+    /// By dyno; `None` where they have numbers of their own.
+    pub pids: Vec<Option<u32>>,
+    /// By dyno, as they are before the run.
+    pub clocks: Vec<Clock>,
     /// What they say.
     pub events: Receiver<Event>,
     /// What they said of themselves.
@@ -83,8 +94,8 @@ enum Arrived {
     Dispatch(u64, TcpStream),
 }
 
-/// Starts or awaits the dynos, gives each its assignment, and returns when all are ready, with their dispatch
-/// connections.
+/// Starts or awaits the dynos, gives each its assignment, and returns when all are ready and their clocks known, with
+/// their dispatch connections. `loopback`: the server that they are given can be reached from here only.
 ///
 /// # Errors
 /// A dyno that cannot start, in its own words; an interruption.
@@ -92,6 +103,7 @@ pub fn assemble(
     origin: &Origin,
     variant: &Variant,
     assigns: Vec<Assign>,
+    loopback: bool,
     placement: &Placement,
     interrupt: &Interrupt,
     say: &mut dyn FnMut(&str),
@@ -125,19 +137,22 @@ pub fn assemble(
     let (arrived, arrivals) = unbounded();
     let _door = Door::open(listener, arrived)?;
     let (say_event, events) = unbounded();
-    let mut dynos = Dynos { controls: Vec::new(), children, pids: Vec::new(), events, builds: Vec::new() };
-    let mut lanes: Vec<Option<Lane>> = assigns.iter().map(|_| None).collect();
+    let mut dynos =
+        Dynos { controls: Vec::new(), children, pids: Vec::new(), clocks: Vec::new(), events, builds: Vec::new() };
+    let mut apart = Vec::new();
+    let mut dispatches: Vec<Option<TcpStream>> = assigns.iter().map(|_| None).collect();
+    let here = dyno::surroundings::read();
     let mut ready = 0;
     let clock = tick(Duration::from_millis(100));
     let begun = Instant::now();
     let spawned = matches!(origin, Origin::Spawned { .. });
-    while ready < assigns.len() || lanes.iter().any(Option::is_none) {
+    while ready < assigns.len() || dispatches.iter().any(Option::is_none) {
         select! {
             recv(arrivals) -> one => match one? {
                 Arrived::Control(hello, stream, decoder) => {
                     let own = dynos.children.iter().any(|child| child.pid() == hello.pid);
                     let stranger = spawned && !own;
-                    if let Err(why) = welcome(&hello, stranger, variant, dynos.controls.len(), assigns.len()) {
+                    if let Err(why) = welcome(&hello, stranger, variant, loopback.then_some(&here), dynos.controls.len(), assigns.len()) {
                         refuse(stream, &why);
                         if own {
                             return Err(Refused(why).into());
@@ -153,12 +168,16 @@ pub fn assemble(
                     listen(dyno, stream, decoder, say_event.clone())?;
                     dynos.controls.push(control);
                     dynos.builds.push(hello.build);
-                    dynos.pids.push(hello.pid);
+                    dynos.pids.push(hello.surroundings.share_processes(&here).then_some(hello.pid));
+                    dynos.clocks.push(Clock::Shared);
+                    if !hello.surroundings.share_clock(&here) {
+                        apart.push(dyno);
+                    }
                 }
                 Arrived::Dispatch(token, stream) => {
                     let dyno = assigns.iter().position(|assign| assign.token == token);
-                    if let Some(lane) = dyno.and_then(|dyno| lanes.get_mut(dyno)) {
-                        *lane = Some(Lane::new(stream)?);
+                    if let Some(dispatch) = dyno.and_then(|dyno| dispatches.get_mut(dyno)) {
+                        *dispatch = Some(stream);
                     }
                 }
             },
@@ -168,6 +187,7 @@ pub fn assemble(
                     FromDyno::Fatal(why) => return Err(Refused(format!("a dyno cannot start: {why}")).into()),
                     _ => {}
                 },
+                Event::Clock(..) => {}
                 Event::Gone(dyno) => anyhow::bail!("dyno {dyno} ended before it was ready; see its message above"),
             },
             recv(interrupt.channel()) -> _ => return Err(Interrupted.into()),
@@ -187,22 +207,29 @@ pub fn assemble(
             }
         }
     }
-    let lanes = lanes.into_iter().flatten().collect();
+    for dyno in apart {
+        dynos.clocks[dyno as usize] = dynos.compare_clock(dyno, interrupt)?;
+    }
+    let lanes = dispatches
+        .into_iter()
+        .flatten()
+        .zip(&dynos.clocks)
+        .map(|(dispatch, clock)| Lane::new(dispatch, clock.offset()));
+    let lanes = lanes.collect::<Result<_, _>>()?;
     Ok((dynos, lanes))
 }
 
 impl Dynos {
-    /// Says something to all of them. A dyno that is gone says so by its event.
+    /// Says something to all of them, to each in its own time. A dyno that is gone says so by its event.
     pub fn tell(&mut self, message: &ToDyno) {
-        let frame = encode_message(message);
-        for control in &mut self.controls {
-            let _ = control.write_all(&frame);
+        for (control, clock) in self.controls.iter_mut().zip(&self.clocks) {
+            let _ = control.write_all(&encode_message(&clock.offset().told(message)));
         }
     }
 
     /// How the process of a lost dyno ended; `None` when it was started by hand, or runs on.
     pub fn status(&mut self, dyno: u32) -> Option<String> {
-        let pid = *self.pids.get(dyno as usize)?;
+        let pid = (*self.pids.get(dyno as usize)?)?;
         let child = self.children.iter_mut().find(|child| child.pid() == pid)?;
         Some(child.wait_timeout(EXIT_WITHIN).ok()??.to_string())
     }
@@ -231,8 +258,16 @@ fn binary(variant: &Variant) -> anyhow::Result<PathBuf> {
         .ok_or_else(|| Refused(format!("{name} is not beside {}: build it with `make build`", own.display())).into())
 }
 
-/// Whether a dyno may take part. A stranger is one that loadgen has not started in a run whose dynos it starts.
-fn welcome(hello: &Hello, stranger: bool, variant: &Variant, present: usize, wanted: usize) -> Result<(), String> {
+/// Whether a dyno may take part. A stranger is one that loadgen has not started in a run whose dynos it starts. `loopback`:
+/// where loadgen is, if that is the only place from which the run's server can be reached.
+fn welcome(
+    hello: &Hello,
+    stranger: bool,
+    variant: &Variant,
+    loopback: Option<&Surroundings>,
+    present: usize,
+    wanted: usize,
+) -> Result<(), String> {
     if stranger {
         return Err(STRANGER.to_owned());
     }
@@ -246,8 +281,8 @@ fn welcome(hello: &Hello, stranger: bool, variant: &Variant, present: usize, wan
         let wanted = variant.engine.binary(variant.allocator);
         return Err(format!("the run needs {wanted} and this is {}", hello.engine.binary(hello.allocator)));
     }
-    if hello.boot_id != dyno::boot_id() {
-        return Err("the dyno runs on another machine: instants can be compared only within one boot".to_owned());
+    if loopback.is_some_and(|here| !hello.surroundings.share_network(here)) {
+        return Err(ELSEWHERE.to_owned());
     }
     if present == wanted {
         return Err(format!("the run needs {wanted} dynos and has them"));
@@ -337,7 +372,13 @@ fn next_message(stream: &mut TcpStream, decoder: &mut MessageDecoder) -> Option<
 fn listen(dyno: u32, mut stream: TcpStream, mut decoder: MessageDecoder, events: Sender<Event>) -> anyhow::Result<()> {
     thread::Builder::new().name(format!("dyno-{dyno}")).spawn(move || {
         while let Some(message) = next_message(&mut stream, &mut decoder) {
-            if events.send(Event::Message(dyno, Box::new(message))).is_err() {
+            let event = match message {
+                FromDyno::Clock { asked_ns, at_ns } => {
+                    Event::Clock(dyno, Answer { asked_ns, at_ns, received_ns: now_ns() })
+                }
+                message => Event::Message(dyno, Box::new(message)),
+            };
+            if events.send(event).is_err() {
                 return;
             }
         }
@@ -349,7 +390,7 @@ fn listen(dyno: u32, mut stream: TcpStream, mut decoder: MessageDecoder, events:
 #[cfg(test)]
 mod tests {
     use common::plan::{Allocator, Engine};
-    use common::wire::{Hello, WIRE_VERSION};
+    use common::wire::{Hello, Surroundings, WIRE_VERSION};
     use testkit::stand::plan;
 
     use super::welcome;
@@ -363,10 +404,14 @@ mod tests {
             allocator: Allocator::Mimalloc,
             build: "workers-async 1".to_owned(),
             pid: 1,
-            boot_id: dyno::boot_id(),
+            surroundings: dyno::surroundings::read(),
         };
-        let answer = |hello: &Hello, stranger, present| welcome(hello, stranger, &variant, present, 2);
+        let here = right.surroundings.clone();
+        let answer = |hello: &Hello, stranger, present| welcome(hello, stranger, &variant, Some(&here), present, 2);
         assert_eq!(answer(&right, false, 1), Ok(()));
+        let far = Surroundings { network: "elsewhere".to_owned(), ..Surroundings::default() };
+        let anywhere = Hello { surroundings: far.clone(), ..right.clone() };
+        assert_eq!(welcome(&anywhere, false, &variant, None, 1, 2), Ok(()), "another clock alone is no reason");
         for (hello, stranger, present, why) in [
             (right.clone(), true, 0, "starts its own dynos"),
             (right.clone(), false, 2, "needs 2 dynos and has them"),
@@ -383,7 +428,7 @@ mod tests {
                 0,
                 "needs workers-async and this is workers-async-system",
             ),
-            (Hello { boot_id: "elsewhere".to_owned(), ..right }, false, 0, "another machine"),
+            (Hello { surroundings: far.clone(), ..right.clone() }, false, 0, "--redis-url"),
         ] {
             let refused = answer(&hello, stranger, present).unwrap_err();
             assert!(refused.contains(why), "{refused}");

@@ -6,6 +6,7 @@ pub mod bench;
 pub mod calibration;
 pub mod cgroup;
 pub mod child;
+pub mod clocks;
 pub mod collect;
 pub mod dispatch;
 pub mod dynos;

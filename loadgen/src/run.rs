@@ -102,7 +102,7 @@ pub fn run(spec: &Spec<'_>, site: &Site<'_>, progress: &mut Progress) -> anyhow:
     let prepared = prepare(spec, site, &demand, progress)?;
     let Prepared { mut server, facts, mut monitor, mut dynos, mut lanes, mut startup, size } = prepared;
     let servers = server.pid.map(|pid| (Part::Redis, pid));
-    let workers = (0..).map(Part::Dyno).zip(dynos.pids.iter().copied());
+    let workers = (0..).zip(&dynos.pids).filter_map(|(number, &pid)| Some((Part::Dyno(number), pid?)));
     host.placement =
         placement::read_back([(Part::Loadgen, std::process::id())].into_iter().chain(servers).chain(workers));
     host.scheduling = placement::in_words(&host.placement);
@@ -125,10 +125,11 @@ pub fn run(spec: &Spec<'_>, site: &Site<'_>, progress: &mut Progress) -> anyhow:
     let pacer = Pacer::start(Arc::clone(&schedule), start_ns, lanes, say_end)?;
     host.pacer_priority.clone_from(&pacer.priority);
 
-    let mut watch = Watch::new(spec, &schedule, start_ns, dynos.builds.len());
+    let mut watch = Watch::new(spec, &schedule, start_ns, &dynos.clocks);
     let end = watch.until_end(&dynos, &mut server, &pacer, &pacer_end, site.interrupt, progress)?;
     pacer.progress.stop.store(true, Ordering::Relaxed);
     sampler.stop();
+    watch.last_answers(&dynos);
     // Closing the lanes and the stop together tell the dynos that nothing more will come.
     let sends = pacer.join()?;
     dynos.tell(&ToDyno::Stop);
@@ -220,10 +221,15 @@ fn prepare(spec: &Spec<'_>, site: &Site<'_>, demand: &Demand, progress: &mut Pro
             redis_url: server.url.expose().to_owned(),
         })
         .collect();
-    let (dynos, lanes) =
-        dynos::assemble(&site.dynos, spec.variant, assigns, site.placement, site.interrupt, &mut |line| {
-            progress.line(line)
-        })?;
+    let (dynos, lanes) = dynos::assemble(
+        &site.dynos,
+        spec.variant,
+        assigns,
+        server.is_private(),
+        site.placement,
+        site.interrupt,
+        &mut |line| progress.line(line),
+    )?;
     startup.dynos_ms = milliseconds(begun);
     Ok(Prepared { server, facts, monitor, dynos, lanes, startup, size })
 }
@@ -248,7 +254,7 @@ fn untimed(
         };
         lane.send_untimed((0..settings.workers.count_of(dyno)).map(task))?;
     }
-    let mut collected = Collected::new(lanes.len(), 0);
+    let mut collected = Collected::new(&dynos.clocks, 0);
     let give_up = after(UNTIMED_WITHIN + Duration::from_secs(u64::from(total / 1000)));
     loop {
         let (ended, failed) = collected.ended();
@@ -262,6 +268,7 @@ fn untimed(
                     anyhow::bail!("a dyno cannot go on: {message:?}")
                 }
                 Event::Message(dyno, message) => collected.take(dyno, *message),
+                Event::Clock(..) => {}
                 Event::Gone(dyno) => anyhow::bail!("dyno {dyno} ended in its first task; see its message above"),
             },
             recv(interrupt.channel()) -> _ => return Err(Interrupted.into()),

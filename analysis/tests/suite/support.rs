@@ -77,6 +77,7 @@ pub(crate) fn run(plan: &Plan, cell: usize, block: u32, variant: usize) -> Run {
         started_at: "2026-11-23T12:00:00Z".to_owned(),
         versions: Versions { headroom: "0.1.0".to_owned(), workers: "test".to_owned(), loadgen: "test".to_owned() },
         host: host(),
+        clocks: Vec::new(),
         redis_server: redis_server(),
         ended: Ended::Complete,
         counts: Counts { planned: tasks, sent: tasks, completed: tasks, warmup: tasks / 10, ..Counts::default() },

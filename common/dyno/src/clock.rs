@@ -1,9 +1,9 @@
-//! The one clock of all processes of a run.
+//! The one clock of all processes of a run on one machine.
 
 use nix::sys::time::TimeSpec;
 use nix::time::{ClockId, ClockNanosleepFlags, clock_gettime, clock_nanosleep};
 
-/// `CLOCK_MONOTONIC` in nanoseconds: comparable between all processes of one boot.
+/// `CLOCK_MONOTONIC` in nanoseconds: comparable between all processes of one boot and time namespace.
 #[must_use]
 pub fn now_ns() -> u64 {
     match clock_gettime(ClockId::CLOCK_MONOTONIC) {

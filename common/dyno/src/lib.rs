@@ -27,6 +27,7 @@ pub mod args;
 pub mod clock;
 pub mod frames;
 pub mod limits;
+pub mod surroundings;
 pub mod usage;
 
 /// Counters go out this often.
@@ -140,7 +141,7 @@ pub fn run<E: Engine + Send + 'static>(connect: SocketAddr, allocator: Allocator
         allocator,
         build: format!("{}, allocator {allocator}", E::build()),
         pid: std::process::id(),
-        boot_id: boot_id(),
+        surroundings: surroundings::read(),
     };
     control.write_all(&encode_message(&FromDyno::Hello(hello)))?;
     let mut messages = Messages { stream: control.try_clone()?, decoder: MessageDecoder::default() };
@@ -160,6 +161,7 @@ pub fn run<E: Engine + Send + 'static>(connect: SocketAddr, allocator: Allocator
     dispatch.write_all(&encode_message(&FromDyno::Dispatch { token: assign.token }))?;
 
     let (events, outgoing) = unbounded();
+    let clock_answers = events.clone();
     let shared = Arc::new(Shared::new(assign.workers, assign.backlog_max, assign.settings.task.kind, events));
     // End of file on the control connection ends a dyno, whatever it is doing.
     let (start, started) = bounded(1);
@@ -173,7 +175,10 @@ pub fn run<E: Engine + Send + 'static>(connect: SocketAddr, allocator: Allocator
                 Ok(Some(ToDyno::Stop)) => {
                     let _ = stop.send(());
                 }
-                Ok(Some(_)) => {}
+                Ok(Some(ToDyno::Clock { asked_ns })) => {
+                    let _ = clock_answers.send(FromDyno::Clock { asked_ns, at_ns: clock::now_ns() });
+                }
+                Ok(Some(ToDyno::Assign(_) | ToDyno::Refuse(_))) => {}
                 Ok(None) | Err(_) => std::process::exit(0),
             }
         }
@@ -390,10 +395,4 @@ impl Messages {
             }
         }
     }
-}
-
-/// Identity of this boot; empty where the kernel does not say.
-#[must_use]
-pub fn boot_id() -> String {
-    std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned()
 }

@@ -4,8 +4,8 @@ use super::{Evidence, judge, on_time_limit_us};
 use crate::latency::Latency;
 use crate::plan::Plan;
 use crate::report::{
-    Backlog, Counts, Ended, Failures, Latencies, Little, Machine, Overload, Pressure, RedisWork, Resource, RunResult,
-    WatchedCpu,
+    Backlog, ClockOffset, Counts, Ended, Failures, Latencies, Little, Machine, Overload, Pressure, RedisWork, Resource,
+    RunResult, WatchedCpu,
 };
 use crate::task;
 
@@ -26,6 +26,7 @@ struct Case {
     on_time: f64,
     recorded: u64,
     sum_error: Option<f64>,
+    clocks: Vec<ClockOffset>,
 }
 
 fn latency(us: u64) -> crate::report::Distribution {
@@ -83,6 +84,7 @@ fn good() -> Case {
         on_time: 1.0,
         recorded: 3000,
         sum_error: Some(0.0004),
+        clocks: Vec::new(),
     }
 }
 
@@ -108,6 +110,7 @@ fn judged(case: &Case) -> (Vec<String>, RunResult, String) {
         on_time_before_overload: case.on_time,
         recorded: case.recorded,
         sum_error: case.sum_error,
+        clocks: &case.clocks,
     });
     let failed = validity.checks.iter().filter(|check| !check.ok).map(|check| check.name.clone()).collect();
     (failed, verdict.result, verdict.reason)
@@ -156,6 +159,8 @@ fn every_check_trips() {
         case.counts.failed = Failures { server_error: 1, ..Failures::default() };
     };
     check(errors, &["errors"], RunResult::Invalid, "errors");
+    let apart = ClockOffset { dyno: 1, offset_us: -5e9, uncertainty_us: 900.0, drift_us: Some(-200.0) };
+    check(|case| case.clocks.push(apart), &["clock offset"], RunResult::Invalid, "clock offset");
     check(|case| case.redis_work.reconnects = 1, &["reconnects"], RunResult::Ok, "completed");
 }
 

@@ -12,6 +12,7 @@ use crossbeam_channel::{Receiver, after, never, select, tick};
 use dyno::clock::now_ns;
 
 use super::Spec;
+use crate::clocks::Clock;
 use crate::collect::{Collected, OverloadReport};
 use crate::dynos::{Dynos, Event};
 use crate::pacer::{Pacer, PacerEnd};
@@ -21,6 +22,9 @@ use crate::signals::Interrupt;
 
 /// How often somebody is told where a run stands.
 const SHOW_EVERY: Duration = Duration::from_secs(1);
+/// How often a dyno is asked for its time when a run is over, and how long that may take for all of them.
+const LAST_ANSWERS: usize = 20;
+const LAST_ANSWERS_WITHIN: Duration = Duration::from_millis(250);
 /// How long the dynos may take for their last word.
 const LAST_WORD_WITHIN: Duration = Duration::from_secs(5);
 
@@ -79,9 +83,9 @@ impl Waiting {
 }
 
 impl<'a> Watch<'a> {
-    pub(super) fn new(spec: &'a Spec<'a>, schedule: &'a Schedule, start_ns: u64, dynos: usize) -> Watch<'a> {
+    pub(super) fn new(spec: &'a Spec<'a>, schedule: &'a Schedule, start_ns: u64, clocks: &[Clock]) -> Watch<'a> {
         let untimed = u64::from(spec.cell.settings.workers.total());
-        Watch { spec, schedule, start_ns, collected: Collected::new(dynos, start_ns), untimed, seen: Seen::default() }
+        Watch { spec, schedule, start_ns, collected: Collected::new(clocks, start_ns), untimed, seen: Seen::default() }
     }
 
     /// Seconds since the window began.
@@ -117,6 +121,7 @@ impl<'a> Watch<'a> {
             };
             match news {
                 News::Dyno(Event::Message(dyno, message)) => self.take(dyno, *message, pacer),
+                News::Dyno(Event::Clock(dyno, answer)) => self.collected.take_answer(dyno, answer),
                 // A dyno that takes no more tasks says so on its control connection too.
                 News::Dyno(Event::Gone(dyno)) | News::Pacer(PacerEnd::DynoGone { dyno }) => {
                     return early(self.lost(dyno));
@@ -143,6 +148,7 @@ impl<'a> Watch<'a> {
                     if let Some(status) = server.lost() {
                         return early(Ended::ServerLost { at_s: self.seconds(now_ns()), status });
                     }
+                    dynos.ask_clocks();
                     self.show(&mut shown, all_sent, progress);
                 }
             }
@@ -203,6 +209,28 @@ impl<'a> Watch<'a> {
         *shown = seen;
     }
 
+    /// Compares clocks once more, as often as it can in a moment, now that the dynos have less to do.
+    pub(super) fn last_answers(&mut self, dynos: &Dynos) {
+        let give_up = after(LAST_ANSWERS_WITHIN);
+        // As many as there are dynos: each answer is followed by one more question.
+        let mut questions = LAST_ANSWERS * dynos.ask_clocks();
+        while questions > 0 {
+            select! {
+                recv(dynos.events) -> event => match event {
+                    Ok(Event::Clock(dyno, answer)) => {
+                        self.collected.take_answer(dyno, answer);
+                        dynos.ask_clock(dyno);
+                        questions -= 1;
+                    }
+                    Ok(Event::Message(dyno, message)) => self.collected.take(dyno, *message),
+                    Ok(Event::Gone(dyno)) => self.collected.gone(dyno, now_ns()),
+                    Err(_) => return,
+                },
+                recv(give_up) -> _ => return,
+            }
+        }
+    }
+
     /// Collects until every dyno has said its last word.
     pub(super) fn last_words(&mut self, dynos: &Dynos) {
         let give_up = after(LAST_WORD_WITHIN);
@@ -210,6 +238,7 @@ impl<'a> Watch<'a> {
             select! {
                 recv(dynos.events) -> event => match event {
                     Ok(Event::Message(dyno, message)) => self.collected.take(dyno, *message),
+                    Ok(Event::Clock(dyno, answer)) => self.collected.take_answer(dyno, answer),
                     Ok(Event::Gone(dyno)) => self.collected.gone(dyno, now_ns()),
                     Err(_) => return,
                 },

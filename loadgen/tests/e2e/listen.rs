@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 
 use common::plan::{Allocator, Engine};
 use common::report::RunResult;
-use common::wire::{FromDyno, Hello, MessageDecoder, ToDyno, WIRE_VERSION, encode_message};
+use common::wire::{FromDyno, Hello, MessageDecoder, Surroundings, ToDyno, WIRE_VERSION, encode_message};
 
 use nix::sys::signal::Signal;
 use testkit::TestServer;
@@ -80,7 +80,7 @@ fn forged_greetings_are_refused_by_name() {
         allocator: Allocator::Mimalloc,
         build: "workers-forged 9.9.9".to_owned(),
         pid: 1,
-        boot_id: dyno::boot_id(),
+        surroundings: dyno::surroundings::read(),
     };
     for (hello, words) in [
         (Hello { wire_version: WIRE_VERSION + 1, ..right.clone() }, ["workers-forged 9.9.9", "wire version"]),
@@ -89,7 +89,7 @@ fn forged_greetings_are_refused_by_name() {
             Hello { allocator: Allocator::System, ..right.clone() },
             ["needs workers-threaded", "workers-threaded-system"],
         ),
-        (Hello { boot_id: "elsewhere".to_owned(), ..right }, ["another machine", "boot"]),
+        (Hello { surroundings: Surroundings::default(), ..right }, ["another machine", "--redis-url"]),
     ] {
         let Some(ToDyno::Refuse(why)) = greet(address, hello) else { panic!("not refused: {words:?}") };
         assert!(words.iter().all(|word| why.contains(word)), "{why}");
