@@ -70,7 +70,7 @@ fn files_that_are_no_runs_are_refused() {
     insta::assert_snapshot!(refused("{}"), @r#"DIR/runs/run.json: "kind" is null, expected "run""#);
     insta::assert_snapshot!(refused(&with("kind", json!("comparison"))), @r#"DIR/runs/run.json: "kind" is "comparison", expected "run""#);
     insta::assert_snapshot!(refused(&with("schema_version", json!(99))), @r#"DIR/runs/run.json: "schema_version" is 99, this analysis reads 1; use the version of Headroom that wrote it"#);
-    insta::assert_snapshot!(refused(&with("counts", json!({}))), @"DIR/runs/run.json: not a run that can be read: missing field `planned` at line 1 column 265; runs are the files runs/*.json of a results directory");
+    insta::assert_snapshot!(refused(&with("counts", json!({}))), @"DIR/runs/run.json: not a run that can be read: missing field `planned` at line 1 column 277; runs are the files runs/*.json of a results directory");
     assert!(load::directory(directory(&run().to_string()).path()).is_ok());
 }
 
