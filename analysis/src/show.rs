@@ -74,6 +74,8 @@ fn constants(run: &Run) -> Vec<String> {
         ("server", format!("{} {}", run.redis_server.product, run.redis_server.version)),
         ("scheduling", run.host.scheduling.clone()),
     ];
+    let mut pairs = pairs.to_vec();
+    pairs.extend(measured::distance(run).map(|distance| ("distance", distance)));
     aligned(&pairs)
 }
 
@@ -174,6 +176,7 @@ fn result(run: &Run) -> String {
         Ended::Interrupted => ", interrupted".to_owned(),
         Ended::DynoLost { dyno, status, .. } => format!(", dyno {dyno} lost{}", in_brackets(status.as_deref())),
         Ended::ServerLost { status, .. } => format!(", server lost{}", in_brackets(Some(status))),
+        Ended::ProxyLost { status, .. } => format!(", delay proxy lost{}", in_brackets(Some(status))),
     };
     let word = match run.verdict.result {
         RunResult::Ok => "success",

@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use toml::{Table, Value};
 
 pub mod demand;
+pub mod distance;
 mod load;
 mod metric;
 mod published;
@@ -169,6 +170,7 @@ impl Plan {
     }
 
     fn from_table(mut table: Table) -> Result<Plan, PlanError> {
+        distance::name_to_number(&mut table)?;
         let source = table.to_string();
         let hash = hex16(&Sha256::digest(canonical(&table)));
         if let Some(key) = table.keys().find(|key| !TOP_LEVEL.contains(&key.as_str())) {

@@ -14,12 +14,14 @@ mod clock;
 pub mod comparison;
 mod cost;
 mod machine;
+mod network;
 mod tasks;
 mod validity;
 
 pub use clock::ClockOffset;
 pub use cost::{IdleMemory, RedisWork, Resources, Startup, Usage};
 pub use machine::{Machine, WatchedCpu};
+pub use network::{Network, PassedOn};
 pub use tasks::{
     Backlog, Counts, Distribution, Failures, Latencies, Little, Overload, Phase, Rates, Second, Steady, Workers,
 };
@@ -94,6 +96,8 @@ pub struct Run {
     pub machine: Machine,
     /// What the server was asked to do.
     pub redis_work: RedisWork,
+    /// The network between dynos and server; `null` when they are not kept apart (`redis.rtt_us = 0`).
+    pub network: Option<Network>,
     /// One entry a second, warm-up and drain included.
     pub timeline: Vec<Second>,
     /// How much of each resource was used over the window, or until its end by a run that ended in its warm-up, in the order
@@ -171,7 +175,7 @@ pub struct Host {
 /// Where a process was.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Placed {
-    /// `loadgen`, `redis`, or `dyno-` and its number.
+    /// `loadgen`, `redis`, `proxy`, or `dyno-` and its number.
     pub process: String,
     /// The CPUs that it could use, as in `0-3,6`.
     pub cpus: String,
@@ -228,6 +232,13 @@ pub enum Ended {
     },
     /// The private server's process ended before the run did.
     ServerLost {
+        /// Seconds since the window began; negative in the warm-up.
+        at_s: f64,
+        /// How it ended.
+        status: String,
+    },
+    /// The delay proxy's process ended before the run did.
+    ProxyLost {
         /// Seconds since the window began; negative in the warm-up.
         at_s: f64,
         /// How it ended.

@@ -2,8 +2,8 @@
 
 use crate::plan::Settings;
 use crate::report::{
-    Backlog, Check, ClockOffset, Counts, Ended, Latencies, Little, Machine, Pressure, RedisWork, RunResult, Severity,
-    Validity, Verdict,
+    Backlog, Check, ClockOffset, Counts, Ended, Latencies, Little, Machine, Network, Pressure, RedisWork, Resources,
+    RunResult, Severity, Validity, Verdict,
 };
 
 mod audit;
@@ -11,6 +11,7 @@ mod bottleneck;
 mod clock;
 mod generator;
 mod machine;
+mod network;
 
 pub use bottleneck::bottleneck;
 pub use generator::on_time_limit_us;
@@ -32,6 +33,10 @@ pub struct Evidence<'a> {
     pub backlog: &'a Backlog,
     /// What the server did.
     pub redis_work: &'a RedisWork,
+    /// The distance to it, if there is one.
+    pub network: Option<&'a Network>,
+    /// What everybody used.
+    pub resources: &'a Resources,
     /// Tasks in the system, counted twice.
     pub little: Option<&'a Little>,
     /// The CPUs meanwhile.
@@ -70,6 +75,7 @@ fn checks(evidence: &Evidence<'_>) -> Vec<Check> {
     checks.extend(requests(evidence));
     checks.extend(machine::checks(evidence));
     checks.extend(samples(evidence));
+    checks.extend(network::checks(evidence));
     checks
 }
 
@@ -150,6 +156,7 @@ fn verdict(evidence: &Evidence<'_>, checks: &[Check], valid: bool) -> Verdict {
         let how = match evidence.ended {
             Ended::DynoLost { dyno, status: Some(status), .. } => format!("; dyno {dyno} ended: {status}"),
             Ended::ServerLost { status, .. } => format!("; the Redis server ended: {status}"),
+            Ended::ProxyLost { status, .. } => format!("; the delay proxy ended: {status}"),
             _ => String::new(),
         };
         let reason = format!("failed checks: {}{how}", names.join(", "));

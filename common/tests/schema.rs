@@ -163,7 +163,7 @@ fn run() -> Value {
                 "count": 1, "dynos": 1, "backlog_max": 100, "choice": "random", "order": "lifo", "on_overload": "stop",
             },
             "slo": {"response_p99_ms": null, "drain_within_s": 1.0},
-            "redis": {"connect_timeout_s": 1.0, "response_timeout_s": 5.0, "checkout_timeout_s": 5.0},
+            "redis": {"connect_timeout_s": 1.0, "response_timeout_s": 5.0, "checkout_timeout_s": 5.0, "rtt_us": 1200, "jitter_us": 0},
         },
         "plan_hash": "0123456789abcdef",
         "arrivals_hash": "0123456789abcdef",
@@ -203,6 +203,10 @@ fn run() -> Value {
         "redis_work": {
             "tasks": 1, "commands_per_task": {"get": 1.0}, "command_us_per_task": {"get": 0.5},
             "bytes_in_per_task": null, "bytes_out_per_task": null, "request_errors": {}, "reconnects": 0,
+        },
+        "network": {
+            "asked_rtt_us": 1200, "jitter_us": 0, "priority": "normal", "direct_us": latency, "through_us": latency,
+            "added_us": null, "passed_on": {"pieces": 2, "bytes": 1, "connections": 1, "queue_max": 1, "lateness_us": latency},
         },
         "timeline": [{
             "t_s": 1.0, "phase": "window", "sent": 1, "completed": 1, "failed": 0, "backlog": 0, "response_p50_us": null,

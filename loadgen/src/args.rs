@@ -10,6 +10,7 @@ use toml::{Table, Value};
 
 use crate::error::Refused;
 use crate::placement::{Pin, Scheduling, Started};
+use crate::proxy;
 
 /// Sends open-loop load to Redis-backed workers and measures what they make of it.
 #[derive(Debug, Parser)]
@@ -34,27 +35,9 @@ pub enum Command {
     Bench(Bench),
     /// One ad hoc run from flags
     Run(Run),
-}
-
-impl Command {
-    /// The flags that every command has.
-    #[must_use]
-    pub fn common(&self) -> &Common {
-        match self {
-            Command::Bench(args) => &args.common,
-            Command::Run(args) => &args.common,
-        }
-    }
-
-    /// What loadgen starts by itself.
-    #[must_use]
-    pub fn started(&self) -> Started {
-        let dynos = match self {
-            Command::Bench(_) => true,
-            Command::Run(args) => args.listen.is_none(),
-        };
-        Started { redis: self.common().redis_url.is_none(), dynos }
-    }
+    /// The network distance of a run; loadgen starts it by itself
+    #[command(hide = true)]
+    Proxy(proxy::Options),
 }
 
 /// Flags of every command.
@@ -76,7 +59,7 @@ pub struct Common {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
     pub seed: Option<u64>,
     /// Which CPUs processes run on: auto (their own, where there are at least four), none, or sets such as
-    /// loadgen=0/redis=1/dynos=2-3
+    /// loadgen=0/redis=1/dynos=2-3 (proxy= where there is a distance)
     #[arg(long, value_name = "WHAT", default_value = "auto")]
     pub pin: Pin,
     /// How processes share CPUs
@@ -88,6 +71,12 @@ pub struct Common {
 }
 
 impl Common {
+    /// What loadgen starts by itself; `dynos`: those, too.
+    #[must_use]
+    pub fn started(&self, dynos: bool) -> Started {
+        Started { redis: self.redis_url.is_none(), dynos }
+    }
+
     /// The flags that a bench has to be given again when it is resumed, each after a space; what is in the plan is not among
     /// them, and an address is not repeated, for it may hold a password.
     #[must_use]

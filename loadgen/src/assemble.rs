@@ -6,8 +6,8 @@ use common::arrivals::Schedule;
 use common::latency::Latency;
 use common::plan::Settings;
 use common::report::{
-    CellId, Counts, Ended, Host, IdleMemory, Latencies, Machine, Rates, RedisServer, RedisWork, Resources, Run,
-    RunKind, RunPlan, SCHEMA_VERSION, Startup, Usage, Versions, WatchedCpu, Workers,
+    CellId, Counts, Ended, Host, IdleMemory, Latencies, Machine, Network, Rates, RedisServer, RedisWork, Resources,
+    Run, RunKind, RunPlan, SCHEMA_VERSION, Startup, Usage, Versions, WatchedCpu, Workers,
 };
 use common::request::RequestErrorKind;
 use common::step::Span;
@@ -48,7 +48,9 @@ pub struct Measured {
     pub collected: Collected,
     /// What the pacer sent.
     pub sends: SendLog,
-    /// Server and loadgen.
+    /// The network distance, where the plan asks for one.
+    pub network: Option<Network>,
+    /// Server, loadgen and proxy.
     pub usage: Sampled,
     /// Scheduling class of those who watched the CPUs, and what they saw.
     pub watched: (String, Vec<WatchedCpu>),
@@ -92,17 +94,17 @@ pub fn run(spec: &Spec<'_>, schedule: &Schedule, measured: Measured) -> Run {
     let latency_us = latencies(settings, collected, &all_lateness, unbounded, counts.unfinished);
     let tasks_in_window: Option<u64> = collected.dynos.iter().map(ended_in_window).sum();
     // Of a run that ended in its warm-up only what was short is said.
-    let (window, all) = match measured.usage {
+    let (window, all) = match &measured.usage {
         Sampled::Window(usage) => (usage, None),
-        Sampled::BeforeWindow(usage) => (WindowUsage::default(), Some(usage)),
+        Sampled::BeforeWindow(usage) => (&WindowUsage::default(), Some(usage)),
     };
-    let early = all.map(|usage| resources(&measured, None, Mark::Start, &usage));
-    let resources = resources(&measured, tasks_in_window, Mark::Window, &window);
+    let early = all.map(|usage| resources(&measured, None, Mark::Start, usage));
+    let resources = resources(&measured, tasks_in_window, Mark::Window, window);
     let redis_work = redis_work(&measured, tasks_of_server(&measured));
     let memory = idle_memory(settings, collected);
     let workers = workers(settings, collected);
     let (backlog, little) = backlog::of(settings, schedule, &measured, &counts, latency_us.service.mean);
-    let machine = machine(&measured, &all.unwrap_or(window), early.as_ref().unwrap_or(&resources));
+    let machine = machine(&measured, all.unwrap_or(window), early.as_ref().unwrap_or(&resources));
     let pressure = pressure::of(&pressure::Used {
         settings,
         variant: spec.variant,
@@ -114,6 +116,7 @@ pub fn run(spec: &Spec<'_>, schedule: &Schedule, measured: Measured) -> Run {
         workers: &workers,
         run_s: run_s(&measured),
     });
+    let distance = measured.network.as_ref().and_then(|network| distance(network, tasks_in_window, &latency_us));
     let on_time = |lateness: &Latency| {
         let limit_us = on_time_limit_us(latency_us.response.p50);
         lateness.share_within((limit_us * 1e3) as u64)
@@ -128,10 +131,12 @@ pub fn run(spec: &Spec<'_>, schedule: &Schedule, measured: Measured) -> Run {
         latency_us: &latency_us,
         backlog: &backlog,
         redis_work: &redis_work,
+        network: measured.network.as_ref(),
+        resources: &resources,
         little: little.as_ref(),
         machine: &machine,
         pressure: &pressure,
-        distance: None,
+        distance,
         on_time: on_time_in_all,
         on_time_before_overload: collected
             .overload
@@ -178,6 +183,7 @@ pub fn run(spec: &Spec<'_>, schedule: &Schedule, measured: Measured) -> Run {
         startup: Startup { memory, ..measured.startup },
         resources,
         redis_work,
+        network: measured.network,
         validity,
         verdict,
     }
@@ -251,7 +257,7 @@ fn resources(measured: &Measured, tasks: Option<u64>, since: Mark, usage: &Windo
         workers: per_task(workers),
         redis: per_task(usage.redis),
         loadgen: per_task(usage.loadgen),
-        proxy: None,
+        proxy: usage.proxy.map(per_task),
     }
 }
 
@@ -272,6 +278,13 @@ fn machine(measured: &Measured, usage: &WindowUsage, resources: &Resources) -> M
         others_share: others_s.filter(|_| cpus_s > 0.0).map(|others_s| (others_s / cpus_s).max(0.0)),
         steal_s: times.map(|times| times.steal_s),
     }
+}
+
+/// The part of service that is the way to the server and back; at most all of it.
+fn distance(network: &Network, tasks: Option<u64>, latency_us: &Latencies) -> Option<f64> {
+    let tasks = tasks.filter(|&tasks| tasks > 0)?;
+    let round_trips = network.passed_on.as_ref()?.pieces as f64 / 2.0 / tasks as f64;
+    Some((round_trips * network.added_us? / latency_us.service.mean?).min(1.0))
 }
 
 /// From the first arrival to the last thing that happened to a task, seconds.

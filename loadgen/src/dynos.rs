@@ -119,7 +119,7 @@ pub fn assemble(
     let mut children = Vec::new();
     match origin {
         Origin::Spawned { padding } => {
-            let binary = binary(variant)?;
+            let binary = binary(&variant.engine.binary(variant.allocator))?;
             for assign in &assigns {
                 let seat = placement.seat(Part::Dyno(assign.dyno))?;
                 let mut command = Command::new(&binary);
@@ -246,12 +246,14 @@ impl Dynos {
     }
 }
 
-/// The worker binary of a variant, beside loadgen's own.
-fn binary(variant: &Variant) -> anyhow::Result<PathBuf> {
+/// A program beside this one.
+///
+/// # Errors
+/// It has not been built.
+pub fn binary(name: &str) -> anyhow::Result<PathBuf> {
     let own = std::env::current_exe()?;
-    let name = variant.engine.binary(variant.allocator);
     // Tests run from a directory below the binaries.
-    let candidates = own.ancestors().skip(1).take(2).map(|directory| directory.join(&name));
+    let candidates = own.ancestors().skip(1).take(2).map(|directory| directory.join(name));
     candidates
         .into_iter()
         .find(|path| path.is_file())

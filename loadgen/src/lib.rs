@@ -18,6 +18,7 @@ pub mod pacer;
 pub mod placement;
 pub mod prefill;
 pub mod progress;
+pub mod proxy;
 pub mod redis_server;
 pub mod resources;
 pub mod run;

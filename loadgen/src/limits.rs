@@ -57,15 +57,19 @@ impl Capacity {
     /// # Errors
     /// The first shortage: what is needed, what there is, which setting would do.
     pub fn admit(&self, demand: &Demand, private: bool) -> Result<(), Refused> {
-        let memory = demand.loadgen_bytes + demand.dynos_bytes + if private { demand.redis_bytes } else { 0 };
+        let memory = demand.loadgen_bytes
+            + demand.dynos_bytes
+            + demand.proxy_bytes
+            + if private { demand.redis_bytes } else { 0 };
         if memory > self.memory_bytes {
             return Err(Refused(format!(
-                "the run needs about {} of memory ({} for Redis, {} for workers, {} for loadgen) and {} are available: lower \
+                "the run needs about {} of memory ({} for Redis, {} for workers, {} for loadgen, {} for the delay proxy) and {} are available: lower \
                  load.rate_per_s, load.duration_s, task.payload_kb, task.list_max or workers.count",
                 gib(memory),
                 gib(if private { demand.redis_bytes } else { 0 }),
                 gib(demand.dynos_bytes),
                 gib(demand.loadgen_bytes),
+                gib(demand.proxy_bytes),
                 gib(self.memory_bytes)
             )));
         }
@@ -92,6 +96,13 @@ impl Capacity {
                 self.files
             )));
         }
+        if demand.proxy_files > self.files {
+            return Err(Refused(format!(
+                "the delay proxy of redis.rtt_us needs {} open files, two for every connection, and `ulimit -Hn` is {}: lower \
+                 workers.count, workers.dynos or pool_size, raise the limit, or leave redis.rtt_us out",
+                demand.proxy_files, self.files
+            )));
+        }
         Ok(())
     }
 }
@@ -116,6 +127,8 @@ mod tests {
         dyno_files: 100,
         loadgen_files: 100,
         redis_connections: 100,
+        proxy_bytes: 1 << 20,
+        proxy_files: 200,
     };
 
     #[test]
@@ -129,6 +142,12 @@ mod tests {
             (Demand { dyno_files: 2000, ..DEMAND }, "2000 open files", "`ulimit -Hn` is 1024"),
             (Demand { loadgen_files: 2001, ..DEMAND }, "2001 open files", "`ulimit -Hn` is 1024"),
             (Demand { redis_connections: 3000, ..DEMAND }, "3000 open files", "`ulimit -Hn` is 1024"),
+            (Demand { proxy_bytes: 1 << 35, ..DEMAND }, "34.0 GiB of memory", "32.0 GiB for the delay proxy"),
+            (
+                Demand { proxy_files: 2002, ..DEMAND },
+                "delay proxy of redis.rtt_us needs 2002 open files",
+                "`ulimit -Hn` is 1024",
+            ),
         ];
         for (demand, needed, there_is) in cases {
             let message = ROOM.admit(&demand, true).unwrap_err().to_string();

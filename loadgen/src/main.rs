@@ -10,7 +10,7 @@ use clap::Parser;
 use common::random::block_seed;
 use common::report::{Ended, RunResult};
 use dyno::limits;
-use loadgen::args::{self, Cli, Command};
+use loadgen::args::{self, Cli, Command, Common};
 use loadgen::dynos::Origin;
 use loadgen::error::{Interrupted, Refused, exit_code};
 use loadgen::placement::Placement;
@@ -19,7 +19,7 @@ use loadgen::run::{Site, Spec};
 use loadgen::server::Source;
 use loadgen::signals::Interrupt;
 use loadgen::store::Store;
-use loadgen::{bench, run};
+use loadgen::{bench, proxy, run};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -43,14 +43,23 @@ fn main() -> ExitCode {
 }
 
 fn carry_out(command: &Command) -> anyhow::Result<u8> {
-    let common = command.common();
-    // Both before there is another thread.
-    let placement = Placement::new(&common.pin, common.scheduling, command.started())?;
-    let interrupt = Interrupt::install()?;
     match command {
-        Command::Bench(args) => bench_plan(args, &placement, &interrupt),
-        Command::Run(args) => run_once(args, &placement, &interrupt),
+        Command::Bench(args) => {
+            let (placement, interrupt) = begin(&args.common, true)?;
+            bench_plan(args, &placement, &interrupt)
+        }
+        Command::Run(args) => {
+            let (placement, interrupt) = begin(&args.common, args.listen.is_none())?;
+            run_once(args, &placement, &interrupt)
+        }
+        Command::Proxy(options) => proxy::serve::run(options).map(|()| 0),
     }
+}
+
+/// Both before there is another thread.
+fn begin(common: &Common, starts_dynos: bool) -> anyhow::Result<(Placement, Interrupt)> {
+    let placement = Placement::new(&common.pin, common.scheduling, common.started(starts_dynos))?;
+    Ok((placement, Interrupt::install()?))
 }
 
 fn bench_plan(args: &args::Bench, placement: &Placement, interrupt: &Interrupt) -> anyhow::Result<u8> {

@@ -44,6 +44,8 @@ pub enum Part {
     Loadgen,
     /// The private server.
     Redis,
+    /// The delay proxy.
+    Proxy,
     /// A worker process.
     Dyno(u32),
 }
@@ -53,6 +55,7 @@ impl fmt::Display for Part {
         match self {
             Part::Loadgen => f.write_str("loadgen"),
             Part::Redis => f.write_str("redis"),
+            Part::Proxy => f.write_str("proxy"),
             Part::Dyno(number) => write!(f, "dyno-{number}"),
         }
     }
@@ -122,6 +125,7 @@ impl Placement {
         let own = match part {
             Part::Loadgen => &self.sets.loadgen,
             Part::Redis => &self.sets.redis,
+            Part::Proxy => &self.sets.proxy,
             Part::Dyno(_) => &self.sets.dynos,
         };
         // Whoever has no set of its own does not inherit loadgen's.
@@ -198,7 +202,9 @@ pub fn in_words(placed: &[Placed]) -> String {
         " (without the server)"
     };
     // Dynos are alike unless they were started by hand.
-    let mut places: Vec<(&str, &str)> = placed.iter().map(|placed| (kind(&placed.process), &*placed.cpus)).collect();
+    // The proxy is not in it: what is said of a bench holds for its cells without a distance, too.
+    let of_all = placed.iter().filter(|placed| placed.process != Part::Proxy.to_string());
+    let mut places: Vec<(&str, &str)> = of_all.map(|placed| (kind(&placed.process), &*placed.cpus)).collect();
     places.dedup();
     let everywhere = places.first().filter(|first| places.iter().all(|place| place.1 == first.1));
     let places = match everywhere {

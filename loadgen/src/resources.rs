@@ -11,22 +11,25 @@ use dyno::clock::now_ns;
 use dyno::usage::number;
 
 use crate::monitor::{Monitor, ServerCpu};
+use crate::proxy::process::Control;
+use crate::proxy::{Question, Tally};
 
 /// A server that takes longer to state its CPU time has not stated it for the instant that was asked.
 const REDIS_ANSWER_NS_MAX: u64 = 250_000_000;
 
 /// Both at one instant.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Sample {
     at_ns: u64,
     redis_cpu: Option<ServerCpu>,
     redis: Option<ProcessUsage>,
     loadgen: ProcessUsage,
     cpus: Option<CpuTimes>,
+    proxy: Option<(ProcessUsage, Option<Tally>)>,
 }
 
 /// What was used over the window, or by a run that ended before it.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct WindowUsage {
     /// Between the two samples.
     pub seconds: f64,
@@ -36,6 +39,10 @@ pub struct WindowUsage {
     pub loadgen: Usage,
     /// The CPUs; `None` where the kernel does not say.
     pub cpus: Option<CpuTimes>,
+    /// The delay proxy; `None` when there is none.
+    pub proxy: Option<Usage>,
+    /// What it passed on; `None` when it did not answer at both ends.
+    pub tally: Option<Tally>,
 }
 
 /// Seconds of some CPUs together.
@@ -48,7 +55,7 @@ pub struct CpuTimes {
 }
 
 /// What a run used until it ended.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub enum Sampled {
     /// It ended in its warm-up.
     BeforeWindow(WindowUsage),
@@ -63,7 +70,8 @@ pub struct Sampler {
 }
 
 impl Sampler {
-    /// `redis_pid`: the server's process, if it is on this machine; `cpus`: those that a run may use.
+    /// `redis_pid`: the server's process, if it is on this machine; `cpus`: those that a run may use; `proxy`: the delay
+    /// proxy's process, if there is one.
     ///
     /// # Errors
     /// No thread left.
@@ -72,19 +80,20 @@ impl Sampler {
         redis_pid: Option<u32>,
         cpus: Vec<u32>,
         start_ns: u64,
+        mut proxy: Option<(u32, Control)>,
         window_ns: (u64, u64),
     ) -> anyhow::Result<Sampler> {
         let (stop, stopped) = bounded(1);
         let thread = thread::Builder::new().name("sampler".into()).spawn(move || {
             wait_until(start_ns, &stopped);
-            let mut before = sample(&mut monitor, redis_pid, &cpus);
+            let mut look = |question| sample(&mut monitor, redis_pid, proxy.as_mut(), question, &cpus);
+            let mut before = look(Question::Begin);
             let early = wait_until(window_ns.0, &stopped);
             if !early {
-                before = sample(&mut monitor, redis_pid, &cpus);
+                before = look(Question::Begin);
                 wait_until(window_ns.1, &stopped);
             }
-            let after = sample(&mut monitor, redis_pid, &cpus);
-            let usage = between(&before, &after);
+            let usage = between(before, look(Question::End));
             (monitor, if early { Sampled::BeforeWindow(usage) } else { Sampled::Window(usage) })
         })?;
         Ok(Sampler { thread, stop })
@@ -110,17 +119,25 @@ fn wait_until(instant_ns: u64, stopped: &Receiver<()>) -> bool {
     stopped.recv_timeout(wait).is_ok()
 }
 
-fn sample(monitor: &mut Monitor, redis_pid: Option<u32>, cpus: &[u32]) -> Sample {
+fn sample(
+    monitor: &mut Monitor,
+    redis_pid: Option<u32>,
+    proxy: Option<&mut (u32, Control)>,
+    question: Question,
+    cpus: &[u32],
+) -> Sample {
     let at_ns = now_ns();
     let loadgen = dyno::usage::of_this_process();
+    let proxy = proxy.and_then(|(pid, control)| of_proxy(*pid, control, question));
     let redis = redis_pid.and_then(of_process);
     let cpus = fs::read_to_string("/proc/stat").ok().and_then(|stat| cpu_times(&stat, cpus));
     // The answer of a server that hangs belongs to another instant.
-    let redis_cpu = monitor.cpu().ok().filter(|_| now_ns() - at_ns < REDIS_ANSWER_NS_MAX);
-    Sample { at_ns, redis_cpu, redis, loadgen, cpus }
+    let asked_ns = now_ns();
+    let redis_cpu = monitor.cpu().ok().filter(|_| now_ns() - asked_ns < REDIS_ANSWER_NS_MAX);
+    Sample { at_ns, redis_cpu, redis, loadgen, cpus, proxy }
 }
 
-fn between(before: &Sample, after: &Sample) -> WindowUsage {
+fn between(before: Sample, after: Sample) -> WindowUsage {
     let mut redis = match (&before.redis, &after.redis) {
         (Some(before), Some(after)) => difference(before, after),
         _ => Usage::default(),
@@ -129,6 +146,10 @@ fn between(before: &Sample, after: &Sample) -> WindowUsage {
         redis.cpu_user_s = Some(after.user_s - before.user_s);
         redis.cpu_sys_s = Some(after.sys_s - before.sys_s);
     }
+    let (proxy, tally) = match (before.proxy, after.proxy) {
+        (Some((before, _)), Some((after, tally))) => (Some(difference(&before, &after)), tally),
+        _ => (None, None),
+    };
     WindowUsage {
         seconds: after.at_ns.saturating_sub(before.at_ns) as f64 / 1e9,
         redis,
@@ -137,6 +158,8 @@ fn between(before: &Sample, after: &Sample) -> WindowUsage {
             busy_s: after.busy_s - before.busy_s,
             steal_s: after.steal_s - before.steal_s,
         }),
+        proxy,
+        tally,
     }
 }
 
@@ -171,7 +194,14 @@ pub fn difference(before: &ProcessUsage, after: &ProcessUsage) -> Usage {
     }
 }
 
-/// Another process of this machine, CPU left out: the server states its own.
+/// The proxy states its own CPU, at the instant at which it begins or ends to count; the rest is looked up.
+fn of_proxy(pid: u32, control: &mut Control, question: Question) -> Option<(ProcessUsage, Option<Tally>)> {
+    let answer = control.ask(question).ok()?;
+    let usage = ProcessUsage { user_us: answer.user_us, sys_us: answer.sys_us, ..of_process(pid)? };
+    Some((usage, answer.tally))
+}
+
+/// Another process of this machine, CPU left out: it states its own.
 fn of_process(pid: u32) -> Option<ProcessUsage> {
     let mut usage = ProcessUsage::default();
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;

@@ -26,13 +26,15 @@ use crate::placement::{self, Part, Placement};
 use crate::prefill;
 use crate::progress::Progress;
 use crate::redis_server::ServerFacts;
-use crate::resources::Sampler;
+use crate::resources::{Sampled, Sampler};
 use crate::server::{Server, Source};
 use crate::signals::Interrupt;
 use crate::watchdog::Watchdog;
 
+mod network;
 mod watch;
 
+use network::Far;
 use watch::Watch;
 
 /// Which run of a bench.
@@ -100,17 +102,18 @@ pub fn run(spec: &Spec<'_>, site: &Site<'_>, progress: &mut Progress) -> anyhow:
     host.compute_rounds_per_us = Some(site.rounds_per_us).filter(|rounds| *rounds > 0.0);
 
     let prepared = prepare(spec, site, &demand, progress)?;
-    let Prepared { mut server, facts, mut monitor, mut dynos, mut lanes, mut startup, size } = prepared;
+    let Prepared { mut server, facts, mut monitor, mut far, mut dynos, mut lanes, mut startup, size } = prepared;
     let servers = server.pid.map(|pid| (Part::Redis, pid));
+    let proxies = far.as_ref().map(|far| (Part::Proxy, far.proxy.pid()));
     let workers = (0..).zip(&dynos.pids).filter_map(|(number, &pid)| Some((Part::Dyno(number), pid?)));
-    host.placement =
-        placement::read_back([(Part::Loadgen, std::process::id())].into_iter().chain(servers).chain(workers));
+    let own = [(Part::Loadgen, std::process::id())];
+    host.placement = placement::read_back(own.into_iter().chain(servers).chain(proxies).chain(workers));
     host.scheduling = placement::in_words(&host.placement);
     if let Some(why) = site.placement.shortage(&host.placement) {
         progress.line(&why);
     }
     let begun = Instant::now();
-    untimed(&mut dynos, &mut lanes, settings.workers.total(), settings, site.interrupt)?;
+    untimed(&mut dynos, &mut lanes, spec, site.interrupt)?;
     startup.untimed_ms = milliseconds(begun);
 
     let baseline = monitor.work()?;
@@ -118,15 +121,20 @@ pub fn run(spec: &Spec<'_>, site: &Site<'_>, progress: &mut Progress) -> anyhow:
     let start_at = jiff::Timestamp::now() + Duration::from_nanos(LEAD_NS);
     let window_ns = (start_ns + schedule.window_start_ns, start_ns + schedule.window_end_ns);
     dynos.tell(&ToDyno::Start { start_ns, window_start_ns: window_ns.0, window_end_ns: window_ns.1 });
+    let proxy = far.as_ref().map(|far| anyhow::Ok((far.proxy.pid(), far.proxy.control()?))).transpose()?;
     let cpus: Vec<u32> = site.placement.allowed().numbers().collect();
     let watchdog = Watchdog::start(&cpus, window_ns)?;
-    let sampler = Sampler::start(monitor, server.pid, cpus, start_ns, window_ns)?;
+    let sampler = Sampler::start(monitor, server.pid, cpus, start_ns, proxy, window_ns)?;
     let (say_end, pacer_end) = bounded(1);
     let pacer = Pacer::start(Arc::clone(&schedule), start_ns, lanes, say_end)?;
     host.pacer_priority.clone_from(&pacer.priority);
 
     let mut watch = Watch::new(spec, &schedule, start_ns, &dynos.clocks);
-    let end = watch.until_end(&dynos, &mut server, &pacer, &pacer_end, site.interrupt, progress)?;
+    let mut lost = |at_s| {
+        let proxy = far.as_mut().and_then(|far| far.proxy.lost()).map(|status| Ended::ProxyLost { at_s, status });
+        proxy.or_else(|| server.lost().map(|status| Ended::ServerLost { at_s, status }))
+    };
+    let end = watch.until_end(&dynos, &mut lost, &pacer, &pacer_end, site.interrupt, progress)?;
     pacer.progress.stop.store(true, Ordering::Relaxed);
     sampler.stop();
     watch.last_answers(&dynos);
@@ -142,6 +150,11 @@ pub fn run(spec: &Spec<'_>, site: &Site<'_>, progress: &mut Progress) -> anyhow:
         }
         (ended, _) => ended,
     };
+    // Whatever else it looks like: without the proxy no task could end.
+    let ended = match far.as_mut().and_then(|far| far.proxy.lost()) {
+        Some(status) if ended != Ended::Interrupted => Ended::ProxyLost { at_s: watch.seconds(now_ns()), status },
+        _ => ended,
+    };
     let (mut monitor, usage) = sampler.finish()?;
     let watched = watchdog.finish()?;
     let builds = std::mem::take(&mut dynos.builds);
@@ -151,6 +164,11 @@ pub fn run(spec: &Spec<'_>, site: &Site<'_>, progress: &mut Progress) -> anyhow:
     let size_end = monitor.size().ok();
     host.load_average_end = host::load_average();
     drop(monitor);
+    let tally = match &usage {
+        Sampled::Window(usage) => usage.tally.as_ref(),
+        Sampled::BeforeWindow(_) => None,
+    };
+    let network = far.as_ref().map(|far| far.report(&settings.redis, tally));
     let measured = Measured {
         started_at,
         host,
@@ -160,6 +178,7 @@ pub fn run(spec: &Spec<'_>, site: &Site<'_>, progress: &mut Progress) -> anyhow:
         drained: end.drained,
         collected: watch.collected,
         sends,
+        network,
         usage,
         watched,
         work,
@@ -179,6 +198,7 @@ struct Prepared {
     server: Server,
     facts: ServerFacts,
     monitor: Monitor,
+    far: Option<Far>,
     dynos: Dynos,
     lanes: Vec<Lane>,
     startup: Startup,
@@ -201,6 +221,9 @@ fn prepare(spec: &Spec<'_>, site: &Site<'_>, demand: &Demand, progress: &mut Pro
     prefill::prepare(&mut connection, settings, &Tasks::new(settings, spec.seed, site.rounds_per_us), site.interrupt)?;
     startup.prefill_ms = milliseconds(begun);
     site.interrupt.check()?;
+    let seat = || site.placement.seat(Part::Proxy);
+    let far = Far::start(&server, &mut connection, &settings.redis, spec.seed, seat)?;
+    site.interrupt.check()?;
     let mut monitor = Monitor::new(connection);
     let size = monitor.size()?;
 
@@ -218,7 +241,7 @@ fn prepare(spec: &Spec<'_>, site: &Site<'_>, demand: &Demand, progress: &mut Pro
             settings: settings.clone(),
             seed: spec.seed,
             rounds_per_us: site.rounds_per_us,
-            redis_url: server.url.expose().to_owned(),
+            redis_url: far.as_ref().map_or(&server.url, |far| &far.url).expose().to_owned(),
         })
         .collect();
     let (dynos, lanes) = dynos::assemble(
@@ -231,17 +254,13 @@ fn prepare(spec: &Spec<'_>, site: &Site<'_>, demand: &Demand, progress: &mut Pro
         &mut |line| progress.line(line),
     )?;
     startup.dynos_ms = milliseconds(begun);
-    Ok(Prepared { server, facts, monitor, dynos, lanes, startup, size })
+    Ok(Prepared { server, facts, monitor, far, dynos, lanes, startup, size })
 }
 
 /// One task per worker, all at once, and waits for all of them.
-fn untimed(
-    dynos: &mut Dynos,
-    lanes: &mut [Lane],
-    total: u32,
-    settings: &common::plan::Settings,
-    interrupt: &Interrupt,
-) -> anyhow::Result<()> {
+fn untimed(dynos: &mut Dynos, lanes: &mut [Lane], spec: &Spec<'_>, interrupt: &Interrupt) -> anyhow::Result<()> {
+    let settings = &spec.cell.settings;
+    let total = settings.workers.total();
     for (dyno, lane) in (0..).zip(lanes.iter_mut()) {
         let first = u64::from(settings.workers.first_of(dyno));
         let now = now_ns();
@@ -255,7 +274,8 @@ fn untimed(
         lane.send_untimed((0..settings.workers.count_of(dyno)).map(task))?;
     }
     let mut collected = Collected::new(&dynos.clocks, 0);
-    let give_up = after(UNTIMED_WITHIN + Duration::from_secs(u64::from(total / 1000)));
+    let longer = Duration::from_secs(u64::from(total / 1000)) + network::untimed_longer(settings, spec.variant);
+    let give_up = after(UNTIMED_WITHIN + longer);
     loop {
         let (ended, failed) = collected.ended();
         anyhow::ensure!(failed == 0, "{failed} of {total} untimed tasks failed: is the Redis server all right?");

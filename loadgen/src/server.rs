@@ -1,5 +1,6 @@
 //! The server of a bench, private or external, as one thing.
 
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::path::Path;
 use std::time::Duration;
 
@@ -32,6 +33,8 @@ pub struct Server {
     private: Option<PrivateServer>,
 }
 
+/// How long the server may take to let loadgen in.
+const CONNECT_WITHIN: Duration = Duration::from_secs(2);
 /// How long the server may take to answer loadgen itself.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 /// Connections beyond those of the run.
@@ -91,19 +94,38 @@ impl Source {
     }
 }
 
+/// A connection for loadgen itself, with timeouts; the server may be as far away as `distance`.
+///
+/// # Errors
+/// The server does not answer.
+pub fn connect(url: &ServerUrl, distance: Duration) -> anyhow::Result<Connection> {
+    let client = redis::Client::open(url.connection_info()?)?;
+    // Whoever has a password is asked for it: that, and a database, are two round trips.
+    let connection = client
+        .get_connection_with_timeout(CONNECT_WITHIN + 2 * distance)
+        .with_context(|| format!("the Redis server at {url}"))?;
+    connection.set_read_timeout(Some(ANSWER_WITHIN + distance))?;
+    connection.set_write_timeout(Some(ANSWER_WITHIN))?;
+    Ok(connection)
+}
+
 impl Server {
     /// A connection for loadgen itself, with timeouts.
     ///
     /// # Errors
     /// The server does not answer.
     pub fn connect(&self) -> anyhow::Result<Connection> {
-        let client = redis::Client::open(self.url.connection_info()?)?;
-        let connection = client
-            .get_connection_with_timeout(Duration::from_secs(2))
-            .with_context(|| format!("the Redis server at {}", self.url))?;
-        connection.set_read_timeout(Some(ANSWER_WITHIN))?;
-        connection.set_write_timeout(Some(ANSWER_WITHIN))?;
-        Ok(connection)
+        connect(&self.url, Duration::ZERO)
+    }
+
+    /// Where it listens.
+    ///
+    /// # Errors
+    /// Its host has no address at which it can be connected to.
+    pub fn address(&self) -> anyhow::Result<SocketAddr> {
+        let answers = |address: &SocketAddr| TcpStream::connect_timeout(address, CONNECT_WITHIN).is_ok();
+        let mut addresses = (self.url.host(), self.url.port()).to_socket_addrs()?;
+        addresses.find(answers).with_context(|| format!("no address of {} answers", self.url))
     }
 
     /// How the process of a private server ended, if it has ended by itself.

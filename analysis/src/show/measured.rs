@@ -12,6 +12,8 @@ pub(super) fn latencies(run: &Run) -> Vec<String> {
         vec![row_of("response", &latency.response), row_of("response from send", &latency.response_from_send)];
     rows.push(row_of("lateness", &latency.lateness));
     rows.extend(latency.batch_wait.as_ref().map(|distribution| row_of("batch wait", distribution)));
+    let passed_on = run.network.as_ref().and_then(|network| network.passed_on.as_ref());
+    rows.extend(passed_on.map(|passed_on| row_of("proxy lateness", &passed_on.lateness_us)));
     rows.push(row_of("queue wait", &latency.queue_wait));
     rows.push(row_of("pool wait", &latency.pool_wait));
     rows.push(row_of("service", &latency.service));
@@ -51,6 +53,22 @@ fn row_of(name: &str, distribution: &Distribution) -> Vec<String> {
         percentile(distribution.p99_9, 1),
         text(distribution.max),
     ]
+}
+
+/// How far away the server was; `None` when nothing was between.
+pub(super) fn distance(run: &Run) -> Option<String> {
+    let network = run.network.as_ref()?;
+    let us = |us: Option<f64>| us.map_or_else(|| NOTHING.to_owned(), |us| quantity(Unit::Micros, us));
+    let jitter = match network.jitter_us {
+        0 => String::new(),
+        jitter_us => format!(" and up to {} of jitter", us(Some(jitter_us.into()))),
+    };
+    Some(format!(
+        "{}{jitter} a round trip; measured before the run: {} more than the direct {}",
+        us(Some(network.asked_rtt_us.into())),
+        us(network.added_us),
+        us(network.direct_us.p50)
+    ))
 }
 
 pub(super) fn resources(run: &Run) -> Vec<String> {

@@ -108,6 +108,7 @@ pub(crate) fn run(plan: &Plan, cell: usize, block: u32, variant: usize) -> Run {
         startup: Startup { server_ms: 20.0, prefill_ms: 30.0, dynos_ms: 15.0, untimed_ms: 5.0, memory: None },
         resources: resources(),
         redis_work: redis_work(tasks),
+        network: None,
         timeline: vec![second(seconds, Phase::Window, tasks), second(seconds + 0.5, Phase::Drain, 0)],
         validity: Validity { valid: true, checks: vec![check("lateness", true, Severity::Invalid)] },
         verdict: verdict(RunResult::Ok, "everything completed"),

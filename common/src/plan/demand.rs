@@ -22,6 +22,10 @@ pub struct Demand {
     pub loadgen_files: u64,
     /// Connections to the server.
     pub redis_connections: u64,
+    /// Memory of the delay proxy; 0 without one.
+    pub proxy_bytes: u64,
+    /// File descriptors of the delay proxy; 0 without one.
+    pub proxy_files: u64,
 }
 
 /// Threads of a dyno besides its workers, generously.
@@ -36,6 +40,12 @@ const FILES_PER_DYNO: u64 = 4;
 const LOADGEN_FILES: u64 = 64;
 /// Connections of loadgen itself to the server.
 const MONITOR_CONNECTIONS: u64 = 8;
+/// Of a connection through the delay proxy: both ends.
+const PROXY_FILES_PER_CONNECTION: u64 = 2;
+/// Files of the delay proxy without connections, generously.
+const PROXY_FILES: u64 = 32;
+/// A connection through the delay proxy when nothing waits in it.
+const PROXY_CONNECTION_BYTES: u64 = 2 * 1024;
 /// A flat in a hash of the server: field, value, entries, and the key of its list of mails.
 const FLAT_BYTES: u64 = 700;
 /// A mail's overhead: an element of a list.
@@ -49,7 +59,7 @@ const TASK_BYTES: u64 = 64 * 1024;
 /// The demand of a run of `variant` under `settings`.
 #[must_use]
 pub fn demand(settings: &Settings, variant: &Variant) -> Demand {
-    let Settings { task, load, workers, .. } = settings;
+    let Settings { task, load, workers, redis, .. } = settings;
     let total = u64::from(workers.total());
     let largest = (0..workers.dynos).map(|dyno| u64::from(workers.count_of(dyno))).max().unwrap_or(0);
     let connections: u64 =
@@ -81,6 +91,15 @@ pub fn demand(settings: &Settings, variant: &Variant) -> Demand {
         }
         Executor::MultiThread | Executor::ThreadPerCore => (0, 0, TASK_BYTES),
     };
+    // What waits in the proxy: of every connection one request or its replies.
+    let message_bytes = task.text_chars() as u64 + document_bytes;
+    let (proxy_bytes, proxy_files) = match redis.rtt_us {
+        0 => (0, 0),
+        _ => (
+            connections * (message_bytes + PROXY_CONNECTION_BYTES),
+            connections * PROXY_FILES_PER_CONNECTION + PROXY_FILES,
+        ),
+    };
     Demand {
         redis_bytes,
         dynos_bytes: total * (worker_bytes + document_bytes),
@@ -90,5 +109,7 @@ pub fn demand(settings: &Settings, variant: &Variant) -> Demand {
         dyno_files: u64::from(variant.connections_per_dyno(u32::try_from(largest).unwrap_or(u32::MAX))) + DYNO_FILES,
         loadgen_files: u64::from(workers.dynos) * FILES_PER_DYNO + LOADGEN_FILES,
         redis_connections: connections + MONITOR_CONNECTIONS,
+        proxy_bytes,
+        proxy_files,
     }
 }

@@ -242,11 +242,22 @@ pub struct RedisSettings {
     pub response_timeout_s: f64,
     /// For a connection out of a pool.
     pub checkout_timeout_s: f64,
+    /// Network distance: what a round trip takes longer than without, microseconds; 0: the server is reached directly.
+    pub rtt_us: u32,
+    /// What a round trip takes longer still: drawn anew for everything that is passed on, evenly from 0 to half of this in
+    /// either direction.
+    pub jitter_us: u32,
 }
 
 impl Default for RedisSettings {
     fn default() -> Self {
-        RedisSettings { connect_timeout_s: 1.0, response_timeout_s: 5.0, checkout_timeout_s: 5.0 }
+        RedisSettings {
+            connect_timeout_s: 1.0,
+            response_timeout_s: 5.0,
+            checkout_timeout_s: 5.0,
+            rtt_us: 0,
+            jitter_us: 0,
+        }
     }
 }
 

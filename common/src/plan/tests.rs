@@ -59,7 +59,7 @@ fn what_the_plan_leaves_out_has_a_default() {
             "load": {"rate_per_s": 100.0, "arrivals": "poisson", "duration_s": 5.0, "warmup_s": 1.0, "drain_s": 10.0, "seed": 1},
             "workers": {"count": 4, "dynos": 1, "backlog_max": 100, "choice": "round-robin", "order": "fifo", "on_overload": "stop"},
             "slo": {"response_p99_ms": null, "drain_within_s": 1.0},
-            "redis": {"connect_timeout_s": 1.0, "response_timeout_s": 5.0, "checkout_timeout_s": 5.0},
+            "redis": {"connect_timeout_s": 1.0, "response_timeout_s": 5.0, "checkout_timeout_s": 5.0, "rtt_us": 0, "jitter_us": 0},
         })
     );
 }
@@ -121,8 +121,8 @@ fn unknown_keys_are_refused() {
         ),
         ("slo.p99=3", "slo.p99: unknown key; use one of response_p99_ms, drain_within_s"),
         (
-            "redis.rtt_us=1200",
-            "redis.rtt_us: unknown key; use one of connect_timeout_s, response_timeout_s, checkout_timeout_s",
+            "redis.rtt=1200",
+            "redis.rtt: unknown key; use one of connect_timeout_s, response_timeout_s, checkout_timeout_s, rtt_us, jitter_us",
         ),
         ("repeat.block=3", "repeat.block: unknown key; use one of blocks, margin"),
     ] {

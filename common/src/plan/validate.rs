@@ -62,7 +62,8 @@ impl Settings {
         positive("slo.drain_within_s", slo.drain_within_s, 3_600.0, "seconds")?;
         positive("redis.connect_timeout_s", redis.connect_timeout_s, 3_600.0, "seconds")?;
         positive("redis.response_timeout_s", redis.response_timeout_s, 3_600.0, "seconds")?;
-        positive("redis.checkout_timeout_s", redis.checkout_timeout_s, 3_600.0, "seconds")
+        positive("redis.checkout_timeout_s", redis.checkout_timeout_s, 3_600.0, "seconds")?;
+        redis.validate_distance()
     }
 }
 

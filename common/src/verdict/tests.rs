@@ -5,7 +5,7 @@ use crate::latency::Latency;
 use crate::plan::Plan;
 use crate::report::{
     Backlog, ClockOffset, Counts, Ended, Failures, Latencies, Little, Machine, Overload, Pressure, RedisWork, Resource,
-    RunResult, WatchedCpu,
+    Resources, RunResult, Usage, WatchedCpu,
 };
 use crate::task;
 
@@ -23,6 +23,7 @@ struct Case {
     machine: Machine,
     pressure: Vec<Pressure>,
     distance: Option<f64>,
+    resources: Resources,
     on_time: f64,
     recorded: u64,
     sum_error: Option<f64>,
@@ -81,6 +82,14 @@ fn good() -> Case {
             .map(|(resource, share)| Pressure { resource, share })
             .to_vec(),
         distance: None,
+        resources: Resources {
+            window_s: 3.0,
+            tasks: Some(3000),
+            workers: Usage::default(),
+            redis: Usage::default(),
+            loadgen: Usage::default(),
+            proxy: None,
+        },
         on_time: 1.0,
         recorded: 3000,
         sum_error: Some(0.0004),
@@ -106,6 +115,8 @@ fn judged(case: &Case) -> (Vec<String>, RunResult, String) {
         machine: &case.machine,
         pressure: &case.pressure,
         distance: case.distance,
+        network: None,
+        resources: &case.resources,
         on_time: case.on_time,
         on_time_before_overload: case.on_time,
         recorded: case.recorded,

@@ -103,6 +103,8 @@ pub struct Sets {
     pub loadgen: Option<Cpus>,
     /// The private server.
     pub redis: Option<Cpus>,
+    /// The delay proxy, in runs that have one.
+    pub proxy: Option<Cpus>,
     /// Every dyno.
     pub dynos: Option<Cpus>,
 }
@@ -124,6 +126,7 @@ impl FromStr for Pin {
             let set = match name.trim() {
                 "loadgen" => &mut sets.loadgen,
                 "redis" => &mut sets.redis,
+                "proxy" => &mut sets.proxy,
                 "dynos" => &mut sets.dynos,
                 _ => return Err(format!("{name:?}: {what}")),
             };
@@ -141,7 +144,12 @@ impl fmt::Display for Pin {
             Pin::None => f.write_str("none"),
             Pin::Auto => f.write_str("auto"),
             Pin::Sets(sets) => {
-                let named = [("loadgen", &sets.loadgen), ("redis", &sets.redis), ("dynos", &sets.dynos)];
+                let named = [
+                    ("loadgen", &sets.loadgen),
+                    ("redis", &sets.redis),
+                    ("proxy", &sets.proxy),
+                    ("dynos", &sets.dynos),
+                ];
                 let set = |(name, cpus): (&str, &Option<Cpus>)| Some(format!("{name}={}", cpus.as_ref()?));
                 f.write_str(&named.into_iter().filter_map(set).collect::<Vec<_>>().join("/"))
             }
@@ -182,6 +190,7 @@ impl Pin {
         };
         let named = [
             ("loadgen", &sets.loadgen, true, ""),
+            ("proxy", &sets.proxy, true, ""),
             ("redis", &sets.redis, started.redis, "the server of --redis-url is not started here"),
             ("dynos", &sets.dynos, started.dynos, "with --listen dynos are not started here"),
         ];
@@ -200,7 +209,7 @@ impl Pin {
 
 /// A core each for generator and server and the rest for the dynos where there are at least four cores; a CPU each where
 /// there are at least four CPUs. With fewer nothing is pinned: a round trip that crosses cores can cost more than sharing
-/// one. Nor is anything where a quota is in force, which does not care about CPUs.
+/// one. The delay proxy shares with the generator, so that dynos have the same CPUs at any distance. Nor is anything pinned where a quota is in force, which does not care about CPUs.
 fn automatic(machine: &Machine, started: Started) -> Sets {
     const LEAST: usize = 4;
     let single: Vec<Cpus> = machine.allowed.0.iter().map(|&cpu| Cpus([cpu].into())).collect();
@@ -212,7 +221,7 @@ fn automatic(machine: &Machine, started: Started) -> Sets {
     let loadgen = units.next().cloned();
     let redis = if started.redis { units.next().cloned() } else { None };
     let rest = Cpus(units.flat_map(|core| core.0.clone()).collect());
-    Sets { loadgen, redis, dynos: started.dynos.then_some(rest) }
+    Sets { proxy: loadgen.clone(), loadgen, redis, dynos: started.dynos.then_some(rest) }
 }
 
 impl Machine {
@@ -268,7 +277,7 @@ mod tests {
     }
 
     fn pinned(loadgen: &str, redis: &str, dynos: &str) -> Sets {
-        Sets { loadgen: Some(cpus(loadgen)), redis: Some(cpus(redis)), dynos: Some(cpus(dynos)) }
+        Sets { loadgen: Some(cpus(loadgen)), redis: Some(cpus(redis)), proxy: None, dynos: Some(cpus(dynos)) }
     }
 
     #[test]
@@ -276,7 +285,7 @@ mod tests {
         assert_eq!("none".parse(), Ok(Pin::None));
         assert_eq!("auto".parse(), Ok(Pin::Auto));
         assert_eq!("loadgen=0/redis=1/dynos=2-3".parse(), Ok(Pin::Sets(pinned("0", "1", "2-3"))));
-        for written in ["none", "auto", "loadgen=0/redis=1/dynos=2-3", "redis=1,3"] {
+        for written in ["none", "auto", "loadgen=0/redis=1/dynos=2-3", "redis=1,3", "loadgen=0/proxy=0"] {
             assert_eq!(written.parse::<Pin>().unwrap().to_string(), written);
         }
         for nonsense in ["all", "server=1", "redis=x", "redis=0/redis=1", ""] {
@@ -295,7 +304,11 @@ mod tests {
 
     #[test]
     fn four_are_needed_for_everybody_to_have_their_own() {
-        let auto = |machine: Machine, started| Pin::Auto.resolve(&machine, started).unwrap();
+        let auto = |machine: Machine, started| {
+            let sets = Pin::Auto.resolve(&machine, started).unwrap();
+            assert_eq!(sets.proxy, sets.loadgen);
+            Sets { proxy: None, ..sets }
+        };
         assert_eq!(auto(machine("0-1", &[]), ALL), Sets::default());
         assert_eq!(auto(machine("0-2", &[]), ALL), Sets::default());
         assert_eq!(auto(machine("0-3", &[]), ALL), pinned("0", "1", "2-3"));

@@ -88,6 +88,18 @@ impl ServerUrl {
         &self.raw
     }
 
+    /// The same database, user and password at another address: that of a proxy before the server.
+    ///
+    /// # Errors
+    /// None for a value that was parsed; [`UrlError::Malformed`] stands in for what cannot happen.
+    pub fn at(&self, address: SocketAddr) -> Result<Self, UrlError> {
+        let (scheme, rest) = self.raw.split_once("://").ok_or(UrlError::Malformed)?;
+        let (authority, tail) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+        let credentials =
+            authority.rsplit_once('@').map_or(String::new(), |(credentials, _)| format!("{credentials}@"));
+        format!("{scheme}://{credentials}{address}{tail}").parse()
+    }
+
     /// What redis-rs connects with, credentials included and `TCP_NODELAY` on.
     ///
     /// # Errors
@@ -216,6 +228,18 @@ mod tests {
             assert_eq!(error, expected, "{url}");
             let text = format!("{error} {error:?}");
             assert!(!text.contains("s3cret") && !text.contains("bob"), "{text}");
+        }
+    }
+
+    #[test]
+    fn another_address_changes_nothing_else() {
+        for (url, moved) in [
+            ("redis://localhost", "redis://127.0.0.1:9"),
+            ("valkey://cache:7000/2?protocol=resp3", "valkey://127.0.0.1:9/2?protocol=resp3"),
+            ("redis://bob:s3%2Fcret@[::1]:7000/15", "redis://bob:s3%2Fcret@127.0.0.1:9/15"),
+        ] {
+            let url: ServerUrl = url.parse().unwrap();
+            assert_eq!(url.at("127.0.0.1:9".parse().unwrap()).unwrap().expose(), moved);
         }
     }
 

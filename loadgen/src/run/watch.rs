@@ -17,7 +17,6 @@ use crate::collect::{Collected, OverloadReport};
 use crate::dynos::{Dynos, Event};
 use crate::pacer::{Pacer, PacerEnd};
 use crate::progress::{Live, Progress, Tail};
-use crate::server::Server;
 use crate::signals::Interrupt;
 
 /// How often somebody is told where a run stands.
@@ -96,7 +95,7 @@ impl<'a> Watch<'a> {
     pub(super) fn until_end(
         &mut self,
         dynos: &Dynos,
-        server: &mut Server,
+        lost: &mut dyn FnMut(f64) -> Option<Ended>,
         pacer: &Pacer,
         pacer_end: &Receiver<PacerEnd>,
         interrupt: &Interrupt,
@@ -145,8 +144,8 @@ impl<'a> Watch<'a> {
                 }
                 News::DrainBound => return early(if interrupted { Ended::Interrupted } else { Ended::Complete }),
                 News::Clock => {
-                    if let Some(status) = server.lost() {
-                        return early(Ended::ServerLost { at_s: self.seconds(now_ns()), status });
+                    if let Some(ended) = lost(self.seconds(now_ns())) {
+                        return early(ended);
                     }
                     dynos.ask_clocks();
                     self.show(&mut shown, all_sent, progress);
