@@ -4,6 +4,8 @@
 
 #![expect(clippy::unwrap_used, reason = "clippy's exception for tests does not reach their helper functions")]
 
+#[path = "verify/clocks.rs"]
+mod clocks;
 #[path = "verify/compute.rs"]
 mod compute;
 #[path = "verify/kills.rs"]

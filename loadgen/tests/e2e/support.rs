@@ -204,8 +204,12 @@ impl Drop for Loadgen {
 
 /// A worker binary started by hand.
 pub fn worker(name: &str, address: &str) -> Loadgen {
+    worker_by(Command::new(binary(name)), address)
+}
+
+/// The same by a command that ends in the name of the binary.
+pub fn worker_by(mut command: Command, address: &str) -> Loadgen {
     let site = tempfile::tempdir().unwrap();
-    let mut command = Command::new(binary(name));
     command.args(["--connect", address]).current_dir(site.path());
     Loadgen::spawn(&mut command, site)
 }
