@@ -17,3 +17,5 @@ mod stall;
 #[expect(dead_code, reason = "shared with e2e.rs, which uses all of it")]
 #[path = "e2e/support.rs"]
 mod support;
+#[path = "verify/waits.rs"]
+mod waits;
