@@ -45,6 +45,7 @@ pub fn comparison(results: &Results) -> Comparison {
             Cell {
                 index: cell.index,
                 parameters: cell.parameters.clone(),
+                dyno: first_of(results, cell.index).and_then(|run| run.dyno.clone()),
                 blocks: blocks.len(),
                 blocks_void: blocks.void,
                 recommendation: recommend(
@@ -78,6 +79,11 @@ pub fn comparison(results: &Results) -> Comparison {
         cells,
         published: plan.published.clone(),
     }
+}
+
+/// The first run of a cell.
+fn first_of(results: &Results, cell: u32) -> Option<&Run> {
+    results.runs().iter().find(|run| run.cell.index == cell)
 }
 
 /// The baseline with each contender, in the plan's order.

@@ -123,12 +123,24 @@ impl Results {
                     server(first)
                 )));
             }
-            if run.host.scheduling != first.host.scheduling {
+            // Dynos of another size are elsewhere, and so is everybody else.
+            let alike = |(_, other): &&(PathBuf, Run)| other.plan.settings.dyno == run.plan.settings.dyno;
+            let (like_path, like) = runs.iter().find(alike).unwrap_or(&runs[0]);
+            if run.host.scheduling != like.host.scheduling {
                 return Err(refuse(format!(
                     "scheduling {:?}, but {} had {:?}; where processes run and how they share CPUs is part of the cost",
                     run.host.scheduling,
-                    first_path.display(),
-                    first.host.scheduling
+                    like_path.display(),
+                    like.host.scheduling
+                )));
+            }
+            let label = |run: &Run| run.dyno.as_ref().map_or_else(String::new, |dyno| dyno.label.clone());
+            if label(run) != label(like) {
+                return Err(refuse(format!(
+                    "dynos {:?}, but {} had {:?}; what dynos have is part of the cost",
+                    label(run),
+                    like_path.display(),
+                    label(like)
                 )));
             }
             let attempt = (run.cell.index, run.block, run.attempt);

@@ -117,7 +117,10 @@ pub fn uptime_s(run: &Run) -> Option<f64> {
         Ended::Complete => load.duration_s + run.backlog.drain_ms.map_or(load.drain_s, |drain_ms| drain_ms / 1e3),
         Ended::Overloaded => run.backlog.overload.as_ref()?.at_s,
         Ended::Interrupted => run.timeline.last()?.t_s,
-        Ended::DynoLost { at_s, .. } | Ended::ServerLost { at_s, .. } | Ended::ProxyLost { at_s, .. } => at_s,
+        Ended::DynoLost { at_s, .. }
+        | Ended::ServerLost { at_s, .. }
+        | Ended::ProxyLost { at_s, .. }
+        | Ended::ServerFull { at_s } => at_s,
     };
     Some(load.warmup_s + end_s)
 }

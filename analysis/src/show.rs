@@ -76,6 +76,7 @@ fn constants(run: &Run) -> Vec<String> {
     ];
     let mut pairs = pairs.to_vec();
     pairs.extend(measured::distance(run).map(|distance| ("distance", distance)));
+    pairs.extend(run.dyno.as_ref().map(|dyno| ("dyno", dyno.label.clone())));
     aligned(&pairs)
 }
 
@@ -177,6 +178,7 @@ fn result(run: &Run) -> String {
         Ended::DynoLost { dyno, status, .. } => format!(", dyno {dyno} lost{}", in_brackets(status.as_deref())),
         Ended::ServerLost { status, .. } => format!(", server lost{}", in_brackets(Some(status))),
         Ended::ProxyLost { status, .. } => format!(", delay proxy lost{}", in_brackets(Some(status))),
+        Ended::ServerFull { .. } => ", server out of memory".to_owned(),
     };
     let word = match run.verdict.result {
         RunResult::Ok => "success",

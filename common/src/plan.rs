@@ -1,8 +1,8 @@
 //! Plans: TOML -> validated cells and variants.
 //!
 //! [`Plan::parse`] is the only door: what comes out of it needs no further checks but those against a
-//! machine ([`demand`]). Any scalar of `[task]`, `[load]`, `[workers]`, `[slo]` and `[redis]` may be a list:
-//! the cells are all combinations, in the order of the keys.
+//! machine ([`demand`]). Any scalar of `[task]`, `[load]`, `[workers]`, `[dyno]`, `[slo]` and `[redis]` may be
+//! a list: the cells are all combinations, in the order of the keys.
 
 use std::collections::BTreeMap;
 
@@ -11,6 +11,7 @@ use toml::{Table, Value};
 
 pub mod demand;
 pub mod distance;
+mod dyno;
 mod load;
 mod metric;
 mod published;
@@ -21,6 +22,7 @@ mod validate;
 mod variant;
 mod wording;
 
+pub use dyno::{CpuLimit, Dyno, DynoClass};
 pub use load::{ArrivalProcess, Load, LoadStep, Spacing};
 pub use metric::Metric;
 pub use published::Published;
@@ -124,7 +126,7 @@ impl PlanError {
     }
 }
 
-const TOP_LEVEL: [&str; 13] = [
+const TOP_LEVEL: [&str; 14] = [
     "name",
     "question",
     "primary",
@@ -132,6 +134,7 @@ const TOP_LEVEL: [&str; 13] = [
     "task",
     "load",
     "workers",
+    "dyno",
     "slo",
     "redis",
     "repeat",

@@ -13,6 +13,7 @@ use crate::plan::{Settings, Variant};
 mod clock;
 pub mod comparison;
 mod cost;
+mod dyno;
 mod machine;
 mod network;
 mod tasks;
@@ -20,6 +21,7 @@ mod validity;
 
 pub use clock::ClockOffset;
 pub use cost::{IdleMemory, RedisWork, Resources, Startup, Usage};
+pub use dyno::{DynoLimits, Throttling};
 pub use machine::{Machine, WatchedCpu};
 pub use network::{Network, PassedOn};
 pub use tasks::{
@@ -72,6 +74,8 @@ pub struct Run {
     pub clocks: Vec<ClockOffset>,
     /// The server the workers talked to.
     pub redis_server: RedisServer,
+    /// What the plan's `[dyno]` came to on this machine; `null` without one.
+    pub dyno: Option<DynoLimits>,
     /// How the run came to its end.
     pub ended: Ended,
     /// Tasks whose intended instant lies in the window.
@@ -173,7 +177,7 @@ pub struct Host {
 }
 
 /// Where a process was.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Placed {
     /// `loadgen`, `redis`, `proxy`, or `dyno-` and its number.
     pub process: String,
@@ -184,6 +188,10 @@ pub struct Placed {
     pub group: Option<String>,
     /// Weight of the control group (`cpu.weight`, or `cpu.shares` of version 1).
     pub weight: Option<u64>,
+    /// CPUs' worth of time in every period, by the tightest of its control groups; `null`: no quota.
+    pub cpu_quota: Option<f64>,
+    /// Memory limit, by the tightest of its control groups; `null`: none.
+    pub memory_limit_bytes: Option<u64>,
 }
 
 /// The Redis server, as it described itself.
@@ -197,6 +205,10 @@ pub struct RedisServer {
     pub allocator: String,
     /// `io-threads`, where the server says so.
     pub io_threads: Option<u32>,
+    /// `maxmemory`; 0: no bound; `null` where the server does not say.
+    pub maxmemory_bytes: Option<u64>,
+    /// `maxmemory-policy`, such as `noeviction`; `null` as above.
+    pub maxmemory_policy: Option<String>,
     /// Whether Headroom started it for this run.
     pub private: bool,
     /// Where its binary was found (private), or its address without credentials.
@@ -209,6 +221,9 @@ pub struct RedisServer {
     pub used_memory_start_bytes: u64,
     /// `used_memory` after the drain.
     pub used_memory_end_bytes: Option<u64>,
+    /// Keys that the server threw away for want of memory, from before the prefill to after the drain; `null` where it does not
+    /// say.
+    pub evicted_keys: Option<u64>,
 }
 
 /// Why a run ended.
@@ -243,5 +258,10 @@ pub enum Ended {
         at_s: f64,
         /// How it ended.
         status: String,
+    },
+    /// The server refused a write for want of memory, and the run was stopped there.
+    ServerFull {
+        /// Seconds since the window began; negative in the warm-up.
+        at_s: f64,
     },
 }

@@ -2,16 +2,18 @@
 
 use crate::plan::Settings;
 use crate::report::{
-    Backlog, Check, ClockOffset, Counts, Ended, Latencies, Little, Machine, Network, Pressure, RedisWork, Resources,
-    RunResult, Severity, Validity, Verdict,
+    Backlog, Check, ClockOffset, Counts, DynoLimits, Ended, Latencies, Little, Machine, Network, Pressure, RedisServer,
+    RedisWork, Resources, RunResult, Severity, Validity, Verdict,
 };
 
 mod audit;
 mod bottleneck;
 mod clock;
+mod dyno;
 mod generator;
 mod machine;
 mod network;
+mod server;
 
 pub use bottleneck::bottleneck;
 pub use generator::on_time_limit_us;
@@ -56,6 +58,10 @@ pub struct Evidence<'a> {
     pub sum_error: Option<f64>,
     /// The dynos that read another clock than loadgen.
     pub clocks: &'a [ClockOffset],
+    /// The server, as it described itself.
+    pub redis_server: &'a RedisServer,
+    /// What dynos had of what was asked for them.
+    pub dyno: Option<&'a DynoLimits>,
 }
 
 /// Validity and verdict of a run.
@@ -76,6 +82,8 @@ fn checks(evidence: &Evidence<'_>) -> Vec<Check> {
     checks.extend(machine::checks(evidence));
     checks.extend(samples(evidence));
     checks.extend(network::checks(evidence));
+    checks.extend(server::checks(evidence.redis_server, evidence.redis_work, evidence.ended));
+    checks.extend(dyno::checks(evidence.settings.dyno.as_ref(), evidence.dyno, evidence.resources.throttling.as_ref()));
     checks
 }
 
@@ -157,7 +165,8 @@ fn verdict(evidence: &Evidence<'_>, checks: &[Check], valid: bool) -> Verdict {
             Ended::DynoLost { dyno, status: Some(status), .. } => format!("; dyno {dyno} ended: {status}"),
             Ended::ServerLost { status, .. } => format!("; the Redis server ended: {status}"),
             Ended::ProxyLost { status, .. } => format!("; the delay proxy ended: {status}"),
-            _ => String::new(),
+            _ => server::out_of_memory(evidence.redis_server, evidence.redis_work, evidence.ended)
+                .map_or_else(String::new, |how| format!("; {how}")),
         };
         let reason = format!("failed checks: {}{how}", names.join(", "));
         return Verdict { result: RunResult::Invalid, reason, remedy, bottleneck };

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use common::plan::{ArrivalProcess, Choice, Connections, Engine, Order, Plan, Published};
+use common::plan::{ArrivalProcess, Choice, Connections, DynoClass, Engine, Order, Plan, Published};
 
 /// File name without `.toml` -> plan.
 fn plans() -> BTreeMap<String, Plan> {
@@ -162,6 +162,8 @@ fn the_recorded_runs_ask_for_what_the_write_up_asked_for() {
             assert_eq!((workers.count_of(dyno), workers.backlog_max_of(dyno)), (count, limit), "{name} dyno {dyno}");
             assert_eq!(task.list_max, list_max, "{name}");
         }
+        let class = if plan.published[0].source == L7 { DynoClass::PerformanceL } else { DynoClass::Performance2xl };
+        assert_eq!(settings.dyno.as_ref().map(|dyno| dyno.class), Some(class), "{name}");
         assert_eq!((task.payload_kb, task.prefill), (5.0, false), "{name}");
         assert_eq!((workers.choice, workers.order), (Choice::Random, Order::Lifo), "{name}");
         assert_eq!(plan.repeat.blocks, 1, "{name}");

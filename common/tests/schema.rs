@@ -1,5 +1,6 @@
 //! The JSON Schemas in `docs/schema/` are those of the types, and what the types write is valid by them.
 
+#![recursion_limit = "256"] // `json!` takes a run apart token by token
 #![expect(
     clippy::unwrap_used,
     clippy::disallowed_methods,
@@ -117,15 +118,23 @@ fn host() -> Value {
     json!({
         "fingerprint": "0123456789abcdef", "cpu_model": "a CPU", "cpus": 2, "memory_bytes": 1, "kernel": "6.18",
         "arch": "x86_64", "load_average_start": 0.5, "load_average_end": 0.5, "scheduling": "shared",
-        "placement": [{"process": "loadgen", "cpus": "0-1", "group": null, "weight": null}],
+        "placement": [{"process": "loadgen", "cpus": "0-1", "group": null, "weight": null, "cpu_quota": null, "memory_limit_bytes": null}],
         "pacer_priority": "normal", "huge_pages": "off", "compute_rounds_per_us": null,
     })
 }
 
 fn redis_server() -> Value {
     json!({
-        "product": "redis", "version": "7.0.15", "allocator": "jemalloc-5.2.1", "io_threads": null, "private": true,
-        "origin": "path", "keys_start": 0, "keys_end": 4, "used_memory_start_bytes": 1, "used_memory_end_bytes": 2,
+        "product": "redis", "version": "7.0.15", "allocator": "jemalloc-5.2.1", "io_threads": null,
+        "maxmemory_bytes": 0, "maxmemory_policy": "noeviction", "private": true, "origin": "path", "keys_start": 0,
+        "keys_end": 4, "used_memory_start_bytes": 1, "used_memory_end_bytes": 2, "evicted_keys": null,
+    })
+}
+
+fn dyno() -> Value {
+    json!({
+        "label": "performance-l scaled 1:4", "class": "performance-l", "limit": "cpuset", "vcpus_asked": 8, "vcpus": 2.0,
+        "scale": 4.0, "cpus_shared": true, "memory_asked_bytes": 1, "memory_limit_bytes": null,
     })
 }
 
@@ -162,6 +171,7 @@ fn run() -> Value {
             "workers": {
                 "count": 1, "dynos": 1, "backlog_max": 100, "choice": "random", "order": "lifo", "on_overload": "stop",
             },
+            "dyno": {"class": "performance-l", "vcpus": 8, "memory_mb": 14336, "limit": "cpuset"},
             "slo": {"response_p99_ms": null, "drain_within_s": 1.0},
             "redis": {"connect_timeout_s": 1.0, "response_timeout_s": 5.0, "checkout_timeout_s": 5.0, "rtt_us": 1200, "jitter_us": 0},
         },
@@ -177,6 +187,7 @@ fn run() -> Value {
         "host": host(),
         "clocks": [{"dyno": 0, "offset_us": -1.5, "uncertainty_us": 0.5, "drift_us": null}],
         "redis_server": redis_server(),
+        "dyno": dyno(),
         "ended": {"how": "dyno-lost", "dyno": 0, "at_s": 0.5, "status": null},
         "counts": counts(),
         "rate_per_s": {"asked": 1.0, "sent": 1.0, "completed": 1.0},
@@ -193,7 +204,7 @@ fn run() -> Value {
         "steady": {"first_third_p50_us": 1.0, "last_third_p50_us": 1.0},
         "workers": {"count": 1, "dynos": 1, "cycles": [1], "backlog_max": [1], "busy_ns": [1500]},
         "startup": {"server_ms": 1.0, "prefill_ms": 1.0, "dynos_ms": 1.0, "untimed_ms": 1.0, "memory": {"base_bytes": 1, "idle_bytes": 3, "bytes_per_worker": 2.0}},
-        "resources": {"window_s": 1.0, "tasks": 1, "workers": usage, "redis": usage, "loadgen": usage, "proxy": null},
+        "resources": {"window_s": 1.0, "tasks": 1, "workers": usage, "redis": usage, "loadgen": usage, "proxy": null, "throttling": {"periods": 0, "throttled_us": 0}},
         "machine": {
             "priority": "fifo-1", "busy_s": 1.0, "others_share": 0.01, "steal_s": null,
             "cpus": [{
@@ -252,6 +263,7 @@ fn comparison() -> Value {
         "cells": [{
             "index": 0,
             "parameters": {"load.rate_per_s": 100},
+            "dyno": dyno(),
             "blocks": 1,
             "blocks_void": 0,
             "variants": [{

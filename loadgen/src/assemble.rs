@@ -6,8 +6,8 @@ use common::arrivals::Schedule;
 use common::latency::Latency;
 use common::plan::Settings;
 use common::report::{
-    CellId, Counts, Ended, Host, IdleMemory, Latencies, Machine, Network, Rates, RedisServer, RedisWork, Resources,
-    Run, RunKind, RunPlan, SCHEMA_VERSION, Startup, Usage, Versions, WatchedCpu, Workers,
+    CellId, Counts, DynoLimits, Ended, Host, IdleMemory, Latencies, Machine, Network, Rates, RedisServer, RedisWork,
+    Resources, Run, RunKind, RunPlan, SCHEMA_VERSION, Startup, Usage, Versions, WatchedCpu, Workers,
 };
 use common::request::RequestErrorKind;
 use common::step::Span;
@@ -38,6 +38,8 @@ pub struct Measured {
     pub host: Host,
     /// The server.
     pub server: RedisServer,
+    /// What dynos had of what the plan asked for them.
+    pub dyno: Option<DynoLimits>,
     /// What the dynos said of themselves.
     pub builds: Vec<String>,
     /// Why it ended.
@@ -65,20 +67,29 @@ pub struct Measured {
 }
 
 /// The server as a report describes it; sizes are keys and bytes after the prefill and, if it still answered, after the
-/// drain.
+/// drain. Evicted keys are counted from the server's facts on, which were read before the prefill.
 #[must_use]
-pub fn server(facts: &ServerFacts, server: &Server, start: (u64, u64), end: Option<(u64, u64)>) -> RedisServer {
+pub fn server(
+    facts: &ServerFacts,
+    server: &Server,
+    start: (u64, u64),
+    end: Option<(u64, u64)>,
+    evicted_by_now: Option<u64>,
+) -> RedisServer {
     RedisServer {
         product: facts.product.to_string(),
         version: facts.version.clone().unwrap_or_default(),
         allocator: facts.allocator.clone().unwrap_or_default(),
         io_threads: facts.io_threads,
+        maxmemory_bytes: facts.maxmemory_bytes,
+        maxmemory_policy: facts.maxmemory_policy.clone(),
         private: server.is_private(),
         origin: server.origin.clone(),
         keys_start: start.0,
         keys_end: end.map(|end| end.0),
         used_memory_start_bytes: start.1,
         used_memory_end_bytes: end.map(|end| end.1),
+        evicted_keys: evicted_by_now.zip(facts.evicted_keys).map(|(now, before)| now.saturating_sub(before)),
     }
 }
 
@@ -144,6 +155,8 @@ pub fn run(spec: &Spec<'_>, schedule: &Schedule, measured: Measured) -> Run {
         recorded: collected.histograms.response.n() + collected.histograms.response.beyond(),
         sum_error: collected.dynos.iter().filter_map(DynoReports::sum_error).reduce(f64::max),
         clocks: &clocks,
+        redis_server: &measured.server,
+        dyno: measured.dyno.as_ref(),
     });
     Run {
         kind: RunKind::Run,
@@ -173,6 +186,7 @@ pub fn run(spec: &Spec<'_>, schedule: &Schedule, measured: Measured) -> Run {
         host: measured.host,
         clocks,
         redis_server: measured.server,
+        dyno: measured.dyno,
         ended: measured.ended,
         counts,
         latency_us,
@@ -258,6 +272,7 @@ fn resources(measured: &Measured, tasks: Option<u64>, since: Mark, usage: &Windo
         redis: per_task(usage.redis),
         loadgen: per_task(usage.loadgen),
         proxy: usage.proxy.map(per_task),
+        throttling: usage.throttling,
     }
 }
 

@@ -1,7 +1,11 @@
-//! The control groups of this process, version 1 and 2: what they leave it, and how the scheduler weighs it.
+//! The control groups of a process, version 1 and 2: what they leave it, how the scheduler weighs it, what holds it back.
 
 use std::fs;
 use std::path::{Path, PathBuf};
+
+mod bounds;
+
+pub use bounds::{Bounds, bounds, oom_kills, throttling};
 
 /// Where the kernel shows control groups.
 const ROOT: &str = "/sys/fs/cgroup";
@@ -58,9 +62,9 @@ pub enum Version {
     V2,
 }
 
-/// Where the controller `cpu` has a process.
+/// Where a controller has a process.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CpuHierarchy {
+pub struct Hierarchy {
     /// Of the hierarchy.
     pub version: Version,
     /// Where it is mounted.
@@ -69,19 +73,19 @@ pub struct CpuHierarchy {
     pub path: String,
 }
 
-/// Of this process; `None` where the kernel shows none.
+/// Of this process, for `controller`; `None` where the kernel shows none.
 #[must_use]
-pub fn cpu_hierarchy() -> Option<CpuHierarchy> {
-    cpu_hierarchy_below(Path::new(ROOT), &fs::read_to_string("/proc/self/cgroup").unwrap_or_default())
+pub fn hierarchy(controller: &str) -> Option<Hierarchy> {
+    hierarchy_below(Path::new(ROOT), &fs::read_to_string("/proc/self/cgroup").unwrap_or_default(), controller)
 }
 
-fn cpu_hierarchy_below(root: &Path, membership: &str) -> Option<CpuHierarchy> {
-    let has_cpu = |controllers: &str| controllers.split(',').any(|controller| controller == "cpu");
-    if let Some((controllers, path)) = hierarchies(membership).find(|(controllers, _)| has_cpu(controllers)) {
-        return Some(CpuHierarchy { version: Version::V1, mount: root.join(controllers), path: path.to_owned() });
+fn hierarchy_below(root: &Path, membership: &str, controller: &str) -> Option<Hierarchy> {
+    let has_it = |controllers: &str| controllers.split(',').any(|one| one == controller);
+    if let Some((controllers, path)) = hierarchies(membership).find(|(controllers, _)| has_it(controllers)) {
+        return Some(Hierarchy { version: Version::V1, mount: root.join(controllers), path: path.to_owned() });
     }
     let (_, path) = hierarchies(membership).find(|(controllers, _)| controllers.is_empty())?;
-    Some(CpuHierarchy { version: Version::V2, mount: root.to_owned(), path: path.to_owned() })
+    Some(Hierarchy { version: Version::V2, mount: root.to_owned(), path: path.to_owned() })
 }
 
 /// The group whose weight decides how much CPU process `pid` gets among others, and that weight. `None` when it is weighed
@@ -95,7 +99,7 @@ pub fn weighed_group(pid: u32) -> Option<(String, u64)> {
 /// groups have a weight, in version 1 only the root has a `release_agent`. In version 2 a group that the controller was not
 /// handed on to counts as part of the one above.
 fn weighed_group_below(root: &Path, membership: &str) -> Option<(String, u64)> {
-    let CpuHierarchy { version, mount, path } = cpu_hierarchy_below(root, membership)?;
+    let Hierarchy { version, mount, path } = hierarchy_below(root, membership, "cpu")?;
     let (file, root_file) = match version {
         Version::V1 => ("cpu.shares", Some("release_agent")),
         Version::V2 => ("cpu.weight", None),
@@ -146,9 +150,9 @@ mod tests {
     use std::fs;
     use std::path::Path;
 
-    use super::{CpuHierarchy, Room, Version, cpu_hierarchy_below, room_below, weighed_group_below};
+    use super::{Hierarchy, Room, Version, hierarchy_below, room_below, weighed_group_below};
 
-    fn write(root: &Path, files: &[(&str, &str)]) {
+    pub(super) fn write(root: &Path, files: &[(&str, &str)]) {
         for (path, text) in files {
             let path = root.join(path);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -196,15 +200,16 @@ mod tests {
     }
 
     #[test]
-    fn the_controller_cpu_is_found_in_either_version() {
+    fn a_controller_is_found_in_either_version() {
         let root = Path::new("/r");
-        let of = |membership| cpu_hierarchy_below(root, membership);
-        let hierarchy = |version, mount: &str, path: &str| {
-            Some(CpuHierarchy { version, mount: mount.into(), path: path.to_owned() })
-        };
+        let of = |membership| hierarchy_below(root, membership, "cpu");
+        let hierarchy =
+            |version, mount: &str, path: &str| Some(Hierarchy { version, mount: mount.into(), path: path.to_owned() });
         assert_eq!(of("4:memory:/m\n3:cpu,cpuacct:/job\n0::/\n"), hierarchy(Version::V1, "/r/cpu,cpuacct", "/job"));
         assert_eq!(of("2:cpuacct:/x\n0::/a/b\n"), hierarchy(Version::V2, "/r", "/a/b"));
         assert_eq!(of("nonsense\n"), None);
+        let memory = hierarchy_below(root, "4:memory:/m\n3:cpu,cpuacct:/job\n0::/\n", "memory");
+        assert_eq!(memory, hierarchy(Version::V1, "/r/memory", "/m"));
     }
 
     #[test]

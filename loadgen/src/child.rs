@@ -26,15 +26,15 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(5);
 pub struct Seat {
     /// The CPUs that it may use.
     pub cpus: Option<CpuSet>,
-    /// The `cgroup.procs` of its control group.
-    pub group: Option<Arc<File>>,
+    /// The `cgroup.procs` of its control groups, one of each hierarchy.
+    pub groups: Vec<Arc<File>>,
     /// Whether it gets a session of its own, and not only a process group.
     pub session: bool,
 }
 
 impl fmt::Display for Seat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let group = if self.group.is_some() { "in a control group" } else { "in no control group of its own" };
+        let group = if self.groups.is_empty() { "in no control group of its own" } else { "in a control group" };
         let cpus = if self.cpus.is_some() { "pinned" } else { "not pinned" };
         write!(f, "{group}, {cpus}")
     }
@@ -76,7 +76,7 @@ fn sit_down(seat: &Seat) -> io::Result<()> {
     if seat.session {
         setsid()?;
     }
-    if let Some(group) = &seat.group {
+    for group in &seat.groups {
         // 0: whoever writes.
         write(group, b"0")?;
     }

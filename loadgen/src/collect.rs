@@ -215,6 +215,12 @@ impl Collected {
         self.dynos.iter().all(|dyno| dyno.last.is_some() || dyno.lost_at_ns.is_some())
     }
 
+    /// Whether a request was refused for want of memory in the server, by the latest deltas.
+    #[must_use]
+    pub fn server_is_full(&self) -> bool {
+        self.dynos.iter().any(|dyno| dyno.request_errors[RequestErrorKind::OutOfMemory as usize] > 0)
+    }
+
     /// The first dyno that was lost, and when.
     #[must_use]
     pub fn lost(&self) -> Option<(u32, u64)> {

@@ -19,7 +19,7 @@ use crate::child::{self, ChildGuard};
 use crate::clocks::{Answer, Clock};
 use crate::dispatch::Lane;
 use crate::error::{Interrupted, Refused};
-use crate::placement::{Part, Placement};
+use crate::placement::Placement;
 use crate::signals::Interrupt;
 
 mod compare;
@@ -121,7 +121,7 @@ pub fn assemble(
         Origin::Spawned { padding } => {
             let binary = binary(&variant.engine.binary(variant.allocator))?;
             for assign in &assigns {
-                let seat = placement.seat(Part::Dyno(assign.dyno))?;
+                let seat = placement.dyno_seat(assign.dyno, &assign.settings)?;
                 let mut command = Command::new(&binary);
                 command.arg("--connect").arg(address.to_string()).env("HEADROOM_PADDING", "x".repeat(*padding));
                 children

@@ -26,6 +26,8 @@ pub struct ServerWork {
     pub bytes_in: u64,
     /// Bytes written.
     pub bytes_out: u64,
+    /// Keys thrown away for want of memory, since the server started; `None` where it does not say.
+    pub evicted_keys: Option<u64>,
 }
 
 /// The server's CPU at one instant, seconds.
@@ -81,6 +83,7 @@ impl Monitor {
             commands: parse_commandstats(&info),
             bytes_in: number("total_net_input_bytes").wrapping_sub(self.bytes_sent),
             bytes_out: number("total_net_output_bytes").wrapping_sub(received_before),
+            evicted_keys: info.get("evicted_keys").and_then(|text| text.parse().ok()),
         })
     }
 
@@ -128,6 +131,7 @@ impl ServerWork {
             commands,
             bytes_in: self.bytes_in.wrapping_sub(earlier.bytes_in),
             bytes_out: self.bytes_out.wrapping_sub(earlier.bytes_out),
+            evicted_keys: self.evicted_keys,
         }
     }
 }

@@ -3,12 +3,14 @@
 //! Everything is asked for before a process begins, inherited by its threads, and read back from the kernel for the report.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
 use std::sync::Arc;
 
 use anyhow::Context;
 use clap::ValueEnum;
+use common::plan::{CpuLimit, Dyno, Settings};
 use common::report::Placed;
 use nix::sched::sched_setaffinity;
 use nix::unistd::Pid;
@@ -17,12 +19,16 @@ use crate::cgroup;
 use crate::child::Seat;
 use crate::error::Refused;
 
+mod allotment;
 mod cpus;
 mod groups;
+mod had;
 
 pub use cpus::{Cpus, Machine, Pin, Sets, Started};
+pub use had::dyno_limits;
 
-use groups::Groups;
+use allotment::allot;
+use groups::{Bound, Groups};
 
 /// How processes are to share CPUs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -69,6 +75,10 @@ pub struct Placement {
     sessions: bool,
     /// Why there are no control groups, until somebody has been told.
     shortage: RefCell<Option<String>>,
+    /// What dynos could not be limited by, until somebody has been told, and what that was.
+    unlimited: RefCell<(Option<String>, bool)>,
+    /// Processes killed for want of memory in a dyno's group before its latest run.
+    killed_before: RefCell<BTreeMap<u32, u64>>,
 }
 
 impl Placement {
@@ -94,7 +104,8 @@ impl Placement {
         if let Some(cpus) = &sets.loadgen {
             sched_setaffinity(Pid::from_raw(0), &cpus.set()?).with_context(|| format!("--pin loadgen={cpus}"))?;
         }
-        Ok(Placement { machine, sets, groups, sessions, shortage: RefCell::new(shortage) })
+        let (unlimited, killed_before) = (RefCell::default(), RefCell::default());
+        Ok(Placement { machine, sets, groups, sessions, shortage: RefCell::new(shortage), unlimited, killed_before })
     }
 
     /// Threads that can run at a time where loadgen was started, before it placed itself.
@@ -132,7 +143,56 @@ impl Placement {
         let pinned = self.sets != Sets::default();
         let cpus = pinned.then(|| own.as_ref().unwrap_or(&self.machine.allowed).set()).transpose()?;
         let group = self.groups.as_ref().map(|groups| groups.open(&part.to_string())).transpose()?;
-        Ok(Seat { cpus, group: group.map(Arc::new), session: self.sessions })
+        Ok(Seat { cpus, groups: group.map(Arc::new).into_iter().collect(), session: self.sessions })
+    }
+
+    /// What dyno `number` of a run is given, its limits included: as far as they can be had. What they came to is read back.
+    ///
+    /// # Errors
+    /// As [`seat`](Placement::seat).
+    pub fn dyno_seat(&self, number: u32, settings: &Settings) -> anyhow::Result<Seat> {
+        let part = Part::Dyno(number);
+        let mut seat = self.seat(part)?;
+        let Some(asked) = &settings.dyno else { return Ok(seat) };
+        let place = self.sets.dynos.as_ref().unwrap_or(&self.machine.allowed);
+        let share = |asked: &Dyno| allot(asked, number, settings.workers.dynos, place, self.machine.parallelism);
+        let bound = match &self.groups {
+            Some(groups) => groups.bind(&part.to_string(), &share(asked), &cgroup::hierarchy),
+            None => Bound {
+                shortages: vec!["memory not limited, CPUs by affinity alone: no control groups".to_owned()],
+                ..Bound::default()
+            },
+        };
+        // Where there is no quota to be had, so many CPUs are the next best.
+        let limit = if bound.quota { CpuLimit::Quota } else { CpuLimit::Cpuset };
+        seat.cpus = Some(share(&Dyno { limit, ..asked.clone() }).cpus.set()?);
+        seat.groups.extend(bound.files.into_iter().map(Arc::new));
+        if let Some(killed) = self.oom_kills(number) {
+            self.killed_before.borrow_mut().insert(number, killed);
+        }
+        if !bound.shortages.is_empty() {
+            self.unlimited.borrow_mut().0.get_or_insert(bound.shortages.join("; "));
+        }
+        Ok(seat)
+    }
+
+    /// What dynos could not be limited by, and why; once.
+    pub fn unlimited(&self) -> Option<String> {
+        let (why, told) = &mut *self.unlimited.borrow_mut();
+        let why = why.take().filter(|_| !*told)?;
+        *told = true;
+        Some(format!("limits of dynos: {why}: see `Dynos of a class` in the README"))
+    }
+
+    fn oom_kills(&self, dyno: u32) -> Option<u64> {
+        self.groups.as_ref()?.oom_kills(&Part::Dyno(dyno).to_string(), &cgroup::hierarchy)
+    }
+
+    /// Whether dyno `number` was killed for want of memory since it was given its seat.
+    #[must_use]
+    pub fn ran_out_of_memory(&self, number: u32) -> bool {
+        let before = self.killed_before.borrow().get(&number).copied();
+        before.zip(self.oom_kills(number)).is_some_and(|(before, now)| now > before)
     }
 }
 
@@ -151,7 +211,8 @@ pub fn read_back(processes: impl IntoIterator<Item = (Part, u32)>) -> Vec<Placed
         // /autogroup-123 nice 0
         let session = || Some(fs::read_to_string(format!("/proc/{pid}/autogroup")).ok()?.split(' ').next()?.to_owned());
         let group = group.or_else(|| if autogroups { session() } else { None });
-        Some(Placed { process: part.to_string(), cpus, group, weight })
+        let cgroup::Bounds { cpu_quota, memory_bytes: memory_limit_bytes } = cgroup::bounds(pid);
+        Some(Placed { process: part.to_string(), cpus, group, weight, cpu_quota, memory_limit_bytes })
     });
     placed.collect()
 }
@@ -209,7 +270,11 @@ pub fn in_words(placed: &[Placed]) -> String {
     let everywhere = places.first().filter(|first| places.iter().all(|place| place.1 == first.1));
     let places = match everywhere {
         Some((_, cpus)) => format!("all on CPUs {cpus}"),
-        None => places.iter().map(|(who, cpus)| format!("{who} on {cpus}")).collect::<Vec<_>>().join(", "),
+        None => {
+            let same = places.chunk_by(|one, next| one.0 == next.0);
+            let on = |places: &[(&str, &str)]| places.iter().map(|place| place.1).collect::<Vec<_>>().join(" and ");
+            same.map(|places| format!("{} on {}", places[0].0, on(places))).collect::<Vec<_>>().join(", ")
+        }
     };
     format!("{shares}{server}, {places}")
 }
@@ -221,7 +286,15 @@ mod tests {
     use super::in_words;
 
     fn placed(process: &str, cpus: &str, group: Option<&str>, weight: Option<u64>) -> Placed {
-        Placed { process: process.to_owned(), cpus: cpus.to_owned(), group: group.map(str::to_owned), weight }
+        let group = group.map(str::to_owned);
+        Placed {
+            process: process.to_owned(),
+            cpus: cpus.to_owned(),
+            group,
+            weight,
+            cpu_quota: None,
+            memory_limit_bytes: None,
+        }
     }
 
     #[test]
@@ -250,5 +323,11 @@ mod tests {
         }
         let without_server = [placed("loadgen", "0", Some("/a"), Some(9)), placed("dyno-0", "1", Some("/b"), Some(9))];
         assert_eq!(in_words(&without_server), "cgroups of equal weight (without the server), loadgen on 0, dynos on 1");
+        let apart = [
+            placed("loadgen", "0", None, None),
+            placed("dyno-0", "1-2", None, None),
+            placed("dyno-1", "3", None, None),
+        ];
+        assert!(in_words(&apart).ends_with("loadgen on 0, dynos on 1-2 and 3"), "{}", in_words(&apart));
     }
 }

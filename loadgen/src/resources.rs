@@ -4,12 +4,13 @@ use std::fs;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use common::report::Usage;
+use common::report::{Throttling, Usage};
 use common::wire::ProcessUsage;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use dyno::clock::now_ns;
 use dyno::usage::number;
 
+use crate::cgroup;
 use crate::monitor::{Monitor, ServerCpu};
 use crate::proxy::process::Control;
 use crate::proxy::{Question, Tally};
@@ -26,6 +27,7 @@ struct Sample {
     loadgen: ProcessUsage,
     cpus: Option<CpuTimes>,
     proxy: Option<(ProcessUsage, Option<Tally>)>,
+    throttling: Option<Throttling>,
 }
 
 /// What was used over the window, or by a run that ended before it.
@@ -43,6 +45,8 @@ pub struct WindowUsage {
     pub proxy: Option<Usage>,
     /// What it passed on; `None` when it did not answer at both ends.
     pub tally: Option<Tally>,
+    /// What quotas held back from the dynos.
+    pub throttling: Option<Throttling>,
 }
 
 /// Seconds of some CPUs together.
@@ -70,7 +74,8 @@ pub struct Sampler {
 }
 
 impl Sampler {
-    /// `redis_pid`: the server's process, if it is on this machine; `cpus`: those that a run may use; `proxy`: the delay
+    /// `redis_pid`: the server's process, if it is on this machine; `cpus`: those that a run may use; `dynos`: processes of dynos that are on
+    /// this machine; `proxy`: the delay
     /// proxy's process, if there is one.
     ///
     /// # Errors
@@ -79,6 +84,7 @@ impl Sampler {
         mut monitor: Monitor,
         redis_pid: Option<u32>,
         cpus: Vec<u32>,
+        dynos: Vec<u32>,
         start_ns: u64,
         mut proxy: Option<(u32, Control)>,
         window_ns: (u64, u64),
@@ -86,7 +92,7 @@ impl Sampler {
         let (stop, stopped) = bounded(1);
         let thread = thread::Builder::new().name("sampler".into()).spawn(move || {
             wait_until(start_ns, &stopped);
-            let mut look = |question| sample(&mut monitor, redis_pid, proxy.as_mut(), question, &cpus);
+            let mut look = |question| sample(&mut monitor, redis_pid, proxy.as_mut(), question, &cpus, &dynos);
             let mut before = look(Question::Begin);
             let early = wait_until(window_ns.0, &stopped);
             if !early {
@@ -125,6 +131,7 @@ fn sample(
     proxy: Option<&mut (u32, Control)>,
     question: Question,
     cpus: &[u32],
+    dynos: &[u32],
 ) -> Sample {
     let at_ns = now_ns();
     let loadgen = dyno::usage::of_this_process();
@@ -134,7 +141,7 @@ fn sample(
     // The answer of a server that hangs belongs to another instant.
     let asked_ns = now_ns();
     let redis_cpu = monitor.cpu().ok().filter(|_| now_ns() - asked_ns < REDIS_ANSWER_NS_MAX);
-    Sample { at_ns, redis_cpu, redis, loadgen, cpus, proxy }
+    Sample { at_ns, redis_cpu, redis, loadgen, cpus, throttling: cgroup::throttling(dynos), proxy }
 }
 
 fn between(before: Sample, after: Sample) -> WindowUsage {
@@ -160,6 +167,11 @@ fn between(before: Sample, after: Sample) -> WindowUsage {
         }),
         proxy,
         tally,
+        // Groups that went with their dyno are missing from the second.
+        throttling: before.throttling.zip(after.throttling).map(|(before, after)| Throttling {
+            periods: after.periods.saturating_sub(before.periods),
+            throttled_us: after.throttled_us.saturating_sub(before.throttled_us),
+        }),
     }
 }
 

@@ -109,9 +109,11 @@ pub fn run(spec: &Spec<'_>, site: &Site<'_>, progress: &mut Progress) -> anyhow:
     let own = [(Part::Loadgen, std::process::id())];
     host.placement = placement::read_back(own.into_iter().chain(servers).chain(proxies).chain(workers));
     host.scheduling = placement::in_words(&host.placement);
-    if let Some(why) = site.placement.shortage(&host.placement) {
-        progress.line(&why);
-    }
+    [site.placement.shortage(&host.placement), site.placement.unlimited()]
+        .into_iter()
+        .flatten()
+        .for_each(|why| progress.line(&why));
+    let dyno = settings.dyno.as_ref().map(|asked| placement::dyno_limits(asked, &host.placement, host.memory_bytes));
     let begun = Instant::now();
     untimed(&mut dynos, &mut lanes, spec, site.interrupt)?;
     startup.untimed_ms = milliseconds(begun);
@@ -124,7 +126,8 @@ pub fn run(spec: &Spec<'_>, site: &Site<'_>, progress: &mut Progress) -> anyhow:
     let proxy = far.as_ref().map(|far| anyhow::Ok((far.proxy.pid(), far.proxy.control()?))).transpose()?;
     let cpus: Vec<u32> = site.placement.allowed().numbers().collect();
     let watchdog = Watchdog::start(&cpus, window_ns)?;
-    let sampler = Sampler::start(monitor, server.pid, cpus, start_ns, proxy, window_ns)?;
+    let here = dynos.pids.iter().copied().flatten().collect();
+    let sampler = Sampler::start(monitor, server.pid, cpus, here, start_ns, proxy, window_ns)?;
     let (say_end, pacer_end) = bounded(1);
     let pacer = Pacer::start(Arc::clone(&schedule), start_ns, lanes, say_end)?;
     host.pacer_priority.clone_from(&pacer.priority);
@@ -142,11 +145,17 @@ pub fn run(spec: &Spec<'_>, site: &Site<'_>, progress: &mut Progress) -> anyhow:
     let sends = pacer.join()?;
     dynos.tell(&ToDyno::Stop);
     watch.last_words(&dynos);
+    let mut status = |number: u32| {
+        let status = dynos.status(number)?;
+        let killed = site.placement.ran_out_of_memory(number);
+        let limit = settings.dyno.as_ref().filter(|_| killed).map(|dyno| dyno.memory_mb);
+        Some(limit.map_or(status.clone(), |limit| format!("{status}, killed: out of memory (limit {limit} MiB)")))
+    };
     let ended = match (end.ended, watch.collected.lost()) {
-        (Ended::DynoLost { dyno, at_s, .. }, _) => Ended::DynoLost { dyno, at_s, status: dynos.status(dyno) },
+        (Ended::DynoLost { dyno, at_s, .. }, _) => Ended::DynoLost { dyno, at_s, status: status(dyno) },
         // It was there until its last word was due.
         (Ended::Complete, Some((dyno, at_ns))) => {
-            Ended::DynoLost { dyno, at_s: watch.seconds(at_ns), status: dynos.status(dyno) }
+            Ended::DynoLost { dyno, at_s: watch.seconds(at_ns), status: status(dyno) }
         }
         (ended, _) => ended,
     };
@@ -161,6 +170,7 @@ pub fn run(spec: &Spec<'_>, site: &Site<'_>, progress: &mut Progress) -> anyhow:
     dynos.end();
     // A server that is gone by now has taken its counters with it: the run says so by their absence.
     let work = monitor.work().ok().map(|work| work.since(&baseline));
+    let evicted = work.as_ref().and_then(|work| work.evicted_keys);
     let size_end = monitor.size().ok();
     host.load_average_end = host::load_average();
     drop(monitor);
@@ -172,7 +182,8 @@ pub fn run(spec: &Spec<'_>, site: &Site<'_>, progress: &mut Progress) -> anyhow:
     let measured = Measured {
         started_at,
         host,
-        server: assemble::server(&facts, &server, size, size_end),
+        server: assemble::server(&facts, &server, size, size_end, evicted),
+        dyno,
         builds,
         ended,
         drained: end.drained,

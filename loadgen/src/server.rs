@@ -19,7 +19,7 @@ pub enum Source {
     /// A fresh one for every run.
     Private(ServerBinary),
     /// The user's, flushed between runs with the user's permission.
-    External(ExternalServer),
+    External(Box<ExternalServer>),
 }
 
 /// The server of one run. A private one ends with it.
@@ -52,7 +52,7 @@ impl Source {
             Some(url) => {
                 let url: ServerUrl = url.parse()?;
                 let options = ExternalOptions { flush, ..ExternalOptions::default() };
-                Ok(Source::External(ExternalServer::admit(url, options)?))
+                Ok(Source::External(Box::new(ExternalServer::admit(url, options)?)))
             }
             None if flush => {
                 let why = "--flush allows an external database to be flushed: name it by --redis-url";

@@ -111,7 +111,9 @@ fn cell_section(comparison: &Comparison, cell: &Cell) -> Section {
     notes.extend(cell.keeps_up.iter().filter(|one| one.only_baseline + one.only_contender > 0).map(keeps_up_note));
     notes.extend(secondary_notes(&cell.contrasts));
     notes.extend(cell.variants.iter().filter_map(checks_note));
-    Section { title, lines: vec![cell.recommendation.sentence.clone()], grids, notes }
+    let dyno = cell.dyno.as_ref().map(|dyno| format!("each dyno: {}", dyno.label));
+    let lines = dyno.into_iter().chain([cell.recommendation.sentence.clone()]).collect();
+    Section { title, lines, grids, notes }
 }
 
 /// One row per metric: both variants, their ratio, the word.

@@ -79,6 +79,7 @@ pub(crate) fn run(plan: &Plan, cell: usize, block: u32, variant: usize) -> Run {
         host: host(),
         clocks: Vec::new(),
         redis_server: redis_server(),
+        dyno: None,
         ended: Ended::Complete,
         counts: Counts { planned: tasks, sent: tasks, completed: tasks, warmup: tasks / 10, ..Counts::default() },
         rate_per_s: Rates { asked: rate_per_s, sent: rate_per_s, completed: Some(rate_per_s) },
@@ -163,6 +164,9 @@ fn redis_server() -> RedisServer {
         version: "9.1.2".to_owned(),
         allocator: "jemalloc".to_owned(),
         io_threads: Some(1),
+        maxmemory_bytes: None,
+        maxmemory_policy: None,
+        evicted_keys: None,
         private: true,
         origin: "valkey-server".to_owned(),
         keys_start: 84,
@@ -201,7 +205,8 @@ fn resources() -> Resources {
         sockets: Some(29),
     };
     let redis = Usage { cpu_us_per_task: Some(50.0), cpu_user_s: Some(0.3), cpu_sys_s: Some(0.2), ..Usage::default() };
-    Resources { window_s: 10.0, tasks: Some(10_000), workers, redis, loadgen: Usage::default(), proxy: None }
+    let loadgen = Usage::default();
+    Resources { window_s: 10.0, tasks: Some(10_000), workers, redis, loadgen, proxy: None, throttling: None }
 }
 
 fn redis_work(tasks: u64) -> RedisWork {

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::Dyno;
 use super::load::Load;
 
 /// Everything a run needs to know besides its variant.
@@ -14,6 +15,9 @@ pub struct Settings {
     pub load: Load,
     /// `[workers]`
     pub workers: Workers,
+    /// `[dyno]`; none: dynos are not limited.
+    #[serde(default)]
+    pub dyno: Option<Dyno>,
     /// `[slo]`
     #[serde(default)]
     pub slo: Slo,

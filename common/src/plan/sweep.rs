@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use toml::{Table, Value};
 
+use super::dyno::DynoInput;
 use super::{Cell, PlanError, convert};
 
 /// More than this many cells is a typing mistake.
@@ -59,14 +60,21 @@ fn cell(table: &Table, axes: &[(String, String, Vec<Value>)], index: usize) -> R
             parameters.insert(format!("{section}.{key}"), json);
         }
     }
+    let dyno: Option<DynoInput> = super::optional(&mut chosen, "dyno")?;
+    let dyno = dyno.map(DynoInput::resolve).transpose()?;
     let mut section = |name: &str| chosen.remove(name).unwrap_or_else(|| Value::Table(Table::new()));
+    let mut workers = section("workers");
+    if let (Some(count), Value::Table(keys)) = (dyno.as_ref().and_then(|dyno| dyno.class.workers()), &mut workers) {
+        keys.entry("count").or_insert(count.into());
+    }
     Ok(Cell {
         index: index as u32,
         parameters,
         settings: super::Settings {
             task: convert("task", section("task"))?,
             load: convert("load", section("load"))?,
-            workers: convert("workers", section("workers"))?,
+            workers: convert("workers", workers)?,
+            dyno,
             slo: convert("slo", section("slo"))?,
             redis: convert("redis", section("redis"))?,
         },

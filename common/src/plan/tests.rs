@@ -58,6 +58,7 @@ fn what_the_plan_leaves_out_has_a_default() {
             "task": {"kind": "document", "list_max": 100, "payload_kb": 5.0, "prefill": true, "redis_round_trips": 1, "cpu_us": 0.0, "sleep_ms": 0.0, "permits": null},
             "load": {"rate_per_s": 100.0, "arrivals": "poisson", "duration_s": 5.0, "warmup_s": 1.0, "drain_s": 10.0, "seed": 1},
             "workers": {"count": 4, "dynos": 1, "backlog_max": 100, "choice": "round-robin", "order": "fifo", "on_overload": "stop"},
+            "dyno": null,
             "slo": {"response_p99_ms": null, "drain_within_s": 1.0},
             "redis": {"connect_timeout_s": 1.0, "response_timeout_s": 5.0, "checkout_timeout_s": 5.0, "rtt_us": 0, "jitter_us": 0},
         })
@@ -102,7 +103,7 @@ fn a_variant_gets_the_usual_settings_of_its_engine() {
 #[test]
 fn unknown_keys_are_refused() {
     const TOP_LEVEL: &str =
-        "name, question, primary, baseline, task, load, workers, slo, redis, repeat, variant, published, traces";
+        "name, question, primary, baseline, task, load, workers, dyno, slo, redis, repeat, variant, published, traces";
     check("[tasks]\nkind = \"document\"", &format!("tasks: unknown key; use one of {TOP_LEVEL}"));
     check_set(&["rate_per_s=100"], &format!("rate_per_s: unknown key; use one of {TOP_LEVEL}"));
     check_set(&["laod.seed=2"], &format!("laod: unknown key; use one of {TOP_LEVEL}"));

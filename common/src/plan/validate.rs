@@ -41,7 +41,7 @@ impl Repeat {
 impl Settings {
     /// Every value by itself and with its neighbours.
     pub(super) fn validate(&self) -> Result<(), PlanError> {
-        let Settings { task, load, workers, slo, redis } = self;
+        let Settings { task, load, workers, slo, redis, dyno: _ } = self;
         load.validate()?;
         positive("task.payload_kb", task.payload_kb, 16_384.0, "kilobytes")?;
         task.validate()?;

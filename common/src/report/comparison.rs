@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Counts, Host, RedisServer, Versions};
+use super::{Counts, DynoLimits, Host, RedisServer, Versions};
 use crate::plan::{Metric, Published, Variant};
 
 /// Says that a file holds a [`Comparison`].
@@ -58,6 +58,8 @@ pub struct Cell {
     pub index: u32,
     /// The swept keys and their values.
     pub parameters: BTreeMap<String, serde_json::Value>,
+    /// What the plan's `[dyno]` came to, as the cell's first run saw it; `null` without one.
+    pub dyno: Option<DynoLimits>,
     /// Blocks in which every variant's run is valid.
     pub blocks: u32,
     /// Blocks thrown away because a run in them was invalid.

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::Throttling;
+
 /// What it cost to get ready, milliseconds and bytes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Startup {
@@ -47,6 +49,8 @@ pub struct Resources {
     pub loadgen: Usage,
     /// The delay proxy; `null` when there was none.
     pub proxy: Option<Usage>,
+    /// What quotas held back from the dynos: their control groups and those above; `null` where the kernel does not say.
+    pub throttling: Option<Throttling>,
 }
 
 /// Use of the machine over the window.

@@ -45,6 +45,13 @@ impl RequestError {
         matches!(self, RequestError::Server { code, .. } if code == "NOSCRIPT")
     }
 
+    /// The server has no memory left for a write. Redis 6 says it in the message of a script that was refused.
+    #[must_use]
+    pub fn is_out_of_memory(&self) -> bool {
+        const WORDS: &str = "OOM command not allowed";
+        matches!(self, RequestError::Server { code, message } if code == "OOM" || message.contains(WORDS))
+    }
+
     /// Whether the connection must not be used again.
     #[must_use]
     pub fn breaks_connection(&self) -> bool {
@@ -70,6 +77,7 @@ impl RequestError {
             RequestError::Timeout => RequestErrorKind::Timeout,
             RequestError::Disconnected(_) => RequestErrorKind::Disconnected,
             error if error.is_noscript() => RequestErrorKind::Noscript,
+            error if error.is_out_of_memory() => RequestErrorKind::OutOfMemory,
             RequestError::Server { .. } => RequestErrorKind::ServerError,
         }
     }
@@ -105,19 +113,22 @@ pub enum RequestErrorKind {
     Disconnected,
     /// A script that had to be loaded again.
     Noscript,
+    /// See [`RequestError::is_out_of_memory`].
+    OutOfMemory,
     /// Any other error of the server.
     ServerError,
 }
 
 impl RequestErrorKind {
     /// Number of kinds.
-    pub const COUNT: usize = 5;
+    pub const COUNT: usize = 6;
     /// Every kind; position = `kind as usize`.
     pub const ALL: [RequestErrorKind; RequestErrorKind::COUNT] = [
         RequestErrorKind::PoolTimeout,
         RequestErrorKind::Timeout,
         RequestErrorKind::Disconnected,
         RequestErrorKind::Noscript,
+        RequestErrorKind::OutOfMemory,
         RequestErrorKind::ServerError,
     ];
 
@@ -129,6 +140,7 @@ impl RequestErrorKind {
             RequestErrorKind::Timeout => "timeout",
             RequestErrorKind::Disconnected => "disconnected",
             RequestErrorKind::Noscript => "noscript",
+            RequestErrorKind::OutOfMemory => "out_of_memory",
             RequestErrorKind::ServerError => "server_error",
         }
     }

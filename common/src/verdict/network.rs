@@ -87,6 +87,7 @@ mod tests {
             redis: Usage::default(),
             loadgen: Usage::default(),
             proxy: Some(Usage { cpu_user_s: Some(0.1), cpu_sys_s: Some(0.4), ..Usage::default() }),
+            throttling: None,
         };
         (Ended::Complete, network, resources)
     }

@@ -4,8 +4,8 @@ use super::{Evidence, judge, on_time_limit_us};
 use crate::latency::Latency;
 use crate::plan::Plan;
 use crate::report::{
-    Backlog, ClockOffset, Counts, Ended, Failures, Latencies, Little, Machine, Overload, Pressure, RedisWork, Resource,
-    Resources, RunResult, Usage, WatchedCpu,
+    Backlog, ClockOffset, Counts, Ended, Failures, Latencies, Little, Machine, Overload, Pressure, RedisServer,
+    RedisWork, Resource, Resources, RunResult, Usage, WatchedCpu,
 };
 use crate::task;
 
@@ -28,6 +28,7 @@ struct Case {
     recorded: u64,
     sum_error: Option<f64>,
     clocks: Vec<ClockOffset>,
+    redis_server: RedisServer,
 }
 
 fn latency(us: u64) -> crate::report::Distribution {
@@ -89,11 +90,27 @@ fn good() -> Case {
             redis: Usage::default(),
             loadgen: Usage::default(),
             proxy: None,
+            throttling: None,
         },
         on_time: 1.0,
         recorded: 3000,
         sum_error: Some(0.0004),
         clocks: Vec::new(),
+        redis_server: RedisServer {
+            product: "redis".to_owned(),
+            version: "7.4.0".to_owned(),
+            allocator: String::new(),
+            io_threads: None,
+            maxmemory_bytes: Some(1 << 30),
+            maxmemory_policy: Some("noeviction".to_owned()),
+            private: true,
+            origin: String::new(),
+            keys_start: 0,
+            keys_end: Some(0),
+            used_memory_start_bytes: 1,
+            used_memory_end_bytes: Some(7),
+            evicted_keys: Some(0),
+        },
     }
 }
 
@@ -122,6 +139,8 @@ fn judged(case: &Case) -> (Vec<String>, RunResult, String) {
         recorded: case.recorded,
         sum_error: case.sum_error,
         clocks: &case.clocks,
+        redis_server: &case.redis_server,
+        dyno: None,
     });
     let failed = validity.checks.iter().filter(|check| !check.ok).map(|check| check.name.clone()).collect();
     (failed, verdict.result, verdict.reason)
@@ -157,6 +176,9 @@ fn every_check_trips() {
     check(|case| case.ended = lost(Some("signal: 9")), &["dynos alive"], RunResult::Invalid, "dyno 0 ended: signal: 9");
     let gone = Ended::ServerLost { at_s: 1.0, status: "exit status: 1".to_owned() };
     check(|case| case.ended = gone, &["server alive"], RunResult::Invalid, "the Redis server ended: exit status: 1");
+    let full = "the server was out of memory at 7 of 1073741824 bytes";
+    check(|case| case.ended = Ended::ServerFull { at_s: 1.0 }, &["server memory"], RunResult::Invalid, full);
+    check(|case| case.redis_server.evicted_keys = Some(1), &["evictions"], RunResult::Invalid, "evictions");
     check(|case| case.on_time = 0.98, &["on time"], RunResult::Invalid, "on time");
     check(|case| case.latency_us.lateness = latency(200), &["lateness share"], RunResult::Invalid, "lateness share");
     let slow = |case: &mut Case| {

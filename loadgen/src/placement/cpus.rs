@@ -36,6 +36,18 @@ impl Cpus {
         self.0.len() as u32
     }
 
+    /// At most `count` of them, after the first `skipped`.
+    #[must_use]
+    pub fn part(&self, skipped: u32, count: u32) -> Cpus {
+        Cpus(self.0.iter().copied().skip(skipped as usize).take(count as usize).collect())
+    }
+
+    /// Those that are in `other` too.
+    #[must_use]
+    pub fn shared_with(&self, other: &Cpus) -> Cpus {
+        Cpus(self.0.intersection(&other.0).copied().collect())
+    }
+
     /// As the kernel takes them.
     ///
     /// # Errors

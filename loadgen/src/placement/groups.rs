@@ -4,6 +4,8 @@
 //! instead. Version 1 has a hierarchy for the controller `cpu`; in version 2 a group that hands the controller on may hold no
 //! processes, so that loadgen has to leave its own first, and be the only one in it.
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -12,7 +14,11 @@ use std::time::Duration;
 
 use anyhow::Context;
 
-use crate::cgroup::{self, CpuHierarchy, Version};
+use crate::cgroup::{self, Hierarchy, Version};
+
+mod bound;
+
+pub use bound::Bound;
 
 /// Groups of this process, named after it.
 #[derive(Debug)]
@@ -23,8 +29,10 @@ pub struct Groups {
     home: PathBuf,
     version: Version,
     prefix: String,
-    /// Version 2: whether the controller was handed on by us, and has to be taken back.
-    handed_on: bool,
+    /// Version 2: the controllers that were handed on by us, and have to be taken back.
+    handed_on: RefCell<Vec<String>>,
+    /// Version 1: where groups were made in other hierarchies than that of `cpu`.
+    others: RefCell<BTreeSet<PathBuf>>,
 }
 
 /// What the names of all our groups begin with; the process follows.
@@ -43,11 +51,11 @@ impl Groups {
     /// # Errors
     /// The system does not allow it; everything is as before.
     pub fn enter() -> anyhow::Result<Groups> {
-        Groups::enter_below(cgroup::cpu_hierarchy(), std::process::id())
+        Groups::enter_below(cgroup::hierarchy("cpu"), std::process::id())
     }
 
-    fn enter_below(hierarchy: Option<CpuHierarchy>, pid: u32) -> anyhow::Result<Groups> {
-        let CpuHierarchy { version, mount, path } = hierarchy.context("the kernel shows no control groups")?;
+    fn enter_below(hierarchy: Option<Hierarchy>, pid: u32) -> anyhow::Result<Groups> {
+        let Hierarchy { version, mount, path } = hierarchy.context("the kernel shows no control groups")?;
         let origin = mount.join(path.trim_start_matches('/'));
         let first = Groups::enter_at(&origin, &origin, version, pid);
         if version == Version::V1 || first.is_ok() {
@@ -55,20 +63,20 @@ impl Groups {
         }
         // Others are in this group, so that it cannot hand the controller on. Root may use one above that does.
         let above = origin.ancestors().skip(1).take_while(|above| above.starts_with(&mount));
-        let mut above = above.filter(|above| hands_cpu_on(above));
+        let mut above = above.filter(|above| hands_on(above, "cpu"));
         above.find_map(|home| Groups::enter_at(&origin, home, version, pid).ok()).map_or(first, Ok)
     }
 
     fn enter_at(origin: &Path, home: &Path, version: Version, pid: u32) -> anyhow::Result<Groups> {
         let prefix = format!("{PREFIX}{pid}-");
-        let mut groups = Groups { origin: origin.to_owned(), home: home.to_owned(), version, prefix, handed_on: false };
+        let (handed_on, others) = (RefCell::default(), RefCell::default());
+        let groups = Groups { origin: origin.to_owned(), home: home.to_owned(), version, prefix, handed_on, others };
         sweep(home);
         // Whatever fails from here on, dropping puts everything back.
         let own = groups.make("loadgen")?;
         write(&own.join(PROCESSES), &pid.to_string())?;
-        if version == Version::V2 && !hands_cpu_on(home) {
-            groups.handed_on = true;
-            write(&home.join(HANDED_ON), "+cpu")?;
+        if version == Version::V2 {
+            groups.hand_on("cpu")?;
         }
         groups.weigh(&own)?;
         if version == Version::V1 {
@@ -84,12 +92,20 @@ impl Groups {
     pub fn open(&self, name: &str) -> anyhow::Result<File> {
         let directory = self.make(name)?;
         self.weigh(&directory)?;
-        let path = directory.join(PROCESSES);
-        File::options().write(true).open(&path).with_context(|| path.display().to_string())
+        bound::processes(&directory)
+    }
+
+    /// What a group is called.
+    fn name(&self, name: &str) -> String {
+        format!("{}{name}", self.prefix)
     }
 
     fn make(&self, name: &str) -> anyhow::Result<PathBuf> {
-        let directory = self.home.join(format!("{}{name}", self.prefix));
+        self.make_in(&self.home, name)
+    }
+
+    fn make_in(&self, home: &Path, name: &str) -> anyhow::Result<PathBuf> {
+        let directory = home.join(self.name(name));
         match fs::create_dir(&directory) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
                 Err(error).with_context(|| directory.display().to_string())
@@ -124,11 +140,15 @@ impl Drop for Groups {
     fn drop(&mut self) {
         let is_own = |name: &str| name.starts_with(&self.prefix);
         // Another loadgen may live by what this one has handed on.
-        if self.handed_on && ours(&self.home).all(|(_, name)| is_own(&name)) {
-            let _ = fs::write(self.home.join(HANDED_ON), "-cpu");
+        if ours(&self.home).all(|(_, name)| is_own(&name)) {
+            for controller in self.handed_on.borrow().iter() {
+                let _ = fs::write(self.home.join(HANDED_ON), format!("-{controller}"));
+            }
         }
         let _ = fs::write(self.origin.join(PROCESSES), std::process::id().to_string());
-        for (directory, _) in ours(&self.home).filter(|(_, name)| is_own(name)) {
+        let others = self.others.borrow();
+        let homes = others.iter().chain([&self.home]);
+        for (directory, _) in homes.flat_map(|home| ours(home)).filter(|(_, name)| is_own(name)) {
             let is_busy = || fs::remove_dir(&directory).is_err_and(|error| error.kind() == io::ErrorKind::ResourceBusy);
             (0..REMOVALS).take_while(|_| is_busy()).for_each(|_| thread::sleep(REMOVAL_PAUSE));
         }
@@ -145,10 +165,10 @@ fn sweep(home: &Path) {
     }
 }
 
-/// Whether the groups in this one have a weight.
-fn hands_cpu_on(group: &Path) -> bool {
+/// Whether the groups in this one have this controller.
+fn hands_on(group: &Path, controller: &str) -> bool {
     let controllers = fs::read_to_string(group.join(HANDED_ON)).unwrap_or_default();
-    controllers.split_whitespace().any(|controller| controller == "cpu")
+    controllers.split_whitespace().any(|one| one == controller)
 }
 
 /// The groups that some loadgen has made, with their names.
@@ -168,14 +188,14 @@ mod tests {
     use std::path::Path;
 
     use super::Groups;
-    use crate::cgroup::{CpuHierarchy, Version};
+    use crate::cgroup::{Hierarchy, Version};
 
-    fn hierarchy(version: Version, mount: &Path, path: &str) -> Option<CpuHierarchy> {
+    pub(super) fn hierarchy(version: Version, mount: &Path, path: &str) -> Option<Hierarchy> {
         fs::create_dir_all(mount.join(path.trim_start_matches('/'))).unwrap();
-        Some(CpuHierarchy { version, mount: mount.to_owned(), path: path.to_owned() })
+        Some(Hierarchy { version, mount: mount.to_owned(), path: path.to_owned() })
     }
 
-    fn text(path: impl AsRef<Path>) -> String {
+    pub(super) fn text(path: impl AsRef<Path>) -> String {
         fs::read_to_string(path).unwrap()
     }
 
@@ -251,8 +271,7 @@ mod tests {
     fn without_groups_it_says_why_and_groups_of_the_dead_are_swept() {
         assert!(Groups::enter_below(None, 1).unwrap_err().to_string().contains("no control groups"));
         let root = tempfile::tempdir().unwrap();
-        let missing =
-            CpuHierarchy { version: Version::V1, mount: root.path().to_owned(), path: "/elsewhere".to_owned() };
+        let missing = Hierarchy { version: Version::V1, mount: root.path().to_owned(), path: "/elsewhere".to_owned() };
         let why = format!("{:#}", Groups::enter_below(Some(missing), 1).unwrap_err());
         assert!(why.contains("elsewhere/headroom-1-loadgen: No such file"), "{why}");
         // No process has number 0, and this one lives.

@@ -40,6 +40,8 @@ pub struct ServerFacts {
     pub maxmemory_bytes: Option<u64>,
     /// `maxmemory-policy`, such as `noeviction`.
     pub maxmemory_policy: Option<String>,
+    /// Keys thrown away for want of memory, since the server started.
+    pub evicted_keys: Option<u64>,
     /// Operating system, kernel and architecture of the server's host.
     pub os: Option<String>,
     /// Process id on the server's host.
@@ -78,6 +80,7 @@ impl ServerFacts {
             io_threads: None,
             maxmemory_bytes: text("maxmemory").and_then(|value| value.parse().ok()),
             maxmemory_policy: text("maxmemory_policy"),
+            evicted_keys: text("evicted_keys").and_then(|value| value.parse().ok()),
             os: text("os"),
             process_id: text("process_id").and_then(|value| value.parse().ok()),
         }

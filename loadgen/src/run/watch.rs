@@ -151,6 +151,10 @@ impl<'a> Watch<'a> {
                     self.show(&mut shown, all_sent, progress);
                 }
             }
+            // What comes after it is another test than the plan's, and every further task would fail.
+            if self.collected.server_is_full() {
+                return early(Ended::ServerFull { at_s: self.seconds(now_ns()) });
+            }
             if stop_at_overload && self.collected.overload.is_some() {
                 return early(Ended::Overloaded);
             }

@@ -20,7 +20,7 @@ fn run(line: &str) -> Run {
 
 /// The groups of loadgen that are there, in the hierarchy of this process.
 fn groups_of(pid: u32) -> Vec<String> {
-    let Some(hierarchy) = cgroup::cpu_hierarchy() else { return Vec::new() };
+    let Some(hierarchy) = cgroup::hierarchy("cpu") else { return Vec::new() };
     let home = hierarchy.mount.join(hierarchy.path.trim_start_matches('/'));
     let names = fs::read_dir(home).into_iter().flatten().map(|entry| entry.unwrap().file_name().into_string().unwrap());
     names.filter(|name| name.starts_with(&format!("headroom-{pid}-"))).collect()
