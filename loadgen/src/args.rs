@@ -35,12 +35,14 @@ pub enum Command {
     Bench(Bench),
     /// One ad hoc run from flags
     Run(Run),
+    /// Shows the arrivals of a plan: how many, when, how they follow each other. Starts nothing
+    Arrivals(Arrivals),
     /// The network distance of a run; loadgen starts it by itself
     #[command(hide = true)]
     Proxy(proxy::Options),
 }
 
-/// Flags of every command.
+/// Flags of every command that starts something.
 #[derive(Debug, Args)]
 pub struct Common {
     /// Where everything is written [default: results/<time>-<plan>]
@@ -184,6 +186,38 @@ fn parse_engine(text: &str) -> Result<Engine, String> {
         "threaded" => Ok(Engine::Threaded),
         "async" => Ok(Engine::Async),
         _ => Err("threaded or async".to_owned()),
+    }
+}
+
+/// `loadgen arrivals`
+#[derive(Debug, Args)]
+pub struct Arrivals {
+    /// The plan, such as plans/default.toml
+    pub plan: PathBuf,
+    /// Overrides a key of the plan, such as load.arrivals=constant; KEY= alone removes it (repeatable)
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// Seed of everything random (load.seed)
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
+    pub seed: Option<u64>,
+    /// One cell, counted from 0 [default: all, if they are few]
+    #[arg(long, value_name = "N")]
+    pub cell: Option<u32>,
+    /// Of which block, counted from 0
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub block: u32,
+    /// Writes every arrival of a cell into this file; - for standard output, instead of everything else
+    #[arg(long, value_name = "FILE")]
+    pub csv: Option<PathBuf>,
+}
+
+impl Arrivals {
+    /// `--set` and the flag that is short for one.
+    #[must_use]
+    pub fn sets(&self) -> Vec<String> {
+        let mut sets = self.set.clone();
+        sets.extend(self.seed.map(|seed| format!("load.seed={seed}")));
+        sets
     }
 }
 

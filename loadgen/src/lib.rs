@@ -1,6 +1,7 @@
 //! The coordinator: finds the server, starts dynos, paces arrivals, measures, writes runs.
 
 pub mod args;
+pub mod arrivals;
 pub mod assemble;
 pub mod bench;
 pub mod calibration;

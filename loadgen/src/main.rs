@@ -1,5 +1,6 @@
 //! `loadgen`: parses the command line, does what it says, maps the outcome to an exit code.
 
+use std::fs::File;
 use std::io::{ErrorKind, Write};
 use std::path::Path;
 use std::process::ExitCode;
@@ -19,7 +20,7 @@ use loadgen::run::{Site, Spec};
 use loadgen::server::Source;
 use loadgen::signals::Interrupt;
 use loadgen::store::Store;
-use loadgen::{bench, proxy, run};
+use loadgen::{arrivals, bench, proxy, run};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -52,6 +53,7 @@ fn carry_out(command: &Command) -> anyhow::Result<u8> {
             let (placement, interrupt) = begin(&args.common, args.listen.is_none())?;
             run_once(args, &placement, &interrupt)
         }
+        Command::Arrivals(args) => show_arrivals(args),
         Command::Proxy(options) => proxy::serve::run(options).map(|()| 0),
     }
 }
@@ -60,6 +62,27 @@ fn carry_out(command: &Command) -> anyhow::Result<u8> {
 fn begin(common: &Common, starts_dynos: bool) -> anyhow::Result<(Placement, Interrupt)> {
     let placement = Placement::new(&common.pin, common.scheduling, common.started(starts_dynos))?;
     Ok((placement, Interrupt::install()?))
+}
+
+fn show_arrivals(args: &args::Arrivals) -> anyhow::Result<u8> {
+    let plan = args::read_plan(&args.plan, &args.sets())?;
+    let cells = arrivals::cells(&plan, args)?;
+    match &args.csv {
+        Some(path) if path.as_os_str() == "-" => {
+            let written = arrivals::write_csv(&arrivals::of(&cells[0], args.block), std::io::stdout().lock());
+            unless_closed(written)?;
+            return Ok(0);
+        }
+        Some(path) => {
+            let write = |file| arrivals::write_csv(&arrivals::of(&cells[0], args.block), file);
+            File::create(path).and_then(write).map_err(|error| {
+                Refused(format!("--csv {}: {error}; name a file that can be written", path.display()))
+            })?;
+        }
+        None => {}
+    }
+    print(&arrivals::text(&plan, cells, args.block))?;
+    Ok(0)
 }
 
 fn bench_plan(args: &args::Bench, placement: &Placement, interrupt: &Interrupt) -> anyhow::Result<u8> {
@@ -103,9 +126,13 @@ fn bench_plan(args: &args::Bench, placement: &Placement, interrupt: &Interrupt) 
     })
 }
 
-/// A reader that has seen enough (`| head`) is no error: everything is in the files.
 fn print(text: &str) -> anyhow::Result<()> {
-    match std::io::stdout().write_all(text.as_bytes()) {
+    unless_closed(std::io::stdout().write_all(text.as_bytes()))
+}
+
+/// A reader that has seen enough (`| head`) is no error: everything is in the files, or can be had again.
+fn unless_closed(written: std::io::Result<()>) -> anyhow::Result<()> {
+    match written {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error).context("stdout"),
         _ => Ok(()),
     }
