@@ -32,9 +32,10 @@ const GREETING_WITHIN: Duration = Duration::from_secs(5);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
 /// What somebody hears who is not expected.
 const STRANGER: &str = "this run starts its own dynos: use `loadgen run --listen ADDR` for others";
-/// What a dyno hears that could not reach the server.
-const ELSEWHERE: &str = "the private Redis server of the run listens on loopback, and the dyno is on another machine or in a \
-    network namespace of its own: give `loadgen run` a server that both can reach by --redis-url";
+/// What a dyno hears that could not reach what its workers are to connect to.
+const ELSEWHERE: &str = "the run's private Redis server, or its delay proxy, listens on loopback, and the dyno is on another machine \
+    or in a network namespace of its own: give `loadgen run` a server that both can reach by --redis-url, and leave redis.rtt_us \
+    at 0";
 /// How long a dyno may take to end after its last word.
 const EXIT_WITHIN: Duration = Duration::from_secs(2);
 

@@ -196,16 +196,12 @@ impl Placement {
     }
 }
 
-/// What is in force for these processes, as the kernel says. Those that are gone are left out, and a dyno whose number is
-/// somebody else's here: it has been started in a container with numbers of its own.
+/// What is in force for these processes of this machine, as the kernel says. Those that are gone are left out.
 #[must_use]
 pub fn read_back(processes: impl IntoIterator<Item = (Part, u32)>) -> Vec<Placed> {
     let autogroups = fs::read_to_string("/proc/sys/kernel/sched_autogroup_enabled").is_ok_and(|on| on.trim() == "1");
     let placed = processes.into_iter().filter_map(|(part, pid)| {
         let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-        if matches!(part, Part::Dyno(_)) && !status.starts_with("Name:\tworkers-") {
-            return None;
-        }
         let cpus = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"))?.trim().to_owned();
         let (group, weight) = cgroup::weighed_group(pid).unzip();
         // /autogroup-123 nice 0

@@ -259,7 +259,7 @@ fn prepare(spec: &Spec<'_>, site: &Site<'_>, demand: &Demand, progress: &mut Pro
         &site.dynos,
         spec.variant,
         assigns,
-        server.is_private(),
+        server.is_private() || far.is_some(),
         site.placement,
         site.interrupt,
         &mut |line| progress.line(line),
