@@ -61,15 +61,6 @@ impl Latency {
         self.histogram.len()
     }
 
-    /// Share of the recorded values that are at most `nanoseconds`; 1 when there are none.
-    #[must_use]
-    pub fn share_within(&self, nanoseconds: u64) -> f64 {
-        match self.n() + self.beyond {
-            0 => 1.0,
-            all => self.histogram.count_between(0, nanoseconds) as f64 / all as f64,
-        }
-    }
-
     /// The value in nanoseconds at percentile `p` (0 to 1) when `unbounded` more values are larger than all recorded
     /// ones: rank `ceil(p (n + unbounded))`, at least 1. `None` beyond the recorded ones.
     #[must_use]

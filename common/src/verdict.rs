@@ -47,10 +47,9 @@ pub struct Evidence<'a> {
     pub pressure: &'a [Pressure],
     /// The part of service that is the way to the server and back, where a distance was asked for.
     pub distance: Option<f64>,
-    /// Share of the window's tasks that were sent on time; see [`on_time_limit_us`].
+    /// Share of the window's tasks that were sent on time, of those that should have been by the run's end, or before the
+    /// backlog rule tripped; see [`on_time_limit_us`].
     pub on_time: f64,
-    /// The same, of the tasks that were sent before the backlog rule tripped.
-    pub on_time_before_overload: f64,
     /// Histogram entries of completed tasks, summed over all dynos.
     pub recorded: u64,
     /// Of the dyno in which they differ most: n x mean of the histogram of `response_from_send` against the exact sum;

@@ -100,9 +100,8 @@ pub fn run(spec: &Spec<'_>, schedule: &Schedule, measured: Measured) -> Run {
     let collected = &measured.collected;
     let counts = counts(schedule, &measured);
     let unbounded = counts.failed.total() + counts.unfinished;
-    let lateness = |until_ns| measured.sends.lateness(schedule, measured.start_ns, until_ns);
-    let all_lateness = lateness(u64::MAX);
-    let latency_us = latencies(settings, collected, &all_lateness, unbounded, counts.unfinished);
+    let lateness = measured.sends.lateness(schedule, measured.start_ns);
+    let latency_us = latencies(settings, collected, &lateness, unbounded, counts.unfinished);
     let tasks_in_window: Option<u64> = collected.dynos.iter().map(ended_in_window).sum();
     // Of a run that ended in its warm-up only what was short is said.
     let (window, all) = match &measured.usage {
@@ -128,11 +127,15 @@ pub fn run(spec: &Spec<'_>, schedule: &Schedule, measured: Measured) -> Run {
         run_s: run_s(&measured),
     });
     let distance = measured.network.as_ref().and_then(|network| distance(network, tasks_in_window, &latency_us));
-    let on_time = |lateness: &Latency| {
-        let limit_us = on_time_limit_us(latency_us.response.p50);
-        lateness.share_within((limit_us * 1e3) as u64)
+    let on_time = |until_ns| {
+        let limit_ns = (on_time_limit_us(latency_us.response.p50) * 1e3) as u64;
+        measured.sends.on_time(schedule, measured.start_ns, limit_ns, until_ns)
     };
-    let on_time_in_all = on_time(&all_lateness);
+    // A run that ended early has no claim to what came later.
+    let until_ns = match measured.ended {
+        Ended::Complete => u64::MAX,
+        _ => measured.sends.last_ns().unwrap_or(0),
+    };
     let clocks: Vec<_> = (0..).zip(&collected.dynos).filter_map(|(dyno, reports)| reports.clock.report(dyno)).collect();
     let (validity, verdict) = judge(&Evidence {
         settings,
@@ -148,10 +151,7 @@ pub fn run(spec: &Spec<'_>, schedule: &Schedule, measured: Measured) -> Run {
         machine: &machine,
         pressure: &pressure,
         distance,
-        on_time: on_time_in_all,
-        on_time_before_overload: collected
-            .overload
-            .map_or(on_time_in_all, |overload| on_time(&lateness(overload.at_ns))),
+        on_time: on_time(collected.overload.map_or(until_ns, |overload| overload.at_ns)),
         recorded: collected.histograms.response.n() + collected.histograms.response.beyond(),
         sum_error: collected.dynos.iter().filter_map(DynoReports::sum_error).reduce(f64::max),
         clocks: &clocks,

@@ -12,6 +12,8 @@ use common::arrivals::Schedule;
 use crossbeam_channel::Sender;
 use dyno::clock::{now_ns, sleep_until};
 use nix::libc;
+use nix::sched::{CpuSet, sched_setaffinity};
+use nix::unistd::{Pid, gettid};
 
 use crate::dispatch::{Flushed, Lane, PENDING_MAX};
 use crate::send_log::SendLog;
@@ -64,10 +66,14 @@ pub struct Pacer {
     pub progress: Arc<Progress>,
     /// The scheduling class it really has.
     pub priority: String,
+    /// Its thread.
+    tid: Pid,
+    /// The CPUs that it may use once it is to stop.
+    everywhere: CpuSet,
 }
 
 impl Pacer {
-    /// Starts at `start_ns`; `ended` receives once.
+    /// Starts at `start_ns`; `ended` receives once. `everywhere`: the CPUs that it may use once it is to stop.
     ///
     /// # Errors
     /// No thread left.
@@ -76,12 +82,13 @@ impl Pacer {
         start_ns: u64,
         mut lanes: Vec<Lane>,
         ended: Sender<PacerEnd>,
+        everywhere: CpuSet,
     ) -> anyhow::Result<Pacer> {
         let progress = Arc::new(Progress::default());
         let seen = Arc::clone(&progress);
         let (said, priority) = crossbeam_channel::bounded(1);
         let thread = thread::Builder::new().name("pacer".into()).spawn(move || {
-            let _ = said.send(claim_priority());
+            let _ = said.send((claim_priority(), gettid()));
             let mut log = SendLog::new(&schedule);
             let end = pace(&schedule, start_ns, &mut lanes, &mut log, &seen);
             let _ = ended.send(end);
@@ -89,8 +96,19 @@ impl Pacer {
             // will come.
             (lanes, log)
         })?;
-        let priority = priority.recv()?;
-        Ok(Pacer { thread, progress, priority })
+        let (priority, tid) = priority.recv()?;
+        Ok(Pacer { thread, progress, priority, tid, everywhere })
+    }
+
+    /// Ends it before its time. Whoever has taken its CPU away at a higher priority must not keep it from noticing: it may run
+    /// anywhere now, and as one of many.
+    pub fn stop(&self) {
+        self.progress.stop.store(true, Ordering::Relaxed);
+        let _ = sched_setaffinity(self.tid, &self.everywhere);
+        let parameter = libc::sched_param { sched_priority: 0 };
+        // SAFETY: the call takes plain values, and the pointer outlives it. The thread is there until it is joined, by which
+        // this value is consumed; one that has ended already is no longer known by its number, and nothing happens.
+        unsafe { libc::sched_setscheduler(self.tid.as_raw(), libc::SCHED_OTHER, &raw const parameter) };
     }
 
     /// Waits for its end, and closes the lanes.

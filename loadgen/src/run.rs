@@ -2,7 +2,6 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use common::arrivals;
@@ -129,7 +128,7 @@ pub fn run(spec: &Spec<'_>, site: &Site<'_>, progress: &mut Progress) -> anyhow:
     let here = dynos.pids.iter().copied().flatten().collect();
     let sampler = Sampler::start(monitor, server.pid, cpus, here, start_ns, proxy, window_ns)?;
     let (say_end, pacer_end) = bounded(1);
-    let pacer = Pacer::start(Arc::clone(&schedule), start_ns, lanes, say_end)?;
+    let pacer = Pacer::start(Arc::clone(&schedule), start_ns, lanes, say_end, site.placement.allowed().set()?)?;
     host.pacer_priority.clone_from(&pacer.priority);
 
     let mut watch = Watch::new(spec, &schedule, start_ns, &dynos.clocks);
@@ -138,7 +137,7 @@ pub fn run(spec: &Spec<'_>, site: &Site<'_>, progress: &mut Progress) -> anyhow:
         proxy.or_else(|| server.lost().map(|status| Ended::ServerLost { at_s, status }))
     };
     let end = watch.until_end(&dynos, &mut lost, &pacer, &pacer_end, site.interrupt, progress)?;
-    pacer.progress.stop.store(true, Ordering::Relaxed);
+    pacer.stop();
     sampler.stop();
     watch.last_answers(&dynos);
     // Closing the lanes and the stop together tell the dynos that nothing more will come.

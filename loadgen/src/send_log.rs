@@ -40,15 +40,30 @@ impl SendLog {
         self.sent_ns.iter().copied().max().filter(|&last_ns| last_ns > 0)
     }
 
-    /// sent - intended of the window's tasks that were sent by `until_ns`; the run started at `start_ns`.
+    /// sent - intended of the window's tasks that were sent; the run started at `start_ns`.
     #[must_use]
-    pub fn lateness(&self, schedule: &Schedule, start_ns: u64, until_ns: u64) -> Latency {
+    pub fn lateness(&self, schedule: &Schedule, start_ns: u64) -> Latency {
         let mut lateness = Latency::new();
         let window = schedule.arrivals.iter().zip(&self.sent_ns).skip(schedule.warmup);
         window
-            .filter(|&(_, &sent_ns)| (1..=until_ns).contains(&sent_ns))
+            .filter(|&(_, &sent_ns)| sent_ns > 0)
             .for_each(|(arrival, sent_ns)| lateness.record(sent_ns.saturating_sub(start_ns + arrival.intended_ns)));
         lateness
+    }
+
+    /// Share of the window's tasks that were sent at most `limit_ns` late, of those that should have been by `until_ns`;
+    /// a task that was never sent was not on time. 1 when there are none.
+    #[must_use]
+    pub fn on_time(&self, schedule: &Schedule, start_ns: u64, limit_ns: u64, until_ns: u64) -> f64 {
+        let (mut due, mut on_time) = (0u64, 0u64);
+        for (arrival, &sent_ns) in schedule.arrivals.iter().zip(&self.sent_ns).skip(schedule.warmup) {
+            let latest_ns = start_ns + arrival.intended_ns + limit_ns;
+            if latest_ns <= until_ns {
+                due += 1;
+                on_time += u64::from((1..=latest_ns).contains(&sent_ns));
+            }
+        }
+        if due == 0 { 1.0 } else { on_time as f64 / due as f64 }
     }
 
     /// sent - intended of the window's tasks, by the second since `start_ns` in which they were sent.
@@ -119,15 +134,20 @@ mod tests {
     }
 
     #[test]
-    fn lateness_is_of_the_window_and_ends_where_it_is_told() {
+    fn lateness_is_of_what_was_sent_in_the_window() {
         let (schedule, log) = example();
-        let all = log.lateness(&schedule, 100, u64::MAX);
+        let all = log.lateness(&schedule, 100);
         assert_eq!((all.n(), all.percentile_ns(0.0, 0), all.max_ns()), (3, Some(20), Some(40)));
-        let until = log.lateness(&schedule, 100, 100 + 3 * 1_000_000_010);
-        assert_eq!((until.n(), until.max_ns()), (2, Some(30)));
-        let seconds = log.lateness_by_second(&schedule, 100);
-        let seconds: Vec<_> =
-            seconds.iter().map(|(second, lateness)| (*second, lateness.n(), lateness.max_ns())).collect();
-        assert_eq!(seconds, [(2, 1, Some(20)), (3, 1, Some(30)), (4, 1, Some(40))]);
+    }
+
+    /// Of the window's four tasks three were sent, 20, 30 and 40 ns late.
+    #[test]
+    fn on_time_is_of_what_should_have_been_sent() {
+        let (schedule, log) = example();
+        let share = |limit_ns, until_ns| log.on_time(&schedule, 100, limit_ns, until_ns);
+        assert_eq!((share(40, u64::MAX), share(30, u64::MAX), share(10, u64::MAX)), (0.75, 0.5, 0.0));
+        // The last two were not due before this instant.
+        let until_ns = 100 + 3 * 1_000_000_000 + 30;
+        assert_eq!((share(30, until_ns), share(20, until_ns), share(31, until_ns), share(0, 50)), (1.0, 0.5, 1.0, 1.0));
     }
 }

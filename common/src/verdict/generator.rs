@@ -20,7 +20,7 @@ pub fn on_time_limit_us(response_p50_us: Option<f64>) -> f64 {
 pub(super) fn checks(evidence: &Evidence<'_>) -> Vec<Check> {
     let latency_us = evidence.latency_us;
     let overloaded = evidence.backlog.overload.is_some();
-    let on_time = if overloaded { evidence.on_time_before_overload } else { evidence.on_time };
+    let on_time = evidence.on_time;
     let late_p99 = latency_us.lateness.p99.unwrap_or(0.0);
     // With fewer than 30 tasks beyond it, a 99th percentile is hardly more than the largest value.
     let measured = latency_us.response.n as f64 * 0.01 >= TAIL_MIN;

@@ -135,7 +135,6 @@ fn judged(case: &Case) -> (Vec<String>, RunResult, String) {
         network: None,
         resources: &case.resources,
         on_time: case.on_time,
-        on_time_before_overload: case.on_time,
         recorded: case.recorded,
         sum_error: case.sum_error,
         clocks: &case.clocks,

@@ -58,6 +58,7 @@ enum News {
     Dyno(Event),
     Pacer(PacerEnd),
     Interrupt,
+    Overdue,
     DrainBound,
     Clock,
 }
@@ -107,6 +108,10 @@ impl<'a> Watch<'a> {
         let clock = tick(SHOW_EVERY);
         let (mut pacer_end, mut interrupts, mut drain_bound) =
             (pacer_end.clone(), interrupt.channel().clone(), never());
+        // A generator that gets no CPU must not keep a run from ending.
+        let bound = Duration::from_nanos(window_end_ns.saturating_sub(now_ns()))
+            + Duration::from_secs_f64(settings.load.drain_s);
+        let mut overdue = after(bound);
         let (mut all_sent, mut interrupted) = (false, false);
         let mut shown = Seen { at_ns: self.start_ns, ..Seen::default() };
         let early = |ended| Ok(End { ended, drained: false });
@@ -115,6 +120,7 @@ impl<'a> Watch<'a> {
                 recv(dynos.events) -> event => News::Dyno(event?),
                 recv(pacer_end) -> end => News::Pacer(end?),
                 recv(interrupts) -> _ => News::Interrupt,
+                recv(overdue) -> _ => News::Overdue,
                 recv(drain_bound) -> _ => News::DrainBound,
                 recv(clock) -> _ => News::Clock,
             };
@@ -131,16 +137,21 @@ impl<'a> Watch<'a> {
                 }
                 News::Pacer(PacerEnd::Done | PacerEnd::Stopped) => {
                     all_sent = true;
-                    pacer_end = never();
+                    (pacer_end, overdue) = (never(), never());
                     let left_ns = if interrupted { 0 } else { window_end_ns.saturating_sub(now_ns()) };
                     drain_bound = after(Duration::from_nanos(left_ns) + Duration::from_secs_f64(settings.load.drain_s));
                 }
                 News::Interrupt => {
                     // No more arrivals; what was sent may end within the drain bound.
-                    pacer.progress.stop.store(true, Ordering::Relaxed);
+                    pacer.stop();
                     interrupts = never();
                     interrupted = true;
                     progress.line("stopping: no more arrivals, waiting for what was sent; Ctrl-C again to kill");
+                }
+                News::Overdue => {
+                    progress.line("the generator has not sent everything long after the window: stopping it");
+                    pacer.stop();
+                    overdue = never();
                 }
                 News::DrainBound => return early(if interrupted { Ended::Interrupted } else { Ended::Complete }),
                 News::Clock => {
