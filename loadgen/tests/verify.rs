@@ -8,6 +8,8 @@
 mod clocks;
 #[path = "verify/compute.rs"]
 mod compute;
+#[path = "verify/generator.rs"]
+mod generator;
 #[path = "verify/kills.rs"]
 mod kills;
 #[path = "verify/soak.rs"]
