@@ -6,7 +6,7 @@ PACKAGES := common dyno testkit $(BINARIES)
 RELEASE  := target/release
 
 .DEFAULT_GOAL := help
-.PHONY: help build bench $(addprefix bench-,$(PLANS)) floor test verify lint pure doc criterion driver-diff schema clean
+.PHONY: help build bench $(addprefix bench-,$(PLANS)) calibrate floor test verify lint pure doc criterion driver-diff schema clean
 
 help: ## lists the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -20,6 +20,9 @@ bench: bench-default ## the default comparison: two to three minutes after the b
 
 $(addprefix bench-,$(PLANS)): bench-%: build
 	$(RELEASE)/loadgen bench plans/$*.toml
+
+calibrate: build ## how many tasks a second loadgen can send to each engine on this host; three minutes
+	$(RELEASE)/loadgen calibrate
 
 floor: build ## what document and replay cost above a bare loop of the same bytes
 	cargo run -q --release -p loadgen --example floor

@@ -73,6 +73,7 @@ pub fn comparison(results: &Results) -> Comparison {
         alpha: ALPHA,
         blocks_planned: plan.repeat.blocks,
         complete: cells.iter().all(|cell| cell.blocks == plan.repeat.blocks),
+        forced: forced(results.runs()),
         host: first.host.clone(),
         redis_server: first.redis_server.clone(),
         versions: first.versions.clone(),
@@ -84,6 +85,17 @@ pub fn comparison(results: &Results) -> Comparison {
 /// The first run of a cell.
 fn first_of(results: &Results, cell: u32) -> Option<&Run> {
     results.runs().iter().find(|run| run.cell.index == cell)
+}
+
+/// Every sentence once, in the order of the runs.
+fn forced(runs: &[Run]) -> Vec<String> {
+    let mut all: Vec<String> = Vec::new();
+    for sentence in runs.iter().flat_map(|run| &run.forced) {
+        if !all.contains(sentence) {
+            all.push(sentence.clone());
+        }
+    }
+    all
 }
 
 /// The baseline with each contender, in the plan's order.

@@ -42,8 +42,9 @@ fn heading(run: &Run) -> String {
     let question = if plan.question.is_empty() { String::new() } else { format!(": {}", plan.question) };
     let parameters: Vec<String> = run.cell.parameters.iter().map(|(key, value)| format!("{key} = {value}")).collect();
     let parameters = if parameters.is_empty() { String::new() } else { format!(" ({})", parameters.join(", ")) };
+    let forced: String = run.forced.iter().map(|sentence| format!("FORCED: {sentence}\n")).collect();
     format!(
-        "{}{question}\nvariant {}, cell {}{parameters}, block {}, attempt {}, started {}\n",
+        "{}{question}\nvariant {}, cell {}{parameters}, block {}, attempt {}, started {}\n{forced}",
         plan.name, run.variant.name, run.cell.index, run.block, run.attempt, run.started_at
     )
 }
@@ -73,11 +74,24 @@ fn constants(run: &Run) -> Vec<String> {
         ("connections", format!("{connections}, client {}", name(&variant.client))),
         ("server", format!("{} {}", run.redis_server.product, run.redis_server.version)),
         ("scheduling", run.host.scheduling.clone()),
+        ("calibration", calibration(run)),
     ];
     let mut pairs = pairs.to_vec();
     pairs.extend(measured::distance(run).map(|distance| ("distance", distance)));
     pairs.extend(run.dyno.as_ref().map(|dyno| ("dyno", dyno.label.clone())));
     aligned(&pairs)
+}
+
+/// How far below the generator's ceiling the run was.
+fn calibration(run: &Run) -> String {
+    match &run.host.calibration {
+        Some(ceiling) => format!(
+            "{} /s can be paced with this engine ({})",
+            significant(ceiling.ceiling_per_s, 3),
+            ceiling.measured_at
+        ),
+        None => "none: make calibrate".to_owned(),
+    }
 }
 
 /// The name that plans and reports use.

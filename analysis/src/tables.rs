@@ -58,6 +58,13 @@ fn wrapped(text: &str, indent: &str) -> String {
     lines
 }
 
+/// A table for a terminal: numbers to the right under `header`.
+#[must_use]
+pub fn grid(header: &[&str], rows: Vec<Vec<String>>) -> String {
+    let header = header.iter().map(|&title| title.to_owned()).collect();
+    grid_text(&Grid { header, rows, left: Vec::new() })
+}
+
 /// The first column to the left, numbers to the right; no spaces at the ends of lines.
 pub(crate) fn grid_text(grid: &Grid) -> String {
     let mut table = Table::new();

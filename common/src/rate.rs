@@ -99,6 +99,15 @@ impl Rate {
         }
     }
 
+    /// The highest rate; of a sine that of a crest, whether the window holds one or not.
+    #[must_use]
+    pub fn peak(&self) -> f64 {
+        match self {
+            Rate::Lines(lines) => lines.iter().map(|line| line.begin_per_s.max(line.end_per_s)).fold(0.0, f64::max),
+            Rate::Sine { mean_per_s, amplitude, .. } => mean_per_s * (1.0 + amplitude),
+        }
+    }
+
     /// Tasks of the whole window.
     #[must_use]
     pub fn tasks(&self) -> f64 {

@@ -10,12 +10,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::plan::{Settings, Variant};
 
+pub mod calibration;
 mod clock;
 pub mod comparison;
 mod cost;
 mod dyno;
 mod machine;
 mod network;
+mod pacing;
 mod tasks;
 mod validity;
 
@@ -24,6 +26,7 @@ pub use cost::{IdleMemory, RedisWork, Resources, Startup, Usage};
 pub use dyno::{DynoLimits, Throttling};
 pub use machine::{Machine, WatchedCpu};
 pub use network::{Network, PassedOn};
+pub use pacing::{AtRate, Ceiling, Dispersion, Pacing};
 pub use tasks::{
     Backlog, Counts, Distribution, Failures, Latencies, Little, Overload, Phase, Rates, Second, Steady, Workers,
 };
@@ -50,6 +53,8 @@ pub struct Run {
     pub schema_version: u32,
     /// The settings that produced this run.
     pub plan: RunPlan,
+    /// What `--force` let through: each a sentence.
+    pub forced: Vec<String>,
     /// SHA-256 of the plan after `--set`, in hex, 16 digits.
     pub plan_hash: String,
     /// SHA-256 of every planned arrival (instant, dyno, worker), in hex, 16 digits: equal within a block.
@@ -84,6 +89,8 @@ pub struct Run {
     pub rate_per_s: Rates,
     /// Distributions over the window's tasks, microseconds.
     pub latency_us: Latencies,
+    /// Whether the load had the shape that was planned.
+    pub pacing: Pacing,
     /// Tasks sent and not finished.
     pub backlog: Backlog,
     /// The audit by Little's law; `null` when too few dynos looked too seldom, or not everything completed.
@@ -172,6 +179,8 @@ pub struct Host {
     pub pacer_priority: String,
     /// Rounds of synthetic CPU work in a microsecond, measured once per host; `null` when the plan's tasks do none.
     pub compute_rounds_per_us: Option<f64>,
+    /// What `loadgen calibrate` has found here with this engine; `null`: nothing yet.
+    pub calibration: Option<Ceiling>,
     /// Transparent huge pages of loadgen and of what it starts: `off`, or `as the kernel decides`.
     pub huge_pages: String,
 }

@@ -12,6 +12,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use common::report::Run;
+use common::report::calibration::Calibration;
 use common::report::comparison::Comparison;
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
@@ -50,6 +51,7 @@ fn check_committed<T: JsonSchema>(name: &str) {
 fn the_committed_schemas_are_those_of_the_types() {
     check_committed::<Run>("run.schema.json");
     check_committed::<Comparison>("comparison.schema.json");
+    check_committed::<Calibration>("calibration.schema.json");
 }
 
 /// Names of all properties in a schema, at any depth.
@@ -74,6 +76,7 @@ fn every_field_is_explained() {
     let mut names = BTreeSet::new();
     properties(schema::<Run>().as_value(), &mut names);
     properties(schema::<Comparison>().as_value(), &mut names);
+    properties(schema::<Calibration>().as_value(), &mut names);
     let missing: Vec<&String> = names.iter().filter(|name| !words.contains(name.as_str())).collect();
     assert!(missing.is_empty(), "docs/report.md does not explain {missing:?}");
 }
@@ -107,6 +110,11 @@ fn a_comparison_is_valid() {
     check_valid::<Comparison>(&comparison());
 }
 
+#[test]
+fn a_calibration_is_valid() {
+    check_valid::<Calibration>(&calibration());
+}
+
 fn variant() -> Value {
     json!({
         "name": "threads", "engine": "threaded", "executor": "dedicated", "connections": "own", "client": "blocking",
@@ -119,7 +127,7 @@ fn host() -> Value {
         "fingerprint": "0123456789abcdef", "cpu_model": "a CPU", "cpus": 2, "memory_bytes": 1, "kernel": "6.18",
         "arch": "x86_64", "load_average_start": 0.5, "load_average_end": 0.5, "scheduling": "shared",
         "placement": [{"process": "loadgen", "cpus": "0-1", "group": null, "weight": null, "cpu_quota": null, "memory_limit_bytes": null}],
-        "pacer_priority": "normal", "huge_pages": "off", "compute_rounds_per_us": null,
+        "pacer_priority": "normal", "huge_pages": "off", "compute_rounds_per_us": null, "calibration": null,
     })
 }
 
@@ -149,6 +157,30 @@ fn versions() -> Value {
     json!({"headroom": "0.1.0", "workers": "workers-threaded 0.1.0", "loadgen": "loadgen 0.1.0"})
 }
 
+fn plan() -> Value {
+    json!({
+        "name": "t",
+        "question": "",
+        "task": {"kind": "document", "list_max": 1, "payload_kb": 5.0, "prefill": true, "redis_round_trips": 1, "cpu_us": 0.0, "sleep_ms": 0.0, "permits": null},
+        "load": {
+            "rate_per_s": 1.0, "arrivals": "poisson", "duration_s": 1.0, "warmup_s": 0.0, "drain_s": 10.0, "seed": 1,
+        },
+        "workers": {
+            "count": 1, "dynos": 1, "backlog_max": 100, "choice": "random", "order": "lifo", "on_overload": "stop",
+        },
+        "dyno": {"class": "performance-l", "vcpus": 8, "memory_mb": 14336, "limit": "cpuset"},
+        "slo": {"response_p99_ms": null, "drain_within_s": 1.0},
+        "redis": {"connect_timeout_s": 1.0, "response_timeout_s": 5.0, "checkout_timeout_s": 5.0, "rtt_us": 1200, "jitter_us": 0},
+    })
+}
+
+fn pacing() -> Value {
+    json!({
+        "windows": 100, "windows_within": 1.0, "dispersion_10ms": {"planned": 1.0, "sent": 1.0},
+        "dispersion_100ms": {"planned": null, "sent": null},
+    })
+}
+
 /// The smallest run: one task, nothing optional measured.
 fn run() -> Value {
     let latency = json!({
@@ -161,20 +193,8 @@ fn run() -> Value {
     json!({
         "kind": "run",
         "schema_version": 1,
-        "plan": {
-            "name": "t",
-            "question": "",
-            "task": {"kind": "document", "list_max": 1, "payload_kb": 5.0, "prefill": true, "redis_round_trips": 1, "cpu_us": 0.0, "sleep_ms": 0.0, "permits": null},
-            "load": {
-                "rate_per_s": 1.0, "arrivals": "poisson", "duration_s": 1.0, "warmup_s": 0.0, "drain_s": 10.0, "seed": 1,
-            },
-            "workers": {
-                "count": 1, "dynos": 1, "backlog_max": 100, "choice": "random", "order": "lifo", "on_overload": "stop",
-            },
-            "dyno": {"class": "performance-l", "vcpus": 8, "memory_mb": 14336, "limit": "cpuset"},
-            "slo": {"response_p99_ms": null, "drain_within_s": 1.0},
-            "redis": {"connect_timeout_s": 1.0, "response_timeout_s": 5.0, "checkout_timeout_s": 5.0, "rtt_us": 1200, "jitter_us": 0},
-        },
+        "plan": plan(),
+        "forced": [],
         "plan_hash": "0123456789abcdef",
         "arrivals_hash": "0123456789abcdef",
         "cell": {"index": 0, "parameters": {}},
@@ -195,6 +215,7 @@ fn run() -> Value {
             "lateness": latency, "batch_wait": null, "queue_wait": latency, "pool_wait": latency, "service": latency,
             "response": latency, "response_from_send": latency, "spans": {"fetch": latency},
         },
+        "pacing": pacing(),
         "backlog": {
             "max": 1, "limit": 100, "max_work_s": null, "total_max": 1, "slope_per_s": null, "slope_low_per_s": null,
             "slope_high_per_s": null, "drain_ms": null,
@@ -234,6 +255,31 @@ fn run() -> Value {
     })
 }
 
+/// The smallest calibration: one engine, one trial.
+fn calibration() -> Value {
+    json!({
+        "kind": "calibration",
+        "schema_version": 1,
+        "host": host(),
+        "workers": 4,
+        "trial_s": 2.0,
+        "engines": [{
+            "ceiling": {
+                "engine": "async", "ceiling_per_s": 1.0, "measured_at": "2026-11-25T12:00:00Z", "build": "loadgen 0.1.0",
+                "scheduling": "shared", "pacer_priority": "normal",
+                "at": [{
+                    "rate_per_s": 1.0, "lateness_p50_us": 1.5, "lateness_p90_us": 1.5, "lateness_p99_us": 1.5,
+                    "lateness_max_us": 1.5, "cpu_us_per_task": null,
+                }],
+            },
+            "trials": [{
+                "purpose": "search", "rate_per_s": 1.0, "passed": true, "reason": "", "lateness_p99_us": null,
+                "cpu_us_per_task": null,
+            }],
+        }],
+    })
+}
+
 fn contrast() -> Value {
     json!({
         "metric": "cpu_us_per_task", "primary": true, "baseline": "threads", "contender": "async",
@@ -257,6 +303,7 @@ fn comparison() -> Value {
         "alpha": 0.05,
         "blocks_planned": 10,
         "complete": false,
+        "forced": [],
         "host": host(),
         "redis_server": redis_server(),
         "versions": versions(),

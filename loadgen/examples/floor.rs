@@ -24,6 +24,7 @@ use common::step::{Reply, Step};
 use common::task::{Task, Tasks};
 use dyno::clock::{now_ns, sleep_until};
 use dyno::{limits, usage};
+use loadgen::ceiling::Ceilings;
 use loadgen::child;
 use loadgen::dynos::Origin;
 use loadgen::placement::{Part, Pin, Placement, Scheduling, Started};
@@ -67,6 +68,7 @@ fn blocks(plan: &Plan) -> anyhow::Result<()> {
         interrupt: &interrupt,
         placement: &placement,
         rounds_per_us: 0.0,
+        ceilings: &Ceilings::default(),
     };
     let mut all: Vec<Measured> = Vec::new();
     for block in 0..=plan.repeat.blocks {

@@ -35,6 +35,8 @@ pub enum Command {
     Bench(Bench),
     /// One ad hoc run from flags
     Run(Run),
+    /// Measures how many tasks a second generator and transport can do on this host, and keeps it
+    Calibrate(Calibrate),
     /// Shows the arrivals of a plan: how many, when, how they follow each other. Starts nothing
     Arrivals(Arrivals),
     /// The network distance of a run; loadgen starts it by itself
@@ -70,6 +72,9 @@ pub struct Common {
     /// What to do when a worker's backlog reaches the limit (workers.on_overload)
     #[arg(long, value_name = "WHAT", value_parser = ["stop", "continue"])]
     pub on_overload: Option<String>,
+    /// Runs what is refused because loadgen itself would be too busy; the reports show it
+    #[arg(long)]
+    pub force: bool,
 }
 
 impl Common {
@@ -89,6 +94,9 @@ impl Common {
         }
         if let Some(scheduling) = self.scheduling.to_possible_value().filter(|_| self.scheduling != Scheduling::Auto) {
             flags.push_str(&format!(" --scheduling {}", scheduling.get_name()));
+        }
+        if self.force {
+            flags.push_str(" --force");
         }
         if self.redis_url.is_some() {
             flags.push_str(" --redis-url URL --flush");
@@ -179,6 +187,33 @@ pub struct Run {
     /// Flags of every command
     #[command(flatten)]
     pub common: Common,
+}
+
+/// `loadgen calibrate`
+#[derive(Debug, Args)]
+pub struct Calibrate {
+    /// threaded or async [default: both]
+    #[arg(long, value_parser = parse_engine)]
+    pub engine: Option<Engine>,
+    /// Highest rate that is tried, tasks a second
+    #[arg(long, value_name = "RATE", default_value_t = 1e6, value_parser = parse_positive)]
+    pub max_rate: f64,
+    /// Seconds of the window of a trial
+    #[arg(long, value_name = "SECONDS", default_value_t = 2.0, value_parser = parse_positive)]
+    pub trial_s: f64,
+    /// Rates at which lateness and CPU are looked at, as far as they are below the ceiling
+    #[arg(long, value_name = "RATES", value_delimiter = ',', default_value = "1000,10000,50000", value_parser = parse_positive)]
+    pub rates: Vec<f64>,
+    /// Flags of every command
+    #[command(flatten)]
+    pub common: Common,
+}
+
+fn parse_positive(text: &str) -> Result<f64, String> {
+    text.parse()
+        .ok()
+        .filter(|value: &f64| value.is_finite() && *value > 0.0)
+        .ok_or_else(|| "a number above 0".to_owned())
 }
 
 fn parse_engine(text: &str) -> Result<Engine, String> {

@@ -64,6 +64,8 @@ pub struct Measured {
     pub start_ns: u64,
     /// The same instant by the wall clock.
     pub start_at: jiff::Timestamp,
+    /// What `--force` let through.
+    pub forced: Vec<String>,
 }
 
 /// The server as a report describes it; sizes are keys and bytes after the prefill and, if it still answered, after the
@@ -183,6 +185,7 @@ pub fn run(spec: &Spec<'_>, schedule: &Schedule, measured: Measured) -> Run {
         steady: timeline::steady(schedule, collected),
         workers,
         timeline: timeline::of(schedule, &measured),
+        forced: measured.forced,
         host: measured.host,
         clocks,
         redis_server: measured.server,
@@ -190,6 +193,7 @@ pub fn run(spec: &Spec<'_>, schedule: &Schedule, measured: Measured) -> Run {
         ended: measured.ended,
         counts,
         latency_us,
+        pacing: measured.sends.pacing(schedule, measured.start_ns),
         backlog,
         little,
         machine,

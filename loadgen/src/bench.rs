@@ -7,8 +7,11 @@ use common::plan::{Cell, Plan};
 use common::random::{self, Stream, below, block_seed};
 use common::report::{Ended, Run, RunResult};
 
+use crate::calibration::HostFile;
+use crate::ceiling::{self, Ceilings};
 use crate::dynos::Origin;
 use crate::error::{Interrupted, Refused};
+use crate::host;
 use crate::limits::Capacity;
 use crate::placement::Placement;
 use crate::progress::{Progress, Tail};
@@ -16,7 +19,6 @@ use crate::run::{self, Site, Spec};
 use crate::server::Source;
 use crate::signals::Interrupt;
 use crate::store::Store;
-use crate::{calibration, host};
 
 mod blocks;
 
@@ -63,8 +65,9 @@ pub fn bench(
     blocks.retain(|block| of(block).complete.is_none());
     let mut pace = Pace::new(plan, &blocks);
     let rounds_per_us = rounds_per_us(plan, placement);
+    let ceilings = Ceilings::read(&host::read(placement.cpus()).fingerprint);
     let scheduling = kept.first().map(|run| run.host.scheduling.as_str());
-    let bench = Bench { plan, source, placement, store, interrupt, scheduling, rounds_per_us };
+    let bench = Bench { plan, source, placement, ceilings: &ceilings, store, interrupt, scheduling, rounds_per_us };
     if let Some(first) = blocks.first() {
         // The first block finds cold caches and idle clocks: it is run and thrown away.
         bench.block(first, 0, false, &mut pace, progress)?;
@@ -117,7 +120,7 @@ pub fn admit(plan: &Plan, source: &Source) -> anyhow::Result<()> {
 #[must_use]
 pub fn rounds_per_us(plan: &Plan, placement: &Placement) -> f64 {
     let computes = plan.cells.iter().any(|cell| cell.settings.task.cpu_us > 0.0);
-    if computes { calibration::rounds_per_us(&host::read(placement.cpus()).fingerprint) } else { 0.0 }
+    if computes { HostFile::of(&host::read(placement.cpus()).fingerprint).rounds_per_us() } else { 0.0 }
 }
 
 /// Counts runs and guesses the time left.
@@ -146,6 +149,7 @@ struct Bench<'a> {
     plan: &'a Plan,
     source: &'a Source,
     placement: &'a Placement,
+    ceilings: &'a Ceilings,
     store: &'a Store,
     interrupt: &'a Interrupt,
     /// Of the runs that an earlier start has left.
@@ -178,6 +182,7 @@ impl Bench<'_> {
                 interrupt: self.interrupt,
                 placement: self.placement,
                 rounds_per_us: self.rounds_per_us,
+                ceilings: self.ceilings,
             };
             let mut what = format!("{} block {}", variant.name, block.number);
             for (key, value) in &cell.parameters {
@@ -191,6 +196,9 @@ impl Bench<'_> {
             let measurement = run::run(&spec, &site, progress)?;
             let run = &measurement.report;
             progress.end(&line(run));
+            if !keep && let Some(difference) = ceiling::differs(&run.host) {
+                progress.line(&difference);
+            }
             if let Some(earlier) = self.scheduling.filter(|&earlier| earlier != run.host.scheduling) {
                 return Err(Refused(format!(
                     "--resume: measured with scheduling {earlier:?}, and it is {:?} now: repeat --pin and --scheduling of that \

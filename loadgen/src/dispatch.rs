@@ -33,8 +33,8 @@ pub struct Lane {
     offset: Offset,
     /// Due and not handed over: task numbers.
     pending: VecDeque<u32>,
-    /// The rest of a frame that the socket took only in part.
-    partial: Vec<u8>,
+    /// Used again for every write. Between two of them it holds the rest of a frame that the socket took only in part.
+    bytes: Vec<u8>,
     gone: bool,
 }
 
@@ -46,7 +46,7 @@ impl Lane {
     pub fn new(socket: TcpStream, offset: Offset) -> std::io::Result<Lane> {
         socket.set_nonblocking(true)?;
         socket.set_nodelay(true)?;
-        Ok(Lane { socket, offset, pending: VecDeque::new(), partial: Vec::new(), gone: false })
+        Ok(Lane { socket, offset, pending: VecDeque::new(), bytes: Vec::new(), gone: false })
     }
 
     /// Task `index` is due.
@@ -60,6 +60,12 @@ impl Lane {
         self.pending.len()
     }
 
+    /// Whether there is nothing to hand over.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.pending.is_empty() && self.bytes.is_empty()
+    }
+
     /// Hands over as much as the socket takes. `now_ns` becomes the tasks' sent instant; `sent` is called for each.
     pub fn flush(
         &mut self,
@@ -71,15 +77,15 @@ impl Lane {
         if self.gone {
             return Flushed::Gone;
         }
-        while !self.partial.is_empty() || !self.pending.is_empty() {
+        while !self.is_idle() {
             let stamp_ns = now_ns();
-            let mut bytes = std::mem::take(&mut self.partial);
-            let carried = bytes.len();
+            let carried = self.bytes.len();
             let batch = self.pending.len().min(BATCH);
             for &index in self.pending.range(..batch) {
-                bytes.extend_from_slice(&self.offset.task(task(schedule, index, start_ns, stamp_ns)).encode());
+                self.bytes.extend_from_slice(&self.offset.task(task(schedule, index, start_ns, stamp_ns)).encode());
             }
-            let written = match self.socket.write(&bytes) {
+            let offered = self.bytes.len();
+            let written = match self.socket.write(&self.bytes) {
                 Ok(written) => written,
                 Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => 0,
                 Err(_) => {
@@ -92,9 +98,9 @@ impl Lane {
             for index in self.pending.drain(..begun) {
                 sent(index, stamp_ns);
             }
-            let end = carried + begun * Dispatch::LEN;
-            self.partial = bytes[written..end].to_vec();
-            if written < bytes.len() {
+            self.bytes.truncate(carried + begun * Dispatch::LEN);
+            self.bytes.drain(..written);
+            if written < offered {
                 return Flushed::Blocked;
             }
         }

@@ -8,7 +8,7 @@ use dyno::limits;
 use sha2::{Digest, Sha256};
 
 /// Reads what `/proc` says now of a machine of which loadgen may use `cpus` CPUs; `load_average_end`, `scheduling`,
-/// `placement`, `pacer_priority` and `compute_rounds_per_us` are filled in later.
+/// `placement`, `pacer_priority`, `compute_rounds_per_us` and `calibration` are filled in later.
 #[must_use]
 pub fn read(cpus: u32) -> Host {
     let cpu_info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
@@ -35,6 +35,7 @@ pub fn read(cpus: u32) -> Host {
         placement: Vec::new(),
         pacer_priority: String::new(),
         compute_rounds_per_us: None,
+        calibration: None,
         huge_pages: limits::huge_pages().to_owned(),
     }
 }

@@ -12,6 +12,8 @@ use common::random::block_seed;
 use common::report::{Ended, RunResult};
 use dyno::limits;
 use loadgen::args::{self, Cli, Command, Common};
+use loadgen::calibration::HostFile;
+use loadgen::ceiling::Ceilings;
 use loadgen::dynos::Origin;
 use loadgen::error::{Interrupted, Refused, exit_code};
 use loadgen::placement::Placement;
@@ -20,7 +22,7 @@ use loadgen::run::{Site, Spec};
 use loadgen::server::Source;
 use loadgen::signals::Interrupt;
 use loadgen::store::Store;
-use loadgen::{arrivals, bench, proxy, run};
+use loadgen::{arrivals, bench, calibrate, ceiling, host, proxy, run};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -52,6 +54,10 @@ fn carry_out(command: &Command) -> anyhow::Result<u8> {
         Command::Run(args) => {
             let (placement, interrupt) = begin(&args.common, args.listen.is_none())?;
             run_once(args, &placement, &interrupt)
+        }
+        Command::Calibrate(args) => {
+            let (placement, interrupt) = begin(&args.common, true)?;
+            calibrate_host(args, &placement, &interrupt)
         }
         Command::Arrivals(args) => show_arrivals(args),
         Command::Proxy(options) => proxy::serve::run(options).map(|()| 0),
@@ -90,6 +96,8 @@ fn bench_plan(args: &args::Bench, placement: &Placement, interrupt: &Interrupt) 
     let mut progress = Progress::new();
     let source = Source::find(args.common.redis_url.as_deref(), args.common.flush, &mut |line| progress.line(line))?;
     bench::admit(&plan, &source)?;
+    let ceilings = Ceilings::read(&host::read(placement.cpus()).fingerprint);
+    ceilings.admit(&plan, args.common.force, |line| progress.line(line))?;
     let out = args.common.out.as_deref();
     let (store, kept) =
         if args.resume { Store::resume(out, &plan)? } else { (Store::create(out, &plan.name)?, Vec::new()) };
@@ -150,6 +158,8 @@ fn run_once(args: &args::Run, placement: &Placement, interrupt: &Interrupt) -> a
     let mut progress = Progress::new();
     let source = Source::find(args.common.redis_url.as_deref(), args.common.flush, &mut |line| progress.line(line))?;
     bench::admit(&plan, &source)?;
+    let ceilings = Ceilings::read(&host::read(placement.cpus()).fingerprint);
+    ceilings.admit(&plan, args.common.force, |line| progress.line(line))?;
     let dynos = match args.listen {
         Some(address) => Origin::awaited(address)?,
         None => Origin::Spawned { padding: 0 },
@@ -165,6 +175,7 @@ fn run_once(args: &args::Run, placement: &Placement, interrupt: &Interrupt) -> a
         interrupt,
         placement,
         rounds_per_us: bench::rounds_per_us(&plan, placement),
+        ceilings: &ceilings,
     };
     let length = cell.settings.load.duration_s + cell.settings.load.warmup_s;
     progress.begin(1, 1, &variant.name, std::time::Duration::from_secs_f64(length));
@@ -173,6 +184,9 @@ fn run_once(args: &args::Run, placement: &Placement, interrupt: &Interrupt) -> a
     let measurement = measurement?;
     let path = store.write_run(&measurement)?;
     let report = measurement.report;
+    if let Some(difference) = ceiling::differs(&report.host) {
+        progress.line(&difference);
+    }
     print(&format!("{}\n{}\n", analysis::show::text(&report), path.display()))?;
     Ok(match (&report.ended, report.verdict.result) {
         (Ended::Interrupted, _) => INTERRUPTED,
@@ -181,4 +195,23 @@ fn run_once(args: &args::Run, placement: &Placement, interrupt: &Interrupt) -> a
         (_, RunResult::Invalid) => INVALID,
         (_, RunResult::Inconclusive) => INCONCLUSIVE,
     })
+}
+
+fn calibrate_host(args: &args::Calibrate, placement: &Placement, interrupt: &Interrupt) -> anyhow::Result<u8> {
+    let mut progress = Progress::new();
+    let source = Source::find(args.common.redis_url.as_deref(), args.common.flush, &mut |line| progress.line(line))?;
+    let store = Store::create(args.common.out.as_deref(), "calibration")?;
+    let site = calibrate::Site { source: &source, placement, interrupt, directory: store.directory() };
+    let calibration = calibrate::calibrate(args, &site, &mut progress);
+    progress.finish();
+    let calibration = calibration?;
+    let path = store.write_calibration(&calibration)?;
+    print(&format!("{}{}\n", calibrate::table(&calibration), path.display()))?;
+    for ceiling in calibration.engines.iter().filter_map(|engine| engine.ceiling.as_ref()) {
+        let kept = HostFile::of(&calibration.host.fingerprint);
+        let kept = kept.keep_ceiling(ceiling).context("what was found cannot be kept for the plans to come")?;
+        print(&format!("kept for plans with the {} engine: {}\n", ceiling.engine, kept.display()))?;
+    }
+    let unknown = calibration.engines.iter().any(|engine| engine.ceiling.is_none());
+    Ok(if unknown { INCONCLUSIVE } else { 0 })
 }

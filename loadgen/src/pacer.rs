@@ -2,7 +2,8 @@
 //!
 //! It sleeps until the next instant with a timer slack of one nanosecond, at real-time priority where that is allowed;
 //! it never spins, for on a small machine it would take a CPU from those whom it measures. All tasks that are due go
-//! into one write.
+//! into one write, and after a write it sleeps at least [`QUANTUM_NS`]: arrivals that are denser than what a wake-up costs
+//! share one.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -18,8 +19,15 @@ use nix::unistd::{Pid, gettid};
 use crate::dispatch::{Flushed, Lane, PENDING_MAX};
 use crate::send_log::SendLog;
 
+/// Shortest time between two writes: the most that a task is late on purpose. It is what a wake-up and a write cost, some
+/// times over, and a twentieth of what "on time" allows at least.
+const QUANTUM_NS: u64 = 50_000;
+/// The same where arrivals are so dense that each write holds [`DENSE`] of them: at most 10 000 wake-ups a second, however
+/// high the rate.
+const QUANTUM_DENSE_NS: u64 = 100_000;
+const DENSE: usize = 4;
 /// Longest sleep: how soon a stop is noticed.
-const NAP_NS: u64 = 20_000_000;
+const NAP_NS: u64 = 100_000_000;
 /// How soon a blocked socket is tried again.
 const RETRY_NS: u64 = 200_000;
 /// A task that is sent later than this is counted at once: on time is at least this, whatever the response.
@@ -128,6 +136,7 @@ fn pace(schedule: &Schedule, start_ns: u64, lanes: &mut [Lane], log: &mut SendLo
             return PacerEnd::Stopped;
         }
         let now = now_ns();
+        let before = next;
         while let Some(arrival) = schedule.arrivals.get(next)
             && start_ns + arrival.intended_ns <= now
         {
@@ -135,7 +144,7 @@ fn pace(schedule: &Schedule, start_ns: u64, lanes: &mut [Lane], log: &mut SendLo
             next += 1;
         }
         let mut blocked = false;
-        for (dyno, lane) in lanes.iter_mut().enumerate() {
+        for (dyno, lane) in lanes.iter_mut().enumerate().filter(|(_, lane)| !lane.is_idle()) {
             let (mut count, mut late) = (0, 0);
             let flushed = lane.flush(schedule, start_ns, now_ns, |index, sent_ns| {
                 log.sent(index, sent_ns);
@@ -157,14 +166,21 @@ fn pace(schedule: &Schedule, start_ns: u64, lanes: &mut [Lane], log: &mut SendLo
                 Flushed::Gone => return PacerEnd::DynoGone { dyno: dyno as u32 },
             }
         }
-        let due = schedule.arrivals.get(next).map(|arrival| start_ns + arrival.intended_ns);
-        let wake = match (due, blocked) {
-            (None, false) => return PacerEnd::Done,
-            (Some(due), false) => due.min(now_ns() + NAP_NS),
-            (due, true) => due.unwrap_or(u64::MAX).min(now_ns() + RETRY_NS),
-        };
-        sleep_until(wake);
+        let due_ns = schedule.arrivals.get(next).map(|arrival| start_ns + arrival.intended_ns);
+        match wake_ns(now, due_ns, blocked, next - before) {
+            Some(wake_ns) => sleep_until(wake_ns),
+            None => return PacerEnd::Done,
+        }
     }
+}
+
+/// When to look again, after the `staged` tasks that were due at `now_ns` have been written; `None`: never. The next task is
+/// due at `due_ns`, and a socket that is `blocked` is tried again.
+fn wake_ns(now_ns: u64, due_ns: Option<u64>, blocked: bool, staged: usize) -> Option<u64> {
+    let quantum_ns = if staged >= DENSE { QUANTUM_DENSE_NS } else { QUANTUM_NS };
+    let retry_ns = blocked.then_some(now_ns + RETRY_NS);
+    let due_ns = due_ns.map(|due_ns| due_ns.clamp(now_ns + quantum_ns, now_ns + NAP_NS));
+    due_ns.into_iter().chain(retry_ns).min()
 }
 
 /// The best scheduling class this thread may have, and what it got.
@@ -182,4 +198,29 @@ pub(crate) fn claim_priority() -> String {
         }
     }
     "normal".to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{DENSE, NAP_NS, QUANTUM_DENSE_NS, QUANTUM_NS, RETRY_NS, wake_ns};
+
+    #[test]
+    fn arrivals_that_are_dense_share_a_wake_up_and_others_have_their_own() {
+        let now = 1_000_000_000;
+        let cases = [
+            (Some(now + 1), false, 1, Some(now + QUANTUM_NS)),
+            (Some(now + 1), false, DENSE, Some(now + QUANTUM_DENSE_NS)),
+            // Due while the others were being written.
+            (Some(now - 1), false, 1, Some(now + QUANTUM_NS)),
+            (Some(now + QUANTUM_NS + 1), false, DENSE - 1, Some(now + QUANTUM_NS + 1)),
+            (Some(now + 10 * NAP_NS), false, 0, Some(now + NAP_NS)),
+            (Some(now + 10 * NAP_NS), true, 0, Some(now + RETRY_NS)),
+            (Some(now + 1), true, 1, Some(now + QUANTUM_NS)),
+            (None, true, 0, Some(now + RETRY_NS)),
+            (None, false, 1, None),
+        ];
+        for (due_ns, blocked, staged, expected) in cases {
+            assert_eq!(wake_ns(now, due_ns, blocked, staged), expected, "{due_ns:?} {blocked} {staged}");
+        }
+    }
 }

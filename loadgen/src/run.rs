@@ -14,6 +14,7 @@ use crossbeam_channel::{after, bounded, select};
 use dyno::clock::now_ns;
 
 use crate::assemble::{self, Measured};
+use crate::ceiling::Ceilings;
 use crate::collect::Collected;
 use crate::dispatch::Lane;
 use crate::dynos::{self, Dynos, Event};
@@ -69,6 +70,8 @@ pub struct Site<'a> {
     pub placement: &'a Placement,
     /// See [`calibration`](crate::calibration); 0 when no task computes.
     pub rounds_per_us: f64,
+    /// What generator and transport can do here.
+    pub ceilings: &'a Ceilings,
 }
 
 /// What a run leaves.
@@ -98,6 +101,7 @@ pub fn run(spec: &Spec<'_>, site: &Site<'_>, progress: &mut Progress) -> anyhow:
     let schedule = Arc::new(arrivals::schedule(settings, spec.seed));
     let started_at = jiff::Timestamp::now();
     let mut host = host::read(site.placement.cpus());
+    host.calibration = site.ceilings.of(spec.variant.engine).cloned();
     host.compute_rounds_per_us = Some(site.rounds_per_us).filter(|rounds| *rounds > 0.0);
 
     let prepared = prepare(spec, site, &demand, progress)?;
@@ -195,6 +199,7 @@ pub fn run(spec: &Spec<'_>, site: &Site<'_>, progress: &mut Progress) -> anyhow:
         startup,
         start_ns,
         start_at,
+        forced: site.ceilings.excess(settings, spec.variant.engine).into_iter().collect(),
     };
     if let Err(error) = server.end() {
         progress.line(&format!("the server did not end in order: {error:#}"));

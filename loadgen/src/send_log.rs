@@ -6,8 +6,17 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use common::arrivals::Schedule;
+use common::arrivals::{Arrival, Schedule};
 use common::latency::Latency;
+use common::report::{Dispersion, Pacing};
+
+/// Windows in which sent tasks are compared with planned ones: 10 ms.
+const SHORT_NS: u64 = 10_000_000;
+/// The longer windows of the index of dispersion: 100 ms.
+const LONG_NS: u64 = 100_000_000;
+/// Tasks that a short window may have more or fewer than planned, as a share and at least.
+const WITHIN_SHARE: f64 = 0.02;
+const WITHIN_TASKS: f64 = 2.0;
 
 /// The instants at which the tasks of a schedule were sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,6 +88,47 @@ impl SendLog {
         seconds
     }
 
+    /// The window's sent tasks against the planned ones, up to the last one that was sent; the run started at `start_ns`.
+    #[must_use]
+    pub fn pacing(&self, schedule: &Schedule, start_ns: u64) -> Pacing {
+        let window = schedule.arrivals.iter().zip(&self.sent_ns).skip(schedule.warmup);
+        let (planned, sent): (Vec<&Arrival>, Vec<u64>) =
+            window.filter(|&(_, &sent_ns)| sent_ns > 0).map(|(arrival, &sent_ns)| (arrival, sent_ns)).unzip();
+        let all = planned.len() == schedule.arrivals.len() - schedule.warmup;
+        let last_ns = sent.iter().copied().max().unwrap_or(start_ns).saturating_sub(start_ns);
+        let end_ns = if all { schedule.window_end_ns } else { last_ns.min(schedule.window_end_ns) };
+        let length_ns = end_ns.saturating_sub(schedule.window_start_ns);
+        let counts = |window_ns: u64, at_ns: &mut dyn Iterator<Item = u64>| {
+            let mut counts = vec![0u64; (length_ns / window_ns) as usize];
+            for at_ns in at_ns {
+                let window = at_ns.saturating_sub(start_ns + schedule.window_start_ns) / window_ns;
+                if let Some(count) = counts.get_mut(window as usize) {
+                    *count += 1;
+                }
+            }
+            counts
+        };
+        let both = |window_ns| {
+            let planned = counts(window_ns, &mut planned.iter().map(|arrival| start_ns + arrival.intended_ns));
+            (planned, counts(window_ns, &mut sent.iter().copied()))
+        };
+        let (planned, sent) = both(SHORT_NS);
+        let within = planned.iter().zip(&sent).filter(|&(&planned, &sent)| {
+            let allowed = (planned as f64 * WITHIN_SHARE).max(WITHIN_TASKS);
+            planned.abs_diff(sent) as f64 <= allowed
+        });
+        let of = |(planned, sent): &(Vec<u64>, Vec<u64>)| Dispersion {
+            planned: dispersion(planned),
+            sent: dispersion(sent),
+        };
+        Pacing {
+            windows: planned.len() as u64,
+            windows_within: (!planned.is_empty()).then(|| within.count() as f64 / planned.len() as f64),
+            dispersion_10ms: of(&(planned, sent)),
+            dispersion_100ms: of(&both(LONG_NS)),
+        }
+    }
+
     /// Tasks sent by second since `start_ns`.
     #[must_use]
     pub fn by_second(&self, start_ns: u64) -> Vec<u64> {
@@ -106,9 +156,18 @@ impl SendLog {
     }
 }
 
+/// Variance (of a sample) / mean.
+fn dispersion(counts: &[u64]) -> Option<f64> {
+    let mean = counts.iter().sum::<u64>() as f64 / counts.len() as f64;
+    let squares: f64 = counts.iter().map(|&count| (count as f64 - mean).powi(2)).sum();
+    (counts.len() >= 2 && mean > 0.0).then(|| squares / (counts.len() - 1) as f64 / mean)
+}
+
 #[cfg(test)]
 mod tests {
     use common::arrivals::{Arrival, Schedule};
+
+    use common::report::{Dispersion, Pacing};
 
     use super::SendLog;
 
@@ -149,5 +208,42 @@ mod tests {
         // The last two were not due before this instant.
         let until_ns = 100 + 3 * 1_000_000_000 + 30;
         assert_eq!((share(30, until_ns), share(20, until_ns), share(31, until_ns), share(0, 50)), (1.0, 0.5, 1.0, 1.0));
+    }
+
+    /// 100 tasks, one a millisecond from 50 ms on; what `shift` says later than planned; those from `missed` on are not sent.
+    fn paced(shift: impl Fn(u32) -> u64, missed: u32) -> Pacing {
+        let arrivals = (0..100u64).map(|i| Arrival { intended_ns: 50_000_000 + i * 1_000_000, dyno: 0, worker: 0 });
+        let schedule = Schedule {
+            arrivals: arrivals.collect(),
+            warmup: 0,
+            window_start_ns: 50_000_000,
+            window_end_ns: 150_000_000,
+        };
+        let mut log = SendLog::new(&schedule);
+        (0..missed).for_each(|i| log.sent(i, 7 + schedule.arrivals[i as usize].intended_ns + shift(i)));
+        log.pacing(&schedule, 7)
+    }
+
+    #[test]
+    fn the_shape_of_the_load_is_compared_window_by_window() {
+        let exact = paced(|_| 0, 100);
+        assert_eq!((exact.windows, exact.windows_within), (10, Some(1.0)));
+        assert_eq!(exact.dispersion_10ms, Dispersion { planned: Some(0.0), sent: Some(0.0) });
+        assert_eq!(exact.dispersion_100ms, Dispersion::default());
+        // A little late throughout: the same shape.
+        assert_eq!(paced(|_| 60_000, 100), exact);
+        // Ten tasks of the third window come with those of the fourth.
+        let lumped = paced(|i| if (20..30).contains(&i) { 10_000_000 } else { 0 }, 100);
+        assert_eq!(lumped.windows_within, Some(0.8));
+        assert_eq!(lumped.dispersion_10ms.planned, Some(0.0));
+        assert!(lumped.dispersion_10ms.sent.is_some_and(|sent| (sent - 200.0 / 9.0 / 10.0).abs() < 1e-9));
+    }
+
+    #[test]
+    fn a_run_that_ended_early_is_compared_as_far_as_it_came() {
+        let early = paced(|_| 0, 35);
+        assert_eq!((early.windows, early.windows_within), (3, Some(1.0)));
+        let nothing = paced(|_| 0, 0);
+        assert_eq!((nothing.windows, nothing.windows_within), (0, None));
     }
 }

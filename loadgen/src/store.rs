@@ -9,6 +9,7 @@ use analysis::export;
 use anyhow::Context;
 use common::plan::Plan;
 use common::report::Run;
+use common::report::calibration::Calibration;
 
 use crate::error::Refused;
 use crate::run::Measurement;
@@ -104,6 +105,18 @@ impl Store {
         json.push(b'\n');
         // First, so that a run that is there is there with its log.
         self.write(&path.with_extension("hlog"), intervals)?;
+        self.write(&path, &json)?;
+        Ok(path)
+    }
+
+    /// Writes `calibration.json` and returns its path.
+    ///
+    /// # Errors
+    /// The file system refuses.
+    pub fn write_calibration(&self, calibration: &Calibration) -> anyhow::Result<PathBuf> {
+        let path = self.directory.join("calibration.json");
+        let mut json = serde_json::to_vec_pretty(calibration)?;
+        json.push(b'\n');
         self.write(&path, &json)?;
         Ok(path)
     }

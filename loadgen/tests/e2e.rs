@@ -9,6 +9,8 @@
 mod bad_input;
 #[path = "e2e/bench.rs"]
 mod bench;
+#[path = "e2e/calibrate.rs"]
+mod calibrate;
 #[path = "e2e/conservation.rs"]
 mod conservation;
 #[path = "e2e/engines.rs"]

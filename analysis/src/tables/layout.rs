@@ -42,7 +42,7 @@ pub(crate) struct Grid {
 pub(crate) fn page(comparison: &Comparison) -> Page {
     let Comparison { plan, question, host, redis_server, versions, .. } = comparison;
     let title = if question.is_empty() { plan.clone() } else { format!("{plan}: {question}") };
-    let facts = vec![
+    let mut facts = vec![
         format!(
             "host: {}, {}, {} of memory, Linux {}, scheduling {}",
             host.cpu_model,
@@ -60,6 +60,7 @@ pub(crate) fn page(comparison: &Comparison) -> Page {
             if comparison.complete { "" } else { "; INCOMPLETE: not every planned block is there and valid" }
         ),
     ];
+    facts.extend(comparison.forced.iter().map(|sentence| format!("FORCED: {sentence}")));
     let mut sections: Vec<Section> = comparison.cells.iter().map(|cell| cell_section(comparison, cell)).collect();
     if !comparison.published.is_empty() {
         sections.push(published::section(comparison));

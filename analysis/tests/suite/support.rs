@@ -7,9 +7,9 @@ use analysis::load::Results;
 use common::plan::{Metric, Plan};
 use common::report::comparison::{Cause, Comparison, Contrast, ContrastVerdict};
 use common::report::{
-    Backlog, CellId, Check, Counts, Distribution, Ended, Failures, Host, Latencies, Machine, Overload, Phase, Pressure,
-    Rates, RedisServer, RedisWork, Resource, Resources, Run, RunKind, RunPlan, RunResult, SCHEMA_VERSION, Second,
-    Severity, Startup, Usage, Validity, Verdict, Versions, Workers,
+    Backlog, CellId, Check, Counts, Distribution, Ended, Failures, Host, Latencies, Machine, Overload, Pacing, Phase,
+    Pressure, Rates, RedisServer, RedisWork, Resource, Resources, Run, RunKind, RunPlan, RunResult, SCHEMA_VERSION,
+    Second, Severity, Startup, Usage, Validity, Verdict, Versions, Workers,
 };
 
 /// Two variants, 1000 tasks a second for 10 s, ten blocks.
@@ -106,6 +106,8 @@ pub(crate) fn run(plan: &Plan, cell: usize, block: u32, variant: usize) -> Run {
             backlog_max: (0..28).map(|worker| Some(worker % 4)).collect(),
             busy_ns: (0..28).map(|worker| Some(600_000_000 + 1_000_000 * worker)).collect(),
         },
+        forced: Vec::new(),
+        pacing: Pacing::default(),
         startup: Startup { server_ms: 20.0, prefill_ms: 30.0, dynos_ms: 15.0, untimed_ms: 5.0, memory: None },
         resources: resources(),
         redis_work: redis_work(tasks),
@@ -154,6 +156,7 @@ fn host() -> Host {
         placement: Vec::new(),
         pacer_priority: "fifo-1".to_owned(),
         compute_rounds_per_us: None,
+        calibration: None,
         huge_pages: "off".to_owned(),
     }
 }

@@ -202,6 +202,18 @@ impl Load {
         }
     }
 
+    /// The highest rate of the window; of a trace, the most tasks that come in one second of it.
+    #[must_use]
+    pub fn peak_rate_per_s(&self) -> f64 {
+        match (self.rate(), self.rate_per_s) {
+            (Some(_), Some(rate_per_s)) if self.arrivals.is_stationary() => rate_per_s,
+            (Some(rate), _) => rate.peak(),
+            (None, _) => {
+                (0..self.duration_s.ceil() as u64).map(|second| self.rate_at(second as f64)).fold(0.0, f64::max)
+            }
+        }
+    }
+
     /// The rate during the warm-up.
     #[must_use]
     pub fn warmup_rate_per_s(&self) -> f64 {

@@ -361,6 +361,19 @@ fn the_rate_at_an_instant_is_the_plans() {
 }
 
 #[test]
+fn the_peak_is_the_highest_rate_of_the_window() {
+    for (keys, peak) in [
+        ("rate_per_s = 7", 7.0),
+        ("arrivals = \"ramp\"\nrate_per_s = 60\nrate_end_per_s = 10", 60.0),
+        ("arrivals = \"burst\"\nrate_per_s = 10\nburst_rate_per_s = 80\nburst_from_s = 1\nburst_to_s = 2", 80.0),
+        ("arrivals = \"sine\"\nrate_per_s = 10\namplitude = 0.5\nperiod_s = 1", 15.0),
+        ("arrivals = \"trace\"\ntrace = \"t.csv\"", 1.0),
+    ] {
+        assert_eq!(load(keys).unwrap().cells[0].settings.load.peak_rate_per_s(), peak, "{keys}");
+    }
+}
+
+#[test]
 fn a_stored_plan_needs_no_file_for_its_trace() {
     let plan = load("arrivals = \"trace\"\ntrace = \"t.csv\"").unwrap();
     assert_eq!(parse_text(&plan.source, &[]), Ok(plan.clone()));
