@@ -58,7 +58,7 @@ type Measured = BTreeMap<String, f64>;
 fn blocks(plan: &Plan) -> anyhow::Result<()> {
     let placement = Placement::new(&Pin::Auto, Scheduling::Auto, Started { redis: true, dynos: true })?;
     let interrupt = Interrupt::install()?;
-    let mut progress = Progress::new();
+    let mut progress = Progress::plain();
     let source = Source::find(None, false, &mut |line| eprintln!("{line}"))?;
     let directory = std::env::temp_dir().join(format!("headroom-floor-{}", std::process::id()));
     let site = Site {

@@ -69,6 +69,12 @@ pub struct Common {
     /// How processes share CPUs
     #[arg(long, value_name = "HOW", default_value = "auto")]
     pub scheduling: Scheduling,
+    /// Shows the run on a screen of the terminal (default where stderr is one)
+    #[arg(long, overrides_with = "no_live")]
+    pub live: bool,
+    /// Plain lines instead of the screen (default where stderr is no terminal)
+    #[arg(long, overrides_with = "live")]
+    pub no_live: bool,
     /// What to do when a worker's backlog reaches the limit (workers.on_overload)
     #[arg(long, value_name = "WHAT", value_parser = ["stop", "continue"])]
     pub on_overload: Option<String>,
@@ -82,6 +88,12 @@ impl Common {
     #[must_use]
     pub fn started(&self, dynos: bool) -> Started {
         Started { redis: self.redis_url.is_none(), dynos }
+    }
+
+    /// Whether a screen is asked for; `None`: where there is a terminal.
+    #[must_use]
+    pub fn live(&self) -> Option<bool> {
+        (self.live || self.no_live).then_some(self.live)
     }
 
     /// The flags that a bench has to be given again when it is resumed, each after a space; what is in the plan is not among

@@ -81,8 +81,10 @@ impl DynoReports {
 }
 
 /// One second, all dynos together.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct SecondReports {
+    /// Dynos that have reported it.
+    pub dynos: usize,
     /// Completed, warm-up included.
     pub completed: u64,
     /// Failed, warm-up included.
@@ -184,6 +186,7 @@ impl Collected {
         // A delta bears the end of its second, the last one its own instant.
         let since_start = delta.at_ns.saturating_sub(self.start_ns + 1);
         let second = self.seconds.entry((since_start / SECOND_NS) as u32).or_default();
+        second.dynos += 1;
         second.completed += now.0.saturating_sub(before.0);
         second.failed += now.1.saturating_sub(before.1);
         second.response.merge(&histograms.response);

@@ -16,6 +16,7 @@ pub mod dynos;
 pub mod error;
 pub mod host;
 pub mod limits;
+pub mod live;
 pub mod monitor;
 pub mod pacer;
 pub mod placement;

@@ -93,7 +93,7 @@ fn show_arrivals(args: &args::Arrivals) -> anyhow::Result<u8> {
 
 fn bench_plan(args: &args::Bench, placement: &Placement, interrupt: &Interrupt) -> anyhow::Result<u8> {
     let plan = args::read_plan(&args.plan, &args.common.sets())?;
-    let mut progress = Progress::new();
+    let mut progress = Progress::new(args.common.live(), interrupt)?;
     let source = Source::find(args.common.redis_url.as_deref(), args.common.flush, &mut |line| progress.line(line))?;
     bench::admit(&plan, &source)?;
     let ceilings = Ceilings::read(&host::read(placement.cpus()).fingerprint);
@@ -155,7 +155,7 @@ fn run_once(args: &args::Run, placement: &Placement, interrupt: &Interrupt) -> a
         ))
         .into());
     };
-    let mut progress = Progress::new();
+    let mut progress = Progress::new(args.common.live(), interrupt)?;
     let source = Source::find(args.common.redis_url.as_deref(), args.common.flush, &mut |line| progress.line(line))?;
     bench::admit(&plan, &source)?;
     let ceilings = Ceilings::read(&host::read(placement.cpus()).fingerprint);
@@ -198,7 +198,7 @@ fn run_once(args: &args::Run, placement: &Placement, interrupt: &Interrupt) -> a
 }
 
 fn calibrate_host(args: &args::Calibrate, placement: &Placement, interrupt: &Interrupt) -> anyhow::Result<u8> {
-    let mut progress = Progress::new();
+    let mut progress = Progress::new(args.common.live(), interrupt)?;
     let source = Source::find(args.common.redis_url.as_deref(), args.common.flush, &mut |line| progress.line(line))?;
     let store = Store::create(args.common.out.as_deref(), "calibration")?;
     let site = calibrate::Site { source: &source, placement, interrupt, directory: store.directory() };

@@ -1,25 +1,16 @@
-//! What is said while a bench runs: one live line on a terminal, plain lines elsewhere, nothing per task.
+//! What is said while a bench runs: on a screen where there is a terminal, else in plain lines; nothing per task.
 
-use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
+use common::latency::{Latency, microseconds};
+use common::plan::Settings;
 use common::report::Phase;
-use indicatif::{ProgressBar, ProgressStyle};
 
-/// The state of a run, once a second.
-#[derive(Debug, Clone, Copy)]
-pub struct Live {
-    /// Part of the run.
-    pub phase: Phase,
-    /// By the plan.
-    pub asked_per_s: f64,
-    /// Tasks that ended in the last second.
-    pub achieved_per_s: f64,
-    /// Sent and not finished.
-    pub backlog: u64,
-    /// Of the window so far.
-    pub response: Tail,
-}
+use crate::collect::SecondReports;
+use crate::error::Refused;
+use crate::live::{self, Live, Load, News, Standing};
+use crate::placement::Part;
+use crate::signals::Interrupt;
 
 /// The highest percentile of response that so many tasks allow: at least 30 must lie beyond it.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -49,89 +40,143 @@ impl std::fmt::Display for Tail {
     }
 }
 
-/// How often a bench says where its run stands when there is no terminal.
+/// How often a bench says where its run stands when there is no screen.
 const PLAIN_EVERY: Duration = Duration::from_secs(10);
+/// How often it is told where its run stands then.
+const TOLD_EVERY: Duration = Duration::from_secs(1);
 
 /// Says where a bench stands.
 pub struct Progress {
-    bar: Option<ProgressBar>,
+    kind: Kind,
     head: String,
     ends: Option<Instant>,
-    /// When the last plain line about a run's state was written.
-    said: Instant,
+}
+
+enum Kind {
+    Plain(Plain),
+    /// The screen comes with the first run.
+    Waiting(Interrupt),
+    Live(Live),
+}
+
+/// What plain lines are made from besides what is told.
+#[derive(Default)]
+struct Plain {
+    /// When the last line about a run's state was written.
+    said: Option<Instant>,
+    /// What was told last.
+    told: Option<Standing>,
 }
 
 impl Progress {
-    /// For stderr as it is: a terminal or not.
+    /// Plain lines on stderr.
     #[must_use]
-    pub fn new() -> Progress {
-        let bar = std::io::stderr().is_terminal().then(|| {
-            let bar = ProgressBar::new_spinner();
-            if let Ok(style) = ProgressStyle::with_template("{spinner} {wide_msg}") {
-                bar.set_style(style);
-            }
-            bar
-        });
-        Progress { bar, head: String::new(), ends: None, said: Instant::now() }
+    pub fn plain() -> Progress {
+        Progress { kind: Kind::Plain(Plain::default()), head: String::new(), ends: None }
+    }
+
+    /// A screen, or plain lines; when nothing is `asked`, a screen where there is a terminal for it. Its keys interrupt
+    /// by `interrupt`.
+    ///
+    /// # Errors
+    /// A screen is asked for, and there is no terminal.
+    pub fn new(asked: Option<bool>, interrupt: &Interrupt) -> Result<Progress, Refused> {
+        let possible = live::can_hold_a_screen();
+        if asked == Some(true) && !possible {
+            let why = "--live: stderr is no terminal, or not this process's to draw on; leave it out for plain lines";
+            return Err(Refused(why.to_owned()));
+        }
+        let kind =
+            if asked.unwrap_or(possible) { Kind::Waiting(interrupt.clone()) } else { Kind::Plain(Plain::default()) };
+        Ok(Progress { kind, ..Progress::plain() })
     }
 
     /// Run `number` (from 1) of `of` begins; the bench is expected to take `left` from here.
     pub fn begin(&mut self, number: u32, of: u32, what: &str, left: Duration) {
         self.head = format!("run {number}/{of} {what}");
-        self.ends = Some(Instant::now() + left);
-        match &self.bar {
-            Some(bar) => bar.set_message(format!("{}: starting, {} left", self.head, minutes(left))),
-            None => eprintln!("{}: starting, {} left", self.head, minutes(left)),
+        let ends = Instant::now() + left;
+        self.ends = Some(ends);
+        if let Kind::Waiting(interrupt) = &self.kind {
+            self.kind = match Live::start(interrupt) {
+                Ok(live) => Kind::Live(live),
+                Err(error) => {
+                    eprintln!("no live screen: {error:#}");
+                    Kind::Plain(Plain::default())
+                }
+            };
         }
-    }
-
-    /// Where the run stands.
-    pub fn show(&mut self, live: &Live) {
-        let now = Instant::now();
-        if self.bar.is_none() && !is_due(self.said, now) {
-            return;
-        }
-        let left = self.ends.map_or(Duration::ZERO, |ends| ends.saturating_duration_since(now));
-        let phase = match live.phase {
-            Phase::WarmUp => "warm-up",
-            Phase::Window => "window",
-            Phase::Drain => "drain",
-        };
-        let line = format!(
-            "{}: {} left, {phase}, {:.0}/s asked, {:.0}/s done, backlog {}, {}",
-            self.head,
-            minutes(left),
-            live.asked_per_s,
-            live.achieved_per_s,
-            live.backlog,
-            live.response
-        );
-        match &self.bar {
-            Some(bar) => {
-                bar.set_message(line);
-                bar.tick();
+        match &mut self.kind {
+            Kind::Live(live) => {
+                live.tell(News::Begin { head: self.head.clone(), ends });
+                live.tell(News::Stage("starting the server".to_owned()));
             }
-            None => {
-                eprintln!("{line}");
-                self.said = now;
+            Kind::Plain(plain) => {
+                *plain = Plain { said: Some(Instant::now()), ..Plain::default() };
+                eprintln!("{}: starting, {} left", self.head, Remaining(left));
             }
+            Kind::Waiting(_) => {}
         }
     }
 
     /// What is being done before the first arrival.
     pub fn stage(&self, what: &str) {
-        if let Some(bar) = &self.bar {
-            bar.set_message(format!("{}: {what}", self.head));
-            bar.tick();
-        }
+        self.tell(|| News::Stage(what.to_owned()));
     }
 
-    /// A line that stays.
-    pub fn line(&self, line: &str) {
-        match &self.bar {
-            Some(bar) => bar.suspend(|| eprintln!("{line}")),
-            None => eprintln!("{line}"),
+    /// All processes of the run stand: what it is to do, and whose CPU it is.
+    pub fn load(&self, settings: &Settings, processes: Vec<(Part, u32)>) {
+        let (asked_per_s, duration_s) = (settings.load.mean_rate_per_s(), settings.load.duration_s);
+        let processes = processes.into_iter().map(|(part, pid)| match part {
+            // All of them are one line.
+            Part::Dyno(_) => ("workers".to_owned(), pid),
+            part => (part.to_string(), pid),
+        });
+        self.tell(|| News::Load(Load { asked_per_s, duration_s, processes: processes.collect() }));
+    }
+
+    /// How often it is worth to say where a run stands.
+    #[must_use]
+    pub fn every(&self) -> Duration {
+        if let Kind::Live(_) = self.kind { live::FRAME } else { TOLD_EVERY }
+    }
+
+    /// A second that all dynos have reported.
+    pub fn second(&self, reports: &SecondReports) {
+        self.tell(|| News::Second(Box::new(reports.clone())));
+    }
+
+    /// Where the run stands; `response` is of the window so far.
+    pub fn show(&mut self, standing: &Standing, response: &Latency) {
+        self.tell(|| News::Standing(Box::new(*standing)));
+        let Kind::Plain(plain) = &mut self.kind else { return };
+        let now = Instant::now();
+        let told = plain.told.replace(*standing);
+        if plain.said.is_some_and(|said| !is_due(said, now)) {
+            return;
         }
+        plain.said = Some(now);
+        let left = self.ends.map_or(Duration::ZERO, |ends| ends.saturating_duration_since(now));
+        let phase = match standing.phase {
+            Phase::WarmUp => "warm-up",
+            Phase::Window => "window",
+            Phase::Drain => "drain",
+        };
+        let achieved_per_s = told.map_or(0.0, |told| {
+            standing.ended.saturating_sub(told.ended) as f64 / (standing.window_s - told.window_s).max(0.1)
+        });
+        eprintln!(
+            "{}: {} left, {phase}, {:.0}/s asked, {achieved_per_s:.0}/s done, backlog {}, {}",
+            self.head,
+            Remaining(left),
+            standing.asked_per_s,
+            standing.sent.saturating_sub(standing.ended),
+            Tail::of(response.n(), |p| response.percentile_ns(p, 0).map(microseconds))
+        );
+    }
+
+    /// A line that stays. On the screen it is among the last lines, and on the terminal when that is left.
+    pub fn line(&self, line: &str) {
+        eprintln!("{line}");
     }
 
     /// A run has ended.
@@ -139,17 +184,15 @@ impl Progress {
         self.line(&format!("{}: {result}", self.head));
     }
 
-    /// Leaves the terminal as it was.
-    pub fn finish(&self) {
-        if let Some(bar) = &self.bar {
-            bar.finish_and_clear();
-        }
+    /// Gives the terminal back, with all lines that were said; from here on lines are plain.
+    pub fn finish(&mut self) {
+        self.kind = Kind::Plain(Plain::default());
     }
-}
 
-impl Default for Progress {
-    fn default() -> Self {
-        Progress::new()
+    fn tell(&self, news: impl FnOnce() -> News) {
+        if let Kind::Live(live) = &self.kind {
+            live.tell(news());
+        }
     }
 }
 
@@ -158,10 +201,16 @@ fn is_due(said: Instant, now: Instant) -> bool {
     now.saturating_duration_since(said) >= PLAIN_EVERY
 }
 
-fn minutes(time: Duration) -> String {
-    match time.as_secs() {
-        seconds if seconds < 100 => format!("{seconds} s"),
-        seconds => format!("{} min", seconds.div_ceil(60)),
+/// Time that is left, as people say it.
+#[derive(Debug, Clone, Copy)]
+pub struct Remaining(pub Duration);
+
+impl std::fmt::Display for Remaining {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0.as_secs() {
+            seconds if seconds < 100 => write!(f, "{seconds} s"),
+            seconds => write!(f, "{} min", seconds.div_ceil(60)),
+        }
     }
 }
 

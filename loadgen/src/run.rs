@@ -110,13 +110,16 @@ pub fn run(spec: &Spec<'_>, site: &Site<'_>, progress: &mut Progress) -> anyhow:
     let proxies = far.as_ref().map(|far| (Part::Proxy, far.proxy.pid()));
     let workers = (0..).zip(&dynos.pids).filter_map(|(number, &pid)| Some((Part::Dyno(number), pid?)));
     let own = [(Part::Loadgen, std::process::id())];
-    host.placement = placement::read_back(own.into_iter().chain(servers).chain(proxies).chain(workers));
+    let processes: Vec<_> = own.into_iter().chain(servers).chain(proxies).chain(workers).collect();
+    host.placement = placement::read_back(processes.iter().copied());
     host.scheduling = placement::in_words(&host.placement);
     [site.placement.shortage(&host.placement), site.placement.unlimited()]
         .into_iter()
         .flatten()
         .for_each(|why| progress.line(&why));
     let dyno = settings.dyno.as_ref().map(|asked| placement::dyno_limits(asked, &host.placement, host.memory_bytes));
+    progress.load(settings, processes);
+    progress.stage("one untimed task per worker");
     let begun = Instant::now();
     untimed(&mut dynos, &mut lanes, spec, site.interrupt)?;
     startup.untimed_ms = milliseconds(begun);

@@ -1,19 +1,30 @@
 //! Ctrl-C and SIGTERM: the first asks for an orderly stop, the second ends the process (and with it all children).
 
-use std::sync::Arc;
+use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use crossbeam_channel::{Receiver, bounded};
+use crossbeam_channel::{Receiver, Sender, bounded};
 use nix::sys::signal::{SigSet, Signal};
 
 use crate::error::Interrupted;
 
+type Act = Box<dyn Fn() + Send>;
+
 /// Whether the user wants to stop.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Interrupt {
     set: Arc<AtomicBool>,
+    first: Sender<()>,
     channel: Receiver<()>,
+    before_exit: Arc<Mutex<Option<Act>>>,
+}
+
+impl fmt::Debug for Interrupt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Interrupt").field("set", &self.set).finish_non_exhaustive()
+    }
 }
 
 impl Interrupt {
@@ -27,18 +38,31 @@ impl Interrupt {
         signals.add(Signal::SIGINT);
         signals.add(Signal::SIGTERM);
         signals.thread_block()?;
-        let set = Arc::new(AtomicBool::new(false));
         let (first, channel) = bounded(1);
-        let flag = Arc::clone(&set);
+        let interrupt = Interrupt { set: Arc::default(), first, channel, before_exit: Arc::default() };
+        let asked = interrupt.clone();
         thread::Builder::new().name("signals".into()).spawn(move || {
             while signals.wait().is_ok() {
-                if flag.swap(true, Ordering::Relaxed) {
-                    std::process::exit(130);
-                }
-                let _ = first.try_send(());
+                asked.ask();
             }
         })?;
-        Ok(Interrupt { set, channel })
+        Ok(interrupt)
+    }
+
+    /// The user asks to stop, by a signal or by a key: the first time in order, the second time this does not return.
+    pub fn ask(&self) {
+        if self.set.swap(true, Ordering::Relaxed) {
+            if let Some(before_exit) = &*self.before_exit.lock().unwrap_or_else(PoisonError::into_inner) {
+                before_exit();
+            }
+            std::process::exit(130);
+        }
+        let _ = self.first.try_send(());
+    }
+
+    /// What the second request still does before it ends the process.
+    pub fn before_exit(&self, act: impl Fn() + Send + 'static) {
+        *self.before_exit.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(act));
     }
 
     /// Whether the user has asked to stop.

@@ -4,10 +4,10 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use common::arrivals::Schedule;
-use common::latency::microseconds;
+use common::backlog::{WorkerBacklog, WorstBacklogs};
 use common::plan::OnOverload;
 use common::report::{Ended, Phase};
-use common::wire::FromDyno;
+use common::wire::{FromDyno, TaskPhase};
 use crossbeam_channel::{Receiver, after, never, select, tick};
 use dyno::clock::now_ns;
 
@@ -15,12 +15,13 @@ use super::Spec;
 use crate::clocks::Clock;
 use crate::collect::{Collected, OverloadReport};
 use crate::dynos::{Dynos, Event};
+use crate::live::Standing;
 use crate::pacer::{Pacer, PacerEnd};
-use crate::progress::{Live, Progress, Tail};
+use crate::progress::Progress;
 use crate::signals::Interrupt;
 
-/// How often somebody is told where a run stands.
-const SHOW_EVERY: Duration = Duration::from_secs(1);
+/// How often server and proxy are looked after, and the dynos asked for their time.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How often a dyno is asked for its time when a run is over, and how long that may take for all of them.
 const LAST_ANSWERS: usize = 20;
 const LAST_ANSWERS_WITHIN: Duration = Duration::from_millis(250);
@@ -36,6 +37,8 @@ pub(super) struct Watch<'a> {
     untimed: u64,
     /// When the latest counters came.
     seen: Seen,
+    /// Seconds since the start that have been shown.
+    shown: u32,
 }
 
 /// What had been sent and what had ended, at one instant.
@@ -61,6 +64,7 @@ enum News {
     Overdue,
     DrainBound,
     Clock,
+    Show,
 }
 
 /// What a run is waiting for.
@@ -85,7 +89,15 @@ impl Waiting {
 impl<'a> Watch<'a> {
     pub(super) fn new(spec: &'a Spec<'a>, schedule: &'a Schedule, start_ns: u64, clocks: &[Clock]) -> Watch<'a> {
         let untimed = u64::from(spec.cell.settings.workers.total());
-        Watch { spec, schedule, start_ns, collected: Collected::new(clocks, start_ns), untimed, seen: Seen::default() }
+        Watch {
+            spec,
+            schedule,
+            start_ns,
+            collected: Collected::new(clocks, start_ns),
+            untimed,
+            seen: Seen::default(),
+            shown: 0,
+        }
     }
 
     /// Seconds since the window began.
@@ -105,7 +117,7 @@ impl<'a> Watch<'a> {
         let settings = &self.spec.cell.settings;
         let stop_at_overload = settings.workers.on_overload == OnOverload::Stop;
         let window_end_ns = self.start_ns + self.schedule.window_end_ns;
-        let clock = tick(SHOW_EVERY);
+        let (clock, frames) = (tick(LOOK_EVERY), tick(progress.every()));
         let (mut pacer_end, mut interrupts, mut drain_bound) =
             (pacer_end.clone(), interrupt.channel().clone(), never());
         // A generator that gets no CPU must not keep a run from ending.
@@ -113,7 +125,6 @@ impl<'a> Watch<'a> {
             + Duration::from_secs_f64(settings.load.drain_s);
         let mut overdue = after(bound);
         let (mut all_sent, mut interrupted) = (false, false);
-        let mut shown = Seen { at_ns: self.start_ns, ..Seen::default() };
         let early = |ended| Ok(End { ended, drained: false });
         loop {
             let news = select! {
@@ -123,6 +134,7 @@ impl<'a> Watch<'a> {
                 recv(overdue) -> _ => News::Overdue,
                 recv(drain_bound) -> _ => News::DrainBound,
                 recv(clock) -> _ => News::Clock,
+                recv(frames) -> _ => News::Show,
             };
             match news {
                 News::Dyno(Event::Message(dyno, message)) => self.take(dyno, *message, pacer),
@@ -159,7 +171,9 @@ impl<'a> Watch<'a> {
                         return early(ended);
                     }
                     dynos.ask_clocks();
-                    self.show(&mut shown, all_sent, progress);
+                }
+                News::Show => {
+                    self.show(all_sent, pacer, progress);
                 }
             }
             // What comes after it is another test than the plan's, and every further task would fail.
@@ -202,25 +216,54 @@ impl<'a> Watch<'a> {
         self.collected.ended().0.saturating_sub(self.untimed)
     }
 
-    fn show(&self, shown: &mut Seen, all_sent: bool, progress: &mut Progress) {
-        let seen = self.seen;
-        if seen.at_ns <= shown.at_ns {
+    fn show(&mut self, all_sent: bool, pacer: &Pacer, progress: &mut Progress) {
+        let (seen, dynos) = (self.seen, self.collected.dynos.len());
+        if seen.at_ns == 0 {
             return;
         }
-        let since_window_s = self.seconds(seen.at_ns);
-        let response = &self.collected.histograms.response;
-        progress.show(&Live {
-            phase: match since_window_s {
+        while let Some(second) = self.collected.seconds.get(&self.shown).filter(|second| second.dynos >= dynos) {
+            progress.second(second);
+            self.shown += 1;
+        }
+        let window_s = self.seconds(seen.at_ns);
+        let counts = self.collected.counts(TaskPhase::Window);
+        let standing = Standing {
+            phase: match window_s {
                 ..0.0 => Phase::WarmUp,
                 _ if all_sent => Phase::Drain,
                 _ => Phase::Window,
             },
-            asked_per_s: self.spec.cell.settings.load.rate_at(since_window_s),
-            achieved_per_s: (seen.done - shown.done) as f64 / ((seen.at_ns - shown.at_ns) as f64 / 1e9),
-            backlog: seen.sent.saturating_sub(seen.done),
-            response: Tail::of(response.n(), |p| response.percentile_ns(p, 0).map(microseconds)),
-        });
-        *shown = seen;
+            window_s,
+            asked_per_s: self.spec.cell.settings.load.rate_at(window_s),
+            sent: seen.sent,
+            ended: seen.done,
+            failed: self.collected.ended().1,
+            sent_in_window: pacer.progress.sent.load(Ordering::Relaxed).saturating_sub(self.schedule.warmup as u64),
+            late: pacer.progress.late.load(Ordering::Relaxed),
+            failures: counts.failed,
+            worst: self.worst(),
+            overload: self
+                .collected
+                .overload
+                .and_then(|first| Some((self.number(first.dyno, first.worker?), first.backlog))),
+        };
+        progress.show(&standing, &self.collected.histograms.response);
+    }
+
+    /// The number of a dyno's worker over all dynos.
+    fn number(&self, dyno: u32, worker: u32) -> u32 {
+        self.spec.cell.settings.workers.first_of(dyno) + worker
+    }
+
+    /// Where most tasks wait, over all dynos.
+    fn worst(&self) -> WorstBacklogs {
+        let mut worst = WorstBacklogs::default();
+        for (dyno, reports) in (0..).zip(&self.collected.dynos) {
+            for WorkerBacklog { worker, waiting } in reports.counters.last().iter().flat_map(|last| last.worst.iter()) {
+                worst.add(WorkerBacklog { worker: self.number(dyno, worker), waiting });
+            }
+        }
+        worst
     }
 
     /// Compares clocks once more, as often as it can in a moment, now that the dynos have less to do.
