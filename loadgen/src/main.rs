@@ -161,6 +161,13 @@ fn run_once(args: &args::Run, placement: &Placement, interrupt: &Interrupt) -> a
     let ceilings = Ceilings::read(&host::read(placement.cpus()).fingerprint);
     ceilings.admit(&plan, args.common.force, |line| progress.line(line))?;
     let dynos = match args.listen {
+        Some(address) if cell.settings.redis.rtt_us > 0 && !address.ip().is_loopback() => {
+            return Err(Refused(format!(
+                "--listen {address}: the delay proxy of redis.rtt_us is on loopback, where dynos of other machines cannot reach it: \
+                 listen on 127.0.0.1, or leave redis.rtt_us out"
+            ))
+            .into());
+        }
         Some(address) => Origin::awaited(address)?,
         None => Origin::Spawned { padding: 0 },
     };

@@ -13,6 +13,8 @@ mod bench;
 mod calibrate;
 #[path = "e2e/conservation.rs"]
 mod conservation;
+#[path = "e2e/distance.rs"]
+mod distance;
 #[path = "e2e/engines.rs"]
 mod engines;
 #[path = "e2e/external.rs"]

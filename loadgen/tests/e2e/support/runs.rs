@@ -9,8 +9,8 @@ use super::Finished;
 
 /// Checks whose failure is a defect of Headroom or of the server. All others judge the machine: on a busy one the
 /// generator may be late, and a run that is otherwise right is then `invalid`, and rightly so.
-const NOT_THE_MACHINES_FAULT: [&str; 8] =
-    ["conservation", "recorded", "sum", "little", "dynos alive", "server alive", "errors", "commands"];
+const NOT_THE_MACHINES_FAULT: [&str; 9] =
+    ["conservation", "recorded", "sum", "little", "dynos alive", "server alive", "proxy alive", "errors", "commands"];
 
 /// The runs below a results directory, by file name.
 pub fn read(directory: &Path) -> Vec<Run> {
