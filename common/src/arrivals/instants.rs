@@ -41,7 +41,7 @@ fn at_one_rate(spacing: Spacing, rate_per_s: f64, length_s: f64, count: u64, see
 }
 
 /// `count` instants whose density is `rate`: a process of rate 1, its instants taken through the inverse of the integral
-/// of the rate (time rescaling: Cinlar 1975, section 4.7; for a fixed count Lewis and Shedler 1979). Evenly spaced, arrival
+/// of the rate (time rescaling: Cinlar 1975; for a fixed count Lewis and Shedler 1979). Evenly spaced, arrival
 /// i comes when the integral reaches i.
 fn along(rate: &Rate, spacing: Spacing, length_s: f64, count: u64, seed: u64) -> Vec<u64> {
     let tasks = match spacing {

@@ -139,6 +139,20 @@ fn plans_are_refused_by_file_and_key() {
 }
 
 #[test]
+fn traces_are_refused_by_file_and_line() {
+    let plan = plan("arrivals = \"trace\"\ntrace = \"t.csv\"\nduration_s = 1");
+    let missing = Invocation::new("bench p.toml").file("p.toml", &plan).without_out().start().finish();
+    assert_refused(&missing, 1, &["p.toml: load.trace = \"t.csv\": t.csv: No such file", "lies beside the plan"]);
+    for (line, trace, words) in [
+        ("bench p.toml", "0.1\n0.2;0.3\n", ["load.trace = \"t.csv\", line 2: \"0.2;0.3\"", "one instant a line"]),
+        ("arrivals p.toml", "0.1\n1.5\n", ["load.duration_s = 1", "comes at 1.5 s: 2 would do"]),
+    ] {
+        let invocation = Invocation::new(line).file("p.toml", &plan).file("t.csv", trace);
+        assert_refused(&invocation.without_out().start().finish(), 2, &words);
+    }
+}
+
+#[test]
 fn what_this_machine_cannot_give_is_refused_before_anything_starts() {
     // A hundred terabytes of mails; with --set on a plan too.
     refused(
