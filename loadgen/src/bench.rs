@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use common::plan::demand::demand;
+use common::plan::demand::{demand, what_fits};
 use common::plan::{Cell, Plan};
 use common::random::{self, Stream, below, block_seed};
 use common::report::{Ended, Run, RunResult};
@@ -110,7 +110,9 @@ pub fn admit(plan: &Plan, source: &Source) -> anyhow::Result<()> {
     let capacity = Capacity::read();
     for cell in &plan.cells {
         for variant in &plan.variants {
-            capacity.admit(&demand(&cell.settings, variant), source.is_private())?;
+            let private = source.is_private();
+            let fits = |memory_bytes| what_fits(&cell.settings, variant, private, memory_bytes);
+            capacity.admit(&demand(&cell.settings, variant), private, &fits)?;
         }
     }
     Ok(())

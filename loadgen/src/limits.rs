@@ -52,19 +52,24 @@ impl Capacity {
         }
     }
 
-    /// Compares with what a run demands; `private` says whether the server's share has to be found here too.
+    /// Compares with what a run demands; `private` says whether the server's share has to be found here too, `what_fits` which
+    /// values would let the run fit into so much memory.
     ///
     /// # Errors
     /// The first shortage: what is needed, what there is, which setting would do.
-    pub fn admit(&self, demand: &Demand, private: bool) -> Result<(), Refused> {
-        let memory = demand.loadgen_bytes
-            + demand.dynos_bytes
-            + demand.proxy_bytes
-            + if private { demand.redis_bytes } else { 0 };
+    pub fn admit(&self, demand: &Demand, private: bool, what_fits: &dyn Fn(u64) -> Vec<String>) -> Result<(), Refused> {
+        let memory = demand.memory_bytes(private);
         if memory > self.memory_bytes {
+            let fits = what_fits(self.memory_bytes);
+            let what_would_do = match fits.as_slice() {
+                [] => {
+                    "lower load.rate_per_s, load.duration_s, task.payload_kb, task.list_max or workers.count".to_owned()
+                }
+                fits => format!("{} would fit", fits.join(" or ")),
+            };
             return Err(Refused(format!(
-                "the run needs about {} of memory ({} for Redis, {} for workers, {} for loadgen, {} for the delay proxy) and {} are available: lower \
-                 load.rate_per_s, load.duration_s, task.payload_kb, task.list_max or workers.count",
+                "the run needs about {} of memory ({} for Redis, {} for workers, {} for loadgen, {} for the delay proxy) and {} are \
+                 available: {what_would_do}",
                 gib(memory),
                 gib(if private { demand.redis_bytes } else { 0 }),
                 gib(demand.dynos_bytes),
@@ -133,7 +138,7 @@ mod tests {
 
     #[test]
     fn every_shortage_names_what_is_needed_and_what_there_is() {
-        assert_eq!(ROOM.admit(&DEMAND, true), Ok(()));
+        assert_eq!(ROOM.admit(&DEMAND, true, &|_| Vec::new()), Ok(()));
         let cases = [
             (Demand { redis_bytes: 1 << 35, ..DEMAND }, "33.0 GiB of memory", "16.0 GiB are available"),
             (Demand { loadgen_bytes: 1 << 35, ..DEMAND }, "34.0 GiB of memory", "16.0 GiB are available"),
@@ -150,14 +155,30 @@ mod tests {
             ),
         ];
         for (demand, needed, there_is) in cases {
-            let message = ROOM.admit(&demand, true).unwrap_err().to_string();
+            let message = ROOM.admit(&demand, true, &|_| Vec::new()).unwrap_err().to_string();
             assert!(message.contains(needed) && message.contains(there_is), "{message}");
         }
     }
 
     #[test]
+    fn a_shortage_of_memory_says_what_would_fit() {
+        let much = Demand { redis_bytes: 1 << 35, ..DEMAND };
+        let refusal = |fits: &[&str]| {
+            let fits: Vec<String> = fits.iter().map(|&fit| fit.to_owned()).collect();
+            let what_fits = |memory_bytes| {
+                assert_eq!(memory_bytes, ROOM.memory_bytes);
+                fits.clone()
+            };
+            ROOM.admit(&much, true, &what_fits).unwrap_err().to_string()
+        };
+        let offer = refusal(&["load.duration_s = 61", "task.payload_kb = 1.2"]);
+        assert!(offer.ends_with("available: load.duration_s = 61 or task.payload_kb = 1.2 would fit"), "{offer}");
+        assert!(refusal(&[]).ends_with("task.list_max or workers.count"));
+    }
+
+    #[test]
     fn an_external_server_needs_nothing_here() {
         let demand = Demand { redis_bytes: 1 << 40, redis_connections: 3000, ..DEMAND };
-        assert_eq!(ROOM.admit(&demand, false), Ok(()));
+        assert_eq!(ROOM.admit(&demand, false, &|_| Vec::new()), Ok(()));
     }
 }

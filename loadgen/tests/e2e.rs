@@ -13,6 +13,8 @@ mod bad_input;
 mod bench;
 #[path = "e2e/calibrate.rs"]
 mod calibrate;
+#[path = "e2e/classes.rs"]
+mod classes;
 #[path = "e2e/conservation.rs"]
 mod conservation;
 #[path = "e2e/distance.rs"]

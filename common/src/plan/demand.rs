@@ -3,6 +3,10 @@
 
 use super::{Allocator, Executor, Settings, TaskKind, Variant};
 
+mod fit;
+
+pub use fit::what_fits;
+
 /// Upper estimates for one run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Demand {
@@ -26,6 +30,14 @@ pub struct Demand {
     pub proxy_bytes: u64,
     /// File descriptors of the delay proxy; 0 without one.
     pub proxy_files: u64,
+}
+
+impl Demand {
+    /// Memory that is needed on this machine; `private`: the server is here too.
+    #[must_use]
+    pub fn memory_bytes(&self, private: bool) -> u64 {
+        self.loadgen_bytes + self.dynos_bytes + self.proxy_bytes + if private { self.redis_bytes } else { 0 }
+    }
 }
 
 /// Threads of a dyno besides its workers, generously.
