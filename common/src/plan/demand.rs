@@ -59,7 +59,7 @@ const PROXY_FILES: u64 = 32;
 /// A connection through the delay proxy when nothing waits in it.
 const PROXY_CONNECTION_BYTES: u64 = 2 * 1024;
 /// A flat in a hash of the server: field, value, entries, and the key of its list of mails.
-const FLAT_BYTES: u64 = 700;
+const FLAT_BYTES: u64 = 750;
 /// A mail's overhead: an element of a list.
 const ELEMENT_BYTES: u64 = 256;
 /// A worker thread with the stack and the heap it has touched, while at work: mimalloc gives each a heap of its own.
@@ -82,7 +82,7 @@ pub fn demand(settings: &Settings, variant: &Variant) -> Demand {
         TaskKind::Synthetic => total * (task.text_chars() as u64 + ELEMENT_BYTES) * 5 / 4,
         TaskKind::Document | TaskKind::Replay => {
             // Allocators round sizes up, by a fourth at worst: a mail of 5 KiB was seen to take 7 400 bytes with its flat.
-            let mail = (task.text_chars() as u64 + ELEMENT_BYTES) * 5 / 4;
+            let mail = task.text_chars() as u64 * 5 / 4 + ELEMENT_BYTES;
             let flats = u64::from(task.list_max);
             let mails = tasks + if task.prefill { total * flats } else { 0 };
             total * flats * FLAT_BYTES + mails * mail

@@ -87,7 +87,7 @@ fn a_smaller_machine_is_never_called_the_class() {
 fn a_dyno_beyond_its_memory_ends_the_run_and_says_so() {
     // Nobody takes a task, and every one that waits takes memory.
     let finished = loadgen(
-        "run --task synthetic --engine async --workers 4 --backlog-max 100000000 --rate 50000 --duration 15 --warmup 0 \
+        "run --force --task synthetic --engine async --workers 4 --backlog-max 100000000 --rate 50000 --duration 15 --warmup 0 \
          --set task.redis_round_trips=0 --set task.sleep_ms=2000 --set load.drain_s=0.5 \
          --set dyno.class=custom --set dyno.vcpus=1 --set dyno.memory_mb=24",
     );
