@@ -242,8 +242,10 @@ pub fn table(calibration: &Calibration) -> String {
             text.push_str(&format!("no rate passed twice: {}\n", reason.unwrap_or("nothing was tried")));
             continue;
         };
+        let highest = engine.trials.iter().all(|trial| trial.rate_per_s <= ceiling.ceiling_per_s);
+        let at_least = if highest { "at least " } else { "" };
         text.push_str(&format!(
-            "{} engine: {:.0} tasks a second to {} null workers; plans may ask for half\n",
+            "{} engine: {at_least}{:.0} tasks a second to {} null workers; plans may ask for half\n",
             ceiling.engine, ceiling.ceiling_per_s, calibration.workers
         ));
         let rows = ceiling.at.iter().map(|at| {

@@ -22,10 +22,9 @@ use crate::send_log::SendLog;
 /// Shortest time between two writes: the most that a task is late on purpose. It is what a wake-up and a write cost, some
 /// times over, and a twentieth of what "on time" allows at least.
 const QUANTUM_NS: u64 = 50_000;
-/// The same where arrivals are so dense that each write holds [`DENSE`] of them: at most 10 000 wake-ups a second, however
-/// high the rate.
+/// The same after a write of more than one task, for then arrivals are dense: at most 10 000 wake-ups a second where that
+/// goes on, however high the rate.
 const QUANTUM_DENSE_NS: u64 = 100_000;
-const DENSE: usize = 4;
 /// Longest sleep: how soon a stop is noticed.
 const NAP_NS: u64 = 100_000_000;
 /// How soon a blocked socket is tried again.
@@ -177,7 +176,7 @@ fn pace(schedule: &Schedule, start_ns: u64, lanes: &mut [Lane], log: &mut SendLo
 /// When to look again, after the `staged` tasks that were due at `now_ns` have been written; `None`: never. The next task is
 /// due at `due_ns`, and a socket that is `blocked` is tried again.
 fn wake_ns(now_ns: u64, due_ns: Option<u64>, blocked: bool, staged: usize) -> Option<u64> {
-    let quantum_ns = if staged >= DENSE { QUANTUM_DENSE_NS } else { QUANTUM_NS };
+    let quantum_ns = if staged > 1 { QUANTUM_DENSE_NS } else { QUANTUM_NS };
     let retry_ns = blocked.then_some(now_ns + RETRY_NS);
     let due_ns = due_ns.map(|due_ns| due_ns.clamp(now_ns + quantum_ns, now_ns + NAP_NS));
     due_ns.into_iter().chain(retry_ns).min()
@@ -202,17 +201,17 @@ pub(crate) fn claim_priority() -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{DENSE, NAP_NS, QUANTUM_DENSE_NS, QUANTUM_NS, RETRY_NS, wake_ns};
+    use super::{NAP_NS, QUANTUM_DENSE_NS, QUANTUM_NS, RETRY_NS, wake_ns};
 
     #[test]
     fn arrivals_that_are_dense_share_a_wake_up_and_others_have_their_own() {
         let now = 1_000_000_000;
         let cases = [
             (Some(now + 1), false, 1, Some(now + QUANTUM_NS)),
-            (Some(now + 1), false, DENSE, Some(now + QUANTUM_DENSE_NS)),
+            (Some(now + 1), false, 2, Some(now + QUANTUM_DENSE_NS)),
             // Due while the others were being written.
             (Some(now - 1), false, 1, Some(now + QUANTUM_NS)),
-            (Some(now + QUANTUM_NS + 1), false, DENSE - 1, Some(now + QUANTUM_NS + 1)),
+            (Some(now + QUANTUM_NS + 1), false, 1, Some(now + QUANTUM_NS + 1)),
             (Some(now + 10 * NAP_NS), false, 0, Some(now + NAP_NS)),
             (Some(now + 10 * NAP_NS), true, 0, Some(now + RETRY_NS)),
             (Some(now + 1), true, 1, Some(now + QUANTUM_NS)),

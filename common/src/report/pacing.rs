@@ -33,7 +33,7 @@ pub struct Dispersion {
 pub struct Ceiling {
     /// Whose workers took the tasks.
     pub engine: Engine,
-    /// The highest rate that was on time and left no backlog, twice.
+    /// The highest rate that was on time and left no backlog, twice; it is no less where no higher rate was tried.
     pub ceiling_per_s: f64,
     /// What pacing cost, and how late it was, at rates below it.
     pub at: Vec<AtRate>,
