@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use common::arrivals::{Arrival, Schedule};
+use common::arrivals::{Arrival, Schedule, dispersion};
 use common::latency::Latency;
 use common::report::{Dispersion, Pacing};
 
@@ -154,13 +154,6 @@ impl SendLog {
         }
         all
     }
-}
-
-/// Variance (of a sample) / mean.
-fn dispersion(counts: &[u64]) -> Option<f64> {
-    let mean = counts.iter().sum::<u64>() as f64 / counts.len() as f64;
-    let squares: f64 = counts.iter().map(|&count| (count as f64 - mean).powi(2)).sum();
-    (counts.len() >= 2 && mean > 0.0).then(|| squares / (counts.len() - 1) as f64 / mean)
 }
 
 #[cfg(test)]

@@ -25,38 +25,44 @@ impl Gaps {
         let cv = mean_s
             .filter(|&mean_s| mean_s > 0.0)
             .map(|mean_s| (gaps().map(|gap_s| (gap_s - mean_s).powi(2)).sum::<f64>() / n).sqrt() / mean_s);
-        let dispersion = |bin_ns| dispersion(instants_ns, within_ns.clone(), bin_ns);
+        let dispersion = |bin_ns| dispersion(&counts(instants_ns, &within_ns, bin_ns));
         Gaps { mean_s, cv, dispersion_10ms: dispersion(10_000_000), dispersion_100ms: dispersion(100_000_000) }
     }
 }
 
-/// Index of dispersion (Cox and Lewis 1966): variance over mean of the counts in whole bins of `bin_ns` from the begin of
-/// `within_ns` on. 0 when even, 1 for Poisson, more when arrivals come in lumps or their rate changes. `None` with fewer
-/// than two whole bins, or nothing in them.
-#[must_use]
-pub fn dispersion(instants_ns: &[u64], within_ns: Range<u64>, bin_ns: u64) -> Option<f64> {
-    let bins = ((within_ns.end - within_ns.start) / bin_ns) as usize;
-    let mut counts = vec![0u64; bins];
+/// How many of `instants_ns` lie in each whole bin of `bin_ns` from the begin of `within_ns` on.
+fn counts(instants_ns: &[u64], within_ns: &Range<u64>, bin_ns: u64) -> Vec<u64> {
+    let mut counts = vec![0; ((within_ns.end - within_ns.start) / bin_ns) as usize];
     for &at_ns in instants_ns.iter().filter(|at_ns| within_ns.contains(at_ns)) {
         if let Some(count) = counts.get_mut(((at_ns - within_ns.start) / bin_ns) as usize) {
             *count += 1;
         }
     }
-    let mean = counts.iter().sum::<u64>() as f64 / bins as f64;
-    let squares = counts.iter().map(|&count| (count as f64 - mean).powi(2)).sum::<f64>();
-    (bins >= 2 && mean > 0.0).then(|| squares / (bins as f64 - 1.0) / mean)
+    counts
+}
+
+/// Index of dispersion (Cox and Lewis 1966): variance over mean of the `counts` in bins of the same length. 0 when even, 1
+/// for Poisson, more when arrivals come in lumps or their rate changes. `None` with fewer than two bins, or nothing in
+/// them.
+#[must_use]
+pub fn dispersion(counts: &[u64]) -> Option<f64> {
+    let mean = counts.iter().sum::<u64>() as f64 / counts.len() as f64;
+    let squares: f64 = counts.iter().map(|&count| (count as f64 - mean).powi(2)).sum();
+    (counts.len() >= 2 && mean > 0.0).then(|| squares / (counts.len() - 1) as f64 / mean)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Gaps, dispersion};
+    use super::{Gaps, counts, dispersion};
 
     #[test]
     fn two_bins_of_three_and_one() {
         let instants = [100, 101, 104, 115, 120];
-        assert_eq!(dispersion(&instants, 100..125, 10), Some(2.0 / 2.0));
-        assert_eq!(dispersion(&instants, 100..119, 10), None);
-        assert_eq!(dispersion(&[], 100..120, 10), None);
+        assert_eq!(counts(&instants, &(100..125), 10), [3, 1]);
+        assert_eq!(
+            [dispersion(&[3, 1]), dispersion(&[3]), dispersion(&[]), dispersion(&[0, 0])],
+            [Some(1.0), None, None, None]
+        );
     }
 
     #[test]
