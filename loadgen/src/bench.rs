@@ -66,8 +66,7 @@ pub fn bench(
     let mut pace = Pace::new(plan, &blocks);
     let rounds_per_us = rounds_per_us(plan, placement);
     let ceilings = Ceilings::read(&host::read(placement.cpus()).fingerprint);
-    let scheduling = kept.first().map(|run| run.host.scheduling.as_str());
-    let bench = Bench { plan, source, placement, ceilings: &ceilings, store, interrupt, scheduling, rounds_per_us };
+    let bench = Bench { plan, source, placement, ceilings: &ceilings, store, interrupt, kept, rounds_per_us };
     if let Some(first) = blocks.first() {
         // The first block finds cold caches and idle clocks: it is run and thrown away.
         bench.block(first, 0, false, &mut pace, progress)?;
@@ -154,8 +153,8 @@ struct Bench<'a> {
     ceilings: &'a Ceilings,
     store: &'a Store,
     interrupt: &'a Interrupt,
-    /// Of the runs that an earlier start has left.
-    scheduling: Option<&'a str>,
+    /// The runs that an earlier start has left.
+    kept: &'a [Run],
     rounds_per_us: f64,
 }
 
@@ -201,7 +200,10 @@ impl Bench<'_> {
             if !keep && let Some(difference) = ceiling::differs(&run.host) {
                 progress.line(&difference);
             }
-            if let Some(earlier) = self.scheduling.filter(|&earlier| earlier != run.host.scheduling) {
+            // Dynos of another size are elsewhere, and so is everybody else.
+            let like = self.kept.iter().find(|kept| kept.plan.settings.dyno == cell.settings.dyno);
+            let earlier = like.map(|kept| &kept.host.scheduling);
+            if let Some(earlier) = earlier.filter(|&earlier| *earlier != run.host.scheduling) {
                 return Err(Refused(format!(
                     "--resume: measured with scheduling {earlier:?}, and it is {:?} now: repeat --pin and --scheduling of that \
                      bench",

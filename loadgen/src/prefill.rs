@@ -6,6 +6,7 @@ use common::task::Tasks;
 use common::task::document::{SCRIPT, prefill};
 use redis::{Connection, ConnectionLike};
 
+use crate::error::Refused;
 use crate::signals::Interrupt;
 
 /// Loads the task's scripts and, where the plan asks for it, writes every worker's document.
@@ -32,5 +33,13 @@ pub fn prepare(
 
 fn send(connection: &mut Connection, request: &Request) -> anyhow::Result<()> {
     let values = connection.req_packed_commands(request.bytes(), 0, request.replies())?;
-    Replies::of_tree(values).map(drop).map_err(|error| anyhow::anyhow!("the server refused the prefill: {error}"))
+    Replies::of_tree(values).map(drop).map_err(|error| match error.is_out_of_memory() {
+        true => Refused(
+            "the server has no memory left for the documents: raise its maxmemory, or lower task.list_max, task.payload_kb or \
+             workers.count"
+                .to_owned(),
+        )
+        .into(),
+        false => anyhow::anyhow!("the server refused the prefill: {error}"),
+    })
 }

@@ -128,6 +128,17 @@ fn a_server_out_of_memory_ends_the_run_with_the_figures() {
 }
 
 #[test]
+fn a_server_too_small_for_the_documents_is_refused() {
+    let server = TestServer::start_with(&["--maxmemory", "3mb"]);
+    let finished = loadgen(&format!(
+        "run --engine async --workers 10 --payload-kb 50 --rate 10 --duration 1 --redis-url redis://{}/0",
+        server.addr()
+    ));
+    assert_eq!(finished.code, Some(2), "{finished}");
+    assert!(finished.stderr.contains("no memory left for the documents: raise its maxmemory"), "{finished}");
+}
+
+#[test]
 fn a_server_that_throws_documents_away_makes_the_run_invalid() {
     let server = TestServer::start_with(&["--maxmemory", "6mb", "--maxmemory-policy", "allkeys-random"]);
     let finished = loadgen(&format!(
