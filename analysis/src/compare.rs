@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use common::plan::{Metric, Plan};
-use common::report::comparison::{Cell, Comparison, ComparisonKind, Contrast, Estimate, RunVerdicts, VariantSummary};
+use common::report::comparison::{
+    Cell, Comparison, ComparisonKind, Contrast, Distance, Estimate, RunVerdicts, VariantSummary,
+};
 use common::report::{Counts, Run, RunResult, SCHEMA_VERSION};
 
 use crate::blocks::{Blocks, VariantRuns};
@@ -12,7 +14,7 @@ use crate::keeps_up::keeps_up;
 use crate::load::Results;
 use crate::metric::{DESCRIBED, value};
 use crate::recommend::recommend;
-use crate::stats::{holm, median};
+use crate::stats::{holm, median, middle};
 use crate::steady::steadiness;
 
 /// Compares the variants of `results` by the recipe of `docs/method.md`. Pure.
@@ -46,6 +48,7 @@ pub fn comparison(results: &Results) -> Comparison {
                 index: cell.index,
                 parameters: cell.parameters.clone(),
                 dyno: first_of(results, cell.index).and_then(|run| run.dyno.clone()),
+                distance: distance(results, cell.index),
                 blocks: blocks.len(),
                 blocks_void: blocks.void,
                 recommendation: recommend(
@@ -85,6 +88,15 @@ pub fn comparison(results: &Results) -> Comparison {
 /// The first run of a cell.
 fn first_of(results: &Results, cell: u32) -> Option<&Run> {
     results.runs().iter().find(|run| run.cell.index == cell)
+}
+
+/// What the plan asks of a cell, and what its runs measured.
+fn distance(results: &Results, cell: u32) -> Option<Distance> {
+    let networks = || results.runs().iter().filter(|run| run.cell.index == cell).filter_map(|run| run.network.as_ref());
+    let first = networks().next()?;
+    let mut added: Vec<f64> = networks().filter_map(|network| network.added_us).collect();
+    added.sort_by(f64::total_cmp);
+    Some(Distance { asked_rtt_us: first.asked_rtt_us, jitter_us: first.jitter_us, added_us: middle(&added) })
 }
 
 /// Every sentence once, in the order of the runs.

@@ -311,6 +311,7 @@ fn comparison() -> Value {
             "index": 0,
             "parameters": {"load.rate_per_s": 100},
             "dyno": dyno(),
+            "distance": {"asked_rtt_us": 1200, "jitter_us": 0, "added_us": 1230.5},
             "blocks": 1,
             "blocks_void": 0,
             "variants": [{

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use common::plan::Metric;
-use common::report::comparison::{Cause, Cell, Comparison, Contrast, ContrastVerdict, KeepsUp, VariantSummary};
+use common::report::comparison::{
+    Cause, Cell, Comparison, Contrast, ContrastVerdict, Distance, KeepsUp, VariantSummary,
+};
 
 use crate::format::{
     self, NOTHING, counted, grouped, p_equals, p_value, percent, percent_of_log, ratio_or_unbounded,
@@ -113,8 +115,19 @@ fn cell_section(comparison: &Comparison, cell: &Cell) -> Section {
     notes.extend(secondary_notes(&cell.contrasts));
     notes.extend(cell.variants.iter().filter_map(checks_note));
     let dyno = cell.dyno.as_ref().map(|dyno| format!("each dyno: {}", dyno.label));
-    let lines = dyno.into_iter().chain([cell.recommendation.sentence.clone()]).collect();
+    let distance = cell.distance.as_ref().map(|distance| format!("distance: {}", distance_of(distance)));
+    let lines = dyno.into_iter().chain(distance).chain([cell.recommendation.sentence.clone()]).collect();
     Section { title, lines, grids, notes }
+}
+
+fn distance_of(distance: &Distance) -> String {
+    let us = |us: f64| format::quantity(crate::metric::Unit::Micros, us);
+    let jitter = match distance.jitter_us {
+        0 => String::new(),
+        jitter_us => format!(" and up to {} of jitter", us(jitter_us.into())),
+    };
+    let added = distance.added_us.map_or_else(String::new, |added_us| format!(", {} measured", us(added_us)));
+    format!("{}{jitter} a round trip asked{added}", us(distance.asked_rtt_us.into()))
 }
 
 /// One row per metric: both variants, their ratio, the word.

@@ -2,7 +2,7 @@
 
 use analysis::export::markdown;
 use analysis::tables;
-use common::report::comparison::Comparison;
+use common::report::comparison::{Comparison, Distance};
 use common::report::{Run, Severity};
 
 use crate::support::{PLAN, check, compare, plan, runs, scale_cpu, scatter};
@@ -138,4 +138,13 @@ fn an_incomplete_bench_says_so() {
     runs.pop();
     let text = tables::terminal(&compare(&plan, runs));
     assert!(text.contains("INCOMPLETE") && text.contains("(9 of 10 blocks)"), "{text}");
+}
+
+#[test]
+fn a_distance_is_said_with_what_was_measured_of_it() {
+    let mut bench = bench();
+    assert!(!tables::terminal(&bench).contains("distance"));
+    bench.cells[0].distance = Some(Distance { asked_rtt_us: 1200, jitter_us: 100, added_us: Some(1234.0) });
+    let text = tables::terminal(&bench);
+    assert!(text.contains("distance: 1.2 ms and up to 100 µs of jitter a round trip asked, 1.23 ms measured"), "{text}");
 }

@@ -62,6 +62,8 @@ pub struct Cell {
     pub parameters: BTreeMap<String, serde_json::Value>,
     /// What the plan's `[dyno]` came to, as the cell's first run saw it; `null` without one.
     pub dyno: Option<DynoLimits>,
+    /// How far away the server was; `null` without a distance.
+    pub distance: Option<Distance>,
     /// Blocks in which every variant's run is valid.
     pub blocks: u32,
     /// Blocks thrown away because a run in them was invalid.
@@ -74,6 +76,17 @@ pub struct Cell {
     pub keeps_up: Vec<KeepsUp>,
     /// What to take from this cell.
     pub recommendation: Recommendation,
+}
+
+/// How far away the server was.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Distance {
+    /// `redis.rtt_us`.
+    pub asked_rtt_us: u32,
+    /// `redis.jitter_us`.
+    pub jitter_us: u32,
+    /// What round trips took longer before the runs: the median of all runs of the cell.
+    pub added_us: Option<f64>,
 }
 
 /// One variant in one cell.
