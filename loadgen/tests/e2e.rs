@@ -29,6 +29,8 @@ mod interval_log;
 mod lifecycle;
 #[path = "e2e/listen.rs"]
 mod listen;
+#[path = "e2e/live.rs"]
+mod live;
 #[path = "e2e/placement.rs"]
 mod placement;
 #[path = "e2e/support.rs"]
