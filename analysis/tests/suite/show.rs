@@ -25,6 +25,7 @@ fn a_run_that_kept_up() {
       connections  pool of 28, one for each step, client direct
       server       valkey 9.1.2
       scheduling   own sessions
+      calibration  none: make calibrate
 
     messaging
       planned     10 000 at 1000 /s
