@@ -280,6 +280,9 @@ fn resources(measured: &Measured, tasks: Option<u64>, since: Mark, usage: &Windo
     }
 }
 
+/// The kernel counts in hundredths of a second: of shorter windows nothing is said.
+const OTHERS_FROM_S: f64 = 0.5;
+
 fn machine(measured: &Measured, usage: &WindowUsage, resources: &Resources) -> Machine {
     let (priority, cpus) = measured.watched.clone();
     let times = usage.cpus;
@@ -294,7 +297,9 @@ fn machine(measured: &Measured, usage: &WindowUsage, resources: &Resources) -> M
         priority,
         cpus,
         busy_s: times.map(|times| times.busy_s),
-        others_share: others_s.filter(|_| cpus_s > 0.0).map(|others_s| (others_s / cpus_s).max(0.0)),
+        others_share: others_s
+            .filter(|_| usage.seconds >= OTHERS_FROM_S)
+            .map(|others_s| (others_s / cpus_s).clamp(0.0, 1.0)),
         steal_s: times.map(|times| times.steal_s),
     }
 }

@@ -21,6 +21,7 @@ pub mod monitor;
 pub mod pacer;
 pub mod placement;
 pub mod prefill;
+pub mod priority;
 pub mod progress;
 pub mod proxy;
 pub mod redis_server;

@@ -12,11 +12,10 @@ use std::thread::{self, JoinHandle};
 use common::arrivals::Schedule;
 use crossbeam_channel::Sender;
 use dyno::clock::{now_ns, sleep_until};
-use nix::libc;
-use nix::sched::{CpuSet, sched_setaffinity};
-use nix::unistd::{Pid, gettid};
+use nix::sched::CpuSet;
 
 use crate::dispatch::{Flushed, Lane, PENDING_MAX};
+use crate::priority::{Prompt, claim};
 use crate::send_log::SendLog;
 
 /// Shortest time between two writes: the most that a task is late on purpose. It is what a wake-up and a write cost, some
@@ -72,9 +71,7 @@ pub struct Pacer {
     /// What others see of it.
     pub progress: Arc<Progress>,
     /// The scheduling class it really has.
-    pub priority: String,
-    /// Its thread.
-    tid: Pid,
+    pub prompt: Prompt,
     /// The CPUs that it may use once it is to stop.
     everywhere: CpuSet,
 }
@@ -93,9 +90,9 @@ impl Pacer {
     ) -> anyhow::Result<Pacer> {
         let progress = Arc::new(Progress::default());
         let seen = Arc::clone(&progress);
-        let (said, priority) = crossbeam_channel::bounded(1);
+        let (said, prompt) = crossbeam_channel::bounded(1);
         let thread = thread::Builder::new().name("pacer".into()).spawn(move || {
-            let _ = said.send((claim_priority(), gettid()));
+            let _ = said.send(claim());
             let mut log = SendLog::new(&schedule);
             let end = pace(&schedule, start_ns, &mut lanes, &mut log, &seen);
             let _ = ended.send(end);
@@ -103,19 +100,14 @@ impl Pacer {
             // will come.
             (lanes, log)
         })?;
-        let (priority, tid) = priority.recv()?;
-        Ok(Pacer { thread, progress, priority, tid, everywhere })
+        let prompt = prompt.recv()?;
+        Ok(Pacer { thread, progress, prompt, everywhere })
     }
 
-    /// Ends it before its time. Whoever has taken its CPU away at a higher priority must not keep it from noticing: it may run
-    /// anywhere now, and as one of many.
+    /// Ends it before its time.
     pub fn stop(&self) {
         self.progress.stop.store(true, Ordering::Relaxed);
-        let _ = sched_setaffinity(self.tid, &self.everywhere);
-        let parameter = libc::sched_param { sched_priority: 0 };
-        // SAFETY: the call takes plain values, and the pointer outlives it. The thread is there until it is joined, by which
-        // this value is consumed; one that has ended already is no longer known by its number, and nothing happens.
-        unsafe { libc::sched_setscheduler(self.tid.as_raw(), libc::SCHED_OTHER, &raw const parameter) };
+        self.prompt.release(&self.everywhere);
     }
 
     /// Waits for its end, and closes the lanes.
@@ -180,23 +172,6 @@ fn wake_ns(now_ns: u64, due_ns: Option<u64>, blocked: bool, staged: usize) -> Op
     let retry_ns = blocked.then_some(now_ns + RETRY_NS);
     let due_ns = due_ns.map(|due_ns| due_ns.clamp(now_ns + quantum_ns, now_ns + NAP_NS));
     due_ns.into_iter().chain(retry_ns).min()
-}
-
-/// The best scheduling class this thread may have, and what it got.
-pub(crate) fn claim_priority() -> String {
-    // Has no effect on real-time threads, which have no slack anyway.
-    let _ = nix::sys::prctl::set_timerslack(1);
-    let parameter = libc::sched_param { sched_priority: 1 };
-    // SAFETY: both calls take plain values, and the pointer outlives the call; 0 is the calling thread.
-    unsafe {
-        if libc::sched_setscheduler(0, libc::SCHED_FIFO, &raw const parameter) == 0 {
-            return "fifo-1".to_owned();
-        }
-        if libc::setpriority(libc::PRIO_PROCESS, libc::gettid() as libc::id_t, -10) == 0 {
-            return "nice -10".to_owned();
-        }
-    }
-    "normal".to_owned()
 }
 
 #[cfg(test)]

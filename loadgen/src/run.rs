@@ -136,7 +136,7 @@ pub fn run(spec: &Spec<'_>, site: &Site<'_>, progress: &mut Progress) -> anyhow:
     let sampler = Sampler::start(monitor, server.pid, cpus, here, start_ns, proxy, window_ns)?;
     let (say_end, pacer_end) = bounded(1);
     let pacer = Pacer::start(Arc::clone(&schedule), start_ns, lanes, say_end, site.placement.allowed().set()?)?;
-    host.pacer_priority.clone_from(&pacer.priority);
+    host.pacer_priority.clone_from(&pacer.prompt.class);
 
     let mut watch = Watch::new(spec, &schedule, start_ns, &dynos.clocks);
     let mut lost = |at_s| {

@@ -12,11 +12,12 @@ use analysis::stats::middle;
 use anyhow::Context;
 use common::compute::Work;
 use common::report::WatchedCpu;
+use crossbeam_channel::unbounded;
 use dyno::clock::{now_ns, sleep_until};
 use nix::sched::{CpuSet, sched_setaffinity};
 use nix::unistd::Pid;
 
-use crate::pacer::claim_priority;
+use crate::priority::{Prompt, claim};
 
 const TICK_NS: u64 = 1_000_000;
 /// How soon a stop is noticed before the window.
@@ -28,45 +29,50 @@ const WORK: Work = Work { seed: 1, rounds: 16_000 };
 
 /// At work until it is told to stop, or the window is over.
 pub struct Watchdog {
-    threads: Vec<JoinHandle<(String, Option<WatchedCpu>)>>,
+    threads: Vec<JoinHandle<Option<WatchedCpu>>>,
+    /// By thread.
+    prompt: Vec<Prompt>,
     stop: Arc<AtomicBool>,
+    everywhere: CpuSet,
 }
 
 impl Watchdog {
-    /// Watches `cpus` from the first to the second instant of `window_ns`, on `CLOCK_MONOTONIC`.
+    /// Watches `cpus`, which this process may use, from the first to the second instant of `window_ns`, on `CLOCK_MONOTONIC`.
     ///
     /// # Errors
     /// No thread left.
     pub fn start(cpus: &[u32], window_ns: (u64, u64)) -> anyhow::Result<Watchdog> {
         let stop = Arc::new(AtomicBool::new(false));
+        let mut everywhere = CpuSet::new();
+        cpus.iter().try_for_each(|&cpu| everywhere.set(cpu as usize))?;
+        let (say, said) = unbounded();
         let watch = |&cpu: &u32| {
-            let stop = Arc::clone(&stop);
+            let (stop, say) = (Arc::clone(&stop), say.clone());
             thread::Builder::new().name(format!("watch-{cpu}")).spawn(move || {
                 let mut only = CpuSet::new();
                 let pinned = only.set(cpu as usize).and_then(|()| sched_setaffinity(Pid::from_raw(0), &only));
-                let priority = claim_priority();
+                let _ = say.send(claim());
                 // A CPU that was taken away meanwhile cannot be watched.
-                let seen = pinned.ok().and_then(|()| watch(cpu, window_ns, &stop));
-                (priority, seen)
+                pinned.ok().and_then(|()| watch(cpu, window_ns, &stop))
             })
         };
         let threads = cpus.iter().map(watch).collect::<Result<_, _>>().context("a thread for every CPU")?;
-        Ok(Watchdog { threads, stop })
+        let prompt = said.iter().take(cpus.len()).collect();
+        Ok(Watchdog { threads, prompt, stop, everywhere })
     }
 
     /// Ends it: the scheduling class that its threads had, and what each has seen; nothing when the window never began.
     ///
     /// # Errors
     /// A thread panicked.
-    pub fn finish(self) -> anyhow::Result<(String, Vec<WatchedCpu>)> {
+    pub fn finish(mut self) -> anyhow::Result<(String, Vec<WatchedCpu>)> {
         self.stop.store(true, Ordering::Relaxed);
-        let (mut class, mut all) = (String::new(), Vec::new());
+        self.prompt.iter().for_each(|prompt| prompt.release(&self.everywhere));
+        let mut all = Vec::new();
         for thread in self.threads {
-            let (priority, seen) = thread.join().map_err(|_| anyhow::anyhow!("a watching thread panicked"))?;
-            class = priority;
-            all.extend(seen);
+            all.extend(thread.join().map_err(|_| anyhow::anyhow!("a watching thread panicked"))?);
         }
-        Ok((class, all))
+        Ok((self.prompt.pop().map_or_else(String::new, |prompt| prompt.class), all))
     }
 }
 

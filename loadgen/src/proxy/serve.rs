@@ -20,7 +20,7 @@ use super::due::{Delay, DueQueue, End, Head};
 use super::pairs::{Name, Pairs, connect_to};
 use super::sleeper::Sleeper;
 use super::{Answer, Options, Question, Ready, Tally};
-use crate::pacer::claim_priority;
+use crate::priority::claim;
 
 /// Events that are no connection's; slots never get that far.
 const LISTENER: u64 = u64::MAX - 1;
@@ -67,7 +67,7 @@ struct Proxy {
 
 impl Proxy {
     fn new(options: &Options, listener: TcpListener, mut control: UnixStream) -> anyhow::Result<Proxy> {
-        let ready = Ready { port: listener.local_addr()?.port(), priority: claim_priority() };
+        let ready = Ready { port: listener.local_addr()?.port(), priority: claim().class };
         listener.set_nonblocking(true)?;
         let sleeper = Sleeper::new()?;
         sleeper.watch(&listener, EpollFlags::EPOLLIN, LISTENER)?;
