@@ -146,5 +146,8 @@ fn a_distance_is_said_with_what_was_measured_of_it() {
     assert!(!tables::terminal(&bench).contains("distance"));
     bench.cells[0].distance = Some(Distance { asked_rtt_us: 1200, jitter_us: 100, added_us: Some(1234.0) });
     let text = tables::terminal(&bench);
-    assert!(text.contains("distance: 1.2 ms and up to 100 µs of jitter a round trip asked, 1.23 ms measured"), "{text}");
+    assert!(
+        text.contains("distance: 1.2 ms and up to 100 µs of jitter a round trip asked, 1.23 ms measured"),
+        "{text}"
+    );
 }
