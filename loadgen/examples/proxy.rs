@@ -1,8 +1,8 @@
-//! What the delay proxy can do on this machine: `cargo run --release -p loadgen --example proxy [CONNECTIONS] [RTT_US]`.
+//! What the delay proxy can do on this machine: `cargo run --release -p loadgen --example proxy [CONNECTIONS] [RTT_US] [RATE]`.
 //!
 //! First every connection asks again as soon as it is answered: round trips a second, and CPU of the proxy for each. Then
-//! half of what one core could do by that is sent evenly, with the proxy and without: the difference of the medians is what
-//! it really adds. Needs `cargo build --release -p loadgen`, a Redis server, and two open files for each connection.
+//! RATE round trips a second (12 500, half of what one core is to do) are sent evenly, with the proxy and without: the
+//! difference of the medians is what it really adds. Needs `cargo build --release -p loadgen`, a Redis server, and two open files for each connection.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -22,14 +22,18 @@ const PING: &[u8] = b"*1\r\n$4\r\nPING\r\n";
 const PONG_BYTES: usize = 7;
 const WARMUP: Duration = Duration::from_secs(1);
 const WINDOW: Duration = Duration::from_secs(3);
-/// Connections of the second part, each with a thread of its own, which sleeps in between.
-const PACED: u32 = 64;
+/// Connections of the second part, each with a thread of its own, which sleeps in between: at least so many, and so many
+/// times what must be under way at once.
+const PACED_MIN: f64 = 64.0;
+const PACED_TIMES: f64 = 4.0;
 const FILES_SPARE: u64 = 64;
 
 fn main() -> anyhow::Result<()> {
     let mut arguments = std::env::args().skip(1).map(|argument| argument.parse::<u32>());
     let connections = arguments.next().unwrap_or(Ok(4_000))?;
     let rtt_us = arguments.next().unwrap_or(Ok(1_200))?;
+    let rate = f64::from(arguments.next().unwrap_or(Ok(12_500))?);
+    let paced_by = (PACED_TIMES * rate * f64::from(rtt_us) / 1e6).max(PACED_MIN).ceil() as u32;
     let files = dyno::limits::raise();
     anyhow::ensure!(
         files >= 2 * u64::from(connections) + FILES_SPARE,
@@ -40,26 +44,25 @@ fn main() -> anyhow::Result<()> {
     std::fs::create_dir_all(&directory)?;
     let binary = find(&Environment::from_process(), &mut |line| eprintln!("{line}"))?;
     let mut options = PrivateOptions::new(binary.path, &directory);
-    options.max_clients = connections + 2 * PACED + 100;
+    options.max_clients = connections + 2 * paced_by + 100;
     let server = PrivateServer::start(&options)?;
     let options = Options { upstream: server.addr(), rtt_us, jitter_us: 0, seed: 1 };
     let proxy = DelayProxy::start(&options, &Seat::default())?;
     let mut control = proxy.control()?;
 
-    let (rate, cpu_us) = flood(proxy.address, connections, &mut control)?;
+    let (flood_per_s, cpu_us) = flood(proxy.address, connections, &mut control)?;
     let per_core = 1e6 / cpu_us;
     println!("{connections} connections, priority {}", proxy.priority);
-    println!("{rate:.0} round trips/s, {cpu_us:.1} us of CPU for each: {per_core:.0}/s on a whole core");
+    println!("{flood_per_s:.0} round trips/s, {cpu_us:.1} us of CPU for each: {per_core:.0}/s on a whole core");
 
-    let half = per_core / 2.0;
-    let direct = paced(server.addr(), half)?;
+    let direct = paced(server.addr(), rate, paced_by)?;
     control.ask(Question::Begin)?;
-    let through = paced(proxy.address, half)?;
+    let through = paced(proxy.address, rate, paced_by)?;
     let answer = control.ask(Question::End)?;
     let median = |latency: &Latency| latency.percentile_ns(0.5, 0).map(microseconds).unwrap_or(f64::NAN);
     let added = median(&through) - median(&direct);
     println!(
-        "{half:.0} round trips/s: median {:.1} us direct, {:.1} us through, {added:.1} us added of {rtt_us} us: {:+.1} us",
+        "{rate:.0} round trips/s: median {:.1} us direct, {:.1} us through, {added:.1} us added of {rtt_us} us: {:+.1} us",
         median(&direct),
         median(&through),
         added - f64::from(rtt_us)
@@ -111,12 +114,12 @@ fn flood(address: SocketAddr, connections: u32, control: &mut Control) -> anyhow
 }
 
 /// Round trips of `rate` a second, evenly over the connections.
-fn paced(address: SocketAddr, rate: f64) -> anyhow::Result<Latency> {
-    let period_ns = (f64::from(PACED) / rate * 1e9) as u64;
+fn paced(address: SocketAddr, rate: f64, connections: u32) -> anyhow::Result<Latency> {
+    let period_ns = (f64::from(connections) / rate * 1e9) as u64;
     let start_ns = now_ns() + WARMUP.as_nanos() as u64;
-    let threads: Vec<_> = (0..PACED)
+    let threads: Vec<_> = (0..connections)
         .map(|number| {
-            let first_ns = start_ns + u64::from(number) * period_ns / u64::from(PACED);
+            let first_ns = start_ns + u64::from(number) * period_ns / u64::from(connections);
             thread::spawn(move || one_paced(&mut connect(address)?, first_ns, period_ns))
         })
         .collect();
