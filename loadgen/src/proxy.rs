@@ -8,6 +8,7 @@ pub mod distance;
 pub mod due;
 mod pairs;
 pub mod process;
+mod reader;
 pub mod serve;
 mod sleeper;
 

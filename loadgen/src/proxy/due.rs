@@ -26,13 +26,13 @@ impl Delay {
         Delay { half_ns: half_ns(rtt_us), jitter_half_ns: half_ns(jitter_us), seed, draws: 0 }
     }
 
-    /// When something is due that arrives now.
-    pub fn due_ns(&mut self, now_ns: u64) -> u64 {
+    /// When something is due that came at this instant.
+    pub fn due_ns(&mut self, arrived_ns: u64) -> u64 {
         if self.jitter_half_ns == 0 {
-            return now_ns + self.half_ns;
+            return arrived_ns + self.half_ns;
         }
         self.draws += 1;
-        now_ns + self.half_ns + below(mix(self.seed, self.draws), self.jitter_half_ns + 1)
+        arrived_ns + self.half_ns + below(mix(self.seed, self.draws), self.jitter_half_ns + 1)
     }
 }
 

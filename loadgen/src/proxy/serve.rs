@@ -1,7 +1,7 @@
 //! The process: one thread that reads what has come, sleeps until something is due, and writes it.
 //!
 //! Sockets are watched edge-triggered and are registered once: passing a piece on takes one read, one write and its share
-//! of a wait. Time is read after every read, so that nothing is ever early, and after every write.
+//! of a wait. What has been read is due by when it had come, so that nothing is ever early; time is read after every write.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener};
@@ -18,6 +18,7 @@ use nix::sys::time::TimeVal;
 
 use super::due::{Delay, DueQueue, End, Head};
 use super::pairs::{Name, Pairs, connect_to};
+use super::reader::{READ_BYTES, Reader};
 use super::sleeper::Sleeper;
 use super::{Answer, Options, Question, Ready, Tally};
 use crate::priority::claim;
@@ -25,8 +26,6 @@ use crate::priority::claim;
 /// Events that are no connection's; slots never get that far.
 const LISTENER: u64 = u64::MAX - 1;
 const CONTROL: u64 = u64::MAX - 2;
-/// What one read takes at most.
-const READ_BYTES: usize = 64 * 1024;
 /// What may wait in one direction of a connection: as much as a generous TCP window. More is left to its sender.
 pub const FLOW_BYTES_MAX: usize = 8 << 20;
 /// When it is read again.
@@ -58,7 +57,7 @@ struct Proxy {
     queue: DueQueue<Name>,
     /// Those who may have more to say than was read at once.
     again: Vec<Name>,
-    scratch: Box<[u8]>,
+    reader: Reader,
     /// Pieces that wait.
     waiting: u64,
     tally: Tally,
@@ -82,7 +81,7 @@ impl Proxy {
             pairs: Pairs::default(),
             queue: DueQueue::default(),
             again: Vec::new(),
-            scratch: vec![0; READ_BYTES].into(),
+            reader: Reader::new(),
             waiting: 0,
             tally: Tally::default(),
             lateness: Latency::new(),
@@ -149,6 +148,7 @@ impl Proxy {
             let flags = EpollFlags::EPOLLIN | EpollFlags::EPOLLOUT | EpollFlags::EPOLLRDHUP | EpollFlags::EPOLLET;
             for name in [name, name.other()] {
                 if let Some((side, _)) = self.pairs.get(name) {
+                    Reader::prepare(&side.stream);
                     self.sleeper.watch(&side.stream, flags, name.bits())?;
                 }
             }
@@ -161,16 +161,16 @@ impl Proxy {
         if this.ended || this.paused {
             return;
         }
-        let entry = match (&this.stream).read(&mut self.scratch) {
-            Ok(0) => {
+        let entry = match self.reader.read(&this.stream) {
+            Ok(([], arrived_ns)) => {
                 this.ended = true;
-                other.flow.end(End::Closed, self.delay.due_ns(now_ns()))
+                other.flow.end(End::Closed, self.delay.due_ns(arrived_ns))
             }
-            Ok(count) => {
-                let entry = other.flow.arrive(&self.scratch[..count], self.delay.due_ns(now_ns()));
+            Ok((bytes, arrived_ns)) => {
+                let entry = other.flow.arrive(bytes, self.delay.due_ns(arrived_ns));
                 this.paused = other.flow.bytes() >= FLOW_BYTES_MAX;
                 // Less than there was room for: it is empty, and whatever comes next is another event.
-                if count == self.scratch.len() || this.ending {
+                if bytes.len() == READ_BYTES || this.ending {
                     self.again.push(name);
                 }
                 entry
