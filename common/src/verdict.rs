@@ -16,7 +16,7 @@ mod network;
 mod server;
 
 pub use bottleneck::bottleneck;
-pub use generator::on_time_limit_us;
+pub use generator::{ON_TIME_MIN, TAIL_MIN, on_time_limit_us};
 
 /// What a verdict is made from.
 #[derive(Debug, Clone, Copy)]
@@ -131,7 +131,8 @@ fn samples(evidence: &Evidence<'_>) -> Option<Check> {
     let slo = evidence.settings.slo.response_p99_ms.map(|_| 0.99);
     let p = evidence.percentile.into_iter().chain(slo).reduce(f64::max)?;
     let response = &evidence.latency_us.response;
-    let beyond = ((response.n + response.unbounded) as f64 * (1.0 - p)).round();
+    // Products such as 3000 x 0.01 come out a hair below the integer: the hair is no task.
+    let beyond = ((response.n + response.unbounded) as f64 * (1.0 - p) + 1e-6).floor();
     Some(warning(
         "samples",
         beyond >= generator::TAIL_MIN,
@@ -216,7 +217,8 @@ fn overloaded(evidence: &Evidence<'_>) -> Option<String> {
         let took = backlog.drain_ms.map_or("did not end".to_owned(), |ms| format!("took {ms:.0} ms"));
         return Some(format!("the drain {took}; slo.drain_within_s allows {drain_limit_ms:.0} ms"));
     }
-    if let Some(limit_ms) = settings.slo.response_p99_ms {
+    // An objective is settled by enough tasks beyond its percentile, or by nothing.
+    if let Some(limit_ms) = settings.slo.response_p99_ms.filter(|_| samples(evidence).is_some_and(|check| check.ok)) {
         let p99_ms = latency_us.response.p99.map(|us| us / 1e3);
         if p99_ms.is_none_or(|p99_ms| p99_ms > limit_ms) {
             let is = p99_ms.map_or("is unbounded".to_owned(), |ms| format!("is {ms:.2} ms"));
@@ -237,6 +239,12 @@ fn inconclusive(evidence: &Evidence<'_>) -> Option<(String, &'static str)> {
     if let Some(beyond) = few.and_then(|check| check.value) {
         let reason = format!("{beyond} tasks lie beyond the 99th percentile that slo.response_p99_ms is about");
         return Some((reason, "a longer window, so that at least 30 do"));
+    }
+    if evidence.backlog.slope_low_per_s.is_none() && evidence.settings.load.arrivals.is_stationary() {
+        return Some((
+            "the backlog was not seen throughout the window".to_owned(),
+            "a longer window, and CPU left for the dynos",
+        ));
     }
     let (_, _, high) = trend(evidence)?;
     let limit = SLOPE_MAX * rate_per_s(evidence);

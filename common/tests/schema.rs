@@ -221,7 +221,7 @@ fn run() -> Value {
             "slope_high_per_s": null, "drain_ms": null,
             "overload": {"at_s": -0.5, "dyno": 0, "worker": null, "backlog": 100},
         },
-        "little": {"looks": 550, "in_system": 1.0, "standard_error": 0.1, "rate_times_time": 1.0},
+        "little": {"looks": 550, "in_system": 1.0, "standard_error": 0.1, "rate_times_time": 1.0, "ends": 0.1},
         "steady": {"first_third_p50_us": 1.0, "last_third_p50_us": 1.0},
         "workers": {"count": 1, "dynos": 1, "cycles": [1], "backlog_max": [1], "busy_ns": [1500]},
         "startup": {"server_ms": 1.0, "prefill_ms": 1.0, "dynos_ms": 1.0, "untimed_ms": 1.0, "memory": {"base_bytes": 1, "idle_bytes": 3, "bytes_per_worker": 2.0}},
@@ -264,8 +264,9 @@ fn calibration() -> Value {
         "workers": 4,
         "trial_s": 2.0,
         "engines": [{
+            "engine": "async",
             "ceiling": {
-                "engine": "async", "ceiling_per_s": 1.0, "measured_at": "2026-11-25T12:00:00Z", "build": "loadgen 0.1.0",
+                "engine": "async", "ceiling_per_s": 1.0, "at_least": false, "measured_at": "2026-11-25T12:00:00Z", "build": "loadgen 0.1.0",
                 "scheduling": "shared", "pacer_priority": "normal",
                 "at": [{
                     "rate_per_s": 1.0, "lateness_p50_us": 1.5, "lateness_p90_us": 1.5, "lateness_p99_us": 1.5,

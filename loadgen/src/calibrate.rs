@@ -35,8 +35,6 @@ const BACKLOG_MAX: i64 = 100_000;
 const WARMUP_S: f64 = 0.5;
 /// A backlog that grows by more than this part of the rate is one that does not end.
 const SLOPE_SHARE_MAX: f64 = 0.02;
-/// Of validity: null tasks are so short that lateness is always a large part of their response.
-const NOT_FOR_NULL: &str = "lateness share";
 /// Trials of an engine, as a guess for the time left.
 const TRIALS: u32 = 16;
 /// What a trial takes besides its window.
@@ -60,6 +58,10 @@ pub struct Site<'a> {
 /// # Errors
 /// What kept a trial from being made; [`Interrupted`].
 pub fn calibrate(args: &args::Calibrate, site: &Site<'_>, progress: &mut Progress) -> anyhow::Result<Calibration> {
+    // What a trial sends is what the ceiling is about.
+    if let Some(set) = args.common.set.first() {
+        return Err(Refused(format!("calibrate --set {set}: its tasks are its own; leave it out")).into());
+    }
     let engines = args.engine.map_or_else(|| vec![Engine::Threaded, Engine::Async], |engine| vec![engine]);
     let expected = TRIALS * engines.len() as u32;
     let mut calibrator = Calibrator { args, site, progress, expected, trials: 0, host: None };
@@ -98,7 +100,9 @@ impl Calibrator<'_> {
             trials.push(trial);
             Ok::<bool, anyhow::Error>(passed)
         })?;
-        let Some(ceiling_per_s) = found else { return Ok(EngineCalibration { ceiling: None, trials }) };
+        let Some(ceiling_per_s) = found else {
+            return Ok(EngineCalibration { engine, ceiling: None, trials });
+        };
         let mut at = Vec::new();
         let mut latest = None;
         for &rate in self.args.rates.iter().filter(|&&rate| rate <= ceiling_per_s) {
@@ -116,13 +120,14 @@ impl Calibrator<'_> {
         let ceiling = Ceiling {
             engine,
             ceiling_per_s,
+            at_least: trials.iter().all(|trial: &Trial| trial.rate_per_s <= ceiling_per_s),
             at,
             measured_at: latest.started_at,
             build: format!("{}; {}", latest.versions.loadgen, latest.versions.workers),
             scheduling: latest.host.scheduling,
             pacer_priority: latest.host.pacer_priority,
         };
-        Ok(EngineCalibration { ceiling: Some(ceiling), trials })
+        Ok(EngineCalibration { engine, ceiling: Some(ceiling), trials })
     }
 
     fn trial(&mut self, engine: Engine, purpose: TrialPurpose, rate_per_s: f64) -> anyhow::Result<(Trial, Run)> {
@@ -131,7 +136,7 @@ impl Calibrator<'_> {
         let text = plan(engine, rate_per_s, args.trial_s, workers(self.site.placement));
         let plan = Plan::parse(&text, &args.common.sets())?;
         let ([cell], [variant]) = (plan.cells.as_slice(), plan.variants.as_slice()) else {
-            return Err(Refused("calibrate: --set with a list: a trial is one run".to_owned()).into());
+            anyhow::bail!("a trial is one run");
         };
         bench::admit(&plan, self.site.source)?;
         let seed = common::random::block_seed(cell.settings.load.seed, 0, self.trials);
@@ -187,8 +192,8 @@ fn passes(run: &Run) -> Result<(), String> {
     if run.ended != Ended::Complete {
         return Err(run.verdict.reason.clone());
     }
-    let broken = run.validity.checks.iter().filter(|check| !check.ok && check.severity == Severity::Invalid);
-    if let Some(check) = broken.into_iter().find(|check| check.name != NOT_FOR_NULL) {
+    let mut broken = run.validity.checks.iter().filter(|check| !check.ok && check.severity == Severity::Invalid);
+    if let Some(check) = broken.next() {
         return Err(format!("{}: {}", check.name, check.remedy));
     }
     let counts = &run.counts;
@@ -239,13 +244,16 @@ pub fn table(calibration: &Calibration) -> String {
         let Some(ceiling) = &engine.ceiling else {
             let reason =
                 engine.trials.iter().rev().map(|trial| trial.reason.as_str()).find(|reason| !reason.is_empty());
-            text.push_str(&format!("no rate passed twice: {}\n", reason.unwrap_or("nothing was tried")));
+            let reason = reason.unwrap_or("nothing was tried");
+            text.push_str(&format!("{} engine: no rate passed twice: {reason}\n", engine.engine));
             continue;
         };
-        let highest = engine.trials.iter().all(|trial| trial.rate_per_s <= ceiling.ceiling_per_s);
-        let at_least = if highest { "at least " } else { "" };
+        let (at_least, plans) = match ceiling.at_least {
+            true => ("at least ", "no higher rate was tried"),
+            false => ("", "plans may ask for half"),
+        };
         text.push_str(&format!(
-            "{} engine: {at_least}{:.0} tasks a second to {} null workers; plans may ask for half\n",
+            "{} engine: {at_least}{:.0} tasks a second to {} null workers; {plans}\n",
             ceiling.engine, ceiling.ceiling_per_s, calibration.workers
         ));
         let rows = ceiling.at.iter().map(|at| {

@@ -132,6 +132,7 @@ mod tests {
         Ceiling {
             engine,
             ceiling_per_s,
+            at_least: false,
             at: Vec::new(),
             measured_at: "2026-11-25T12:00:00Z".to_owned(),
             build: "a build".to_owned(),

@@ -39,7 +39,7 @@ impl Ceilings {
     /// Why these settings ask for too much of the generator with this engine; `None`: they do not, or nothing is known.
     #[must_use]
     pub fn excess(&self, settings: &Settings, engine: Engine) -> Option<String> {
-        let ceiling = self.of(engine)?;
+        let ceiling = self.of(engine).filter(|ceiling| !ceiling.at_least)?;
         let (asked, limit) = (settings.load.peak_rate_per_s(), ceiling.ceiling_per_s * SHARE);
         let key = if settings.load.arrivals.is_stationary() { "load.rate_per_s" } else { "the peak of [load]" };
         (asked > limit).then(|| {
@@ -108,6 +108,7 @@ mod tests {
             rate.map(|ceiling_per_s| Ceiling {
                 engine,
                 ceiling_per_s,
+                at_least: false,
                 at: Vec::new(),
                 measured_at: "2026-11-25T12:00:00Z".to_owned(),
                 build: String::new(),
@@ -144,6 +145,10 @@ mod tests {
         assert_eq!(admitted("[10, 10001]", &known, true), Ok(vec![]));
         assert!(known.excess(&plan("10001").cells[0].settings, Engine::Threaded).is_some());
         assert_eq!(known.excess(&plan("10001").cells[0].settings, Engine::Async), None);
+        // Nobody has looked for the ceiling above it.
+        let mut at_least = known.clone();
+        at_least.threaded.iter_mut().for_each(|ceiling| ceiling.at_least = true);
+        assert_eq!(admitted("[10, 10001]", &at_least, false), Ok(vec![]));
     }
 
     #[test]

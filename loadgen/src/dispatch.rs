@@ -36,6 +36,8 @@ pub struct Lane {
     /// Used again for every write. Between two of them it holds the rest of a frame that the socket took only in part.
     bytes: Vec<u8>,
     gone: bool,
+    /// Since when the socket has not taken everything.
+    blocked_since_ns: Option<u64>,
 }
 
 impl Lane {
@@ -46,7 +48,7 @@ impl Lane {
     pub fn new(socket: TcpStream, offset: Offset) -> std::io::Result<Lane> {
         socket.set_nonblocking(true)?;
         socket.set_nodelay(true)?;
-        Ok(Lane { socket, offset, pending: VecDeque::new(), bytes: Vec::new(), gone: false })
+        Ok(Lane { socket, offset, pending: VecDeque::new(), bytes: Vec::new(), gone: false, blocked_since_ns: None })
     }
 
     /// Task `index` is due.
@@ -64,6 +66,12 @@ impl Lane {
     #[must_use]
     pub fn is_idle(&self) -> bool {
         self.pending.is_empty() && self.bytes.is_empty()
+    }
+
+    /// When the socket took everything for the last time, if something is left in loadgen's hands.
+    #[must_use]
+    pub fn blocked_since_ns(&self) -> Option<u64> {
+        self.blocked_since_ns
     }
 
     /// Hands over as much as the socket takes. `now_ns` becomes the tasks' sent instant; `sent` is called for each.
@@ -101,9 +109,11 @@ impl Lane {
             self.bytes.truncate(carried + begun * Dispatch::LEN);
             self.bytes.drain(..written);
             if written < offered {
+                self.blocked_since_ns.get_or_insert(stamp_ns);
                 return Flushed::Blocked;
             }
         }
+        self.blocked_since_ns = None;
         Flushed::All
     }
 

@@ -103,7 +103,7 @@ impl Live {
     pub fn start(interrupt: &Interrupt) -> anyhow::Result<Live> {
         let terminal = Terminal::enter()?;
         let leaving = terminal.clone();
-        interrupt.before_exit(move || leaving.leave());
+        interrupt.before_exit(move || leaving.leave_at_once());
         let (news, receiver) = unbounded();
         let (shown, interrupt) = (terminal.clone(), interrupt.clone());
         let mut live = Live { news: Some(news), thread: None, terminal };

@@ -18,12 +18,13 @@ use crate::dispatch::{Flushed, Lane, PENDING_MAX};
 use crate::priority::{Prompt, claim};
 use crate::send_log::SendLog;
 
-/// Shortest time between two writes: the most that a task is late on purpose. It is what a wake-up and a write cost, some
-/// times over, and a twentieth of what "on time" allows at least.
-const QUANTUM_NS: u64 = 50_000;
-/// The same after a write of more than one task, for then arrivals are dense: at most 10 000 wake-ups a second where that
-/// goes on, however high the rate.
-const QUANTUM_DENSE_NS: u64 = 100_000;
+/// Shortest time between two writes: the most that a task is late on purpose. It is about what a wake-up and a write cost.
+const QUANTUM_NS: u64 = 20_000;
+/// The same after a write of many tasks, for then arrivals are dense: at most 7 000 wake-ups a second where that goes on,
+/// however high the rate, and still a small part of what arrives in a hundredth of a second.
+const QUANTUM_DENSE_NS: u64 = 140_000;
+/// So many tasks in one write are dense.
+const DENSE: usize = 4;
 /// Longest sleep: how soon a stop is noticed.
 const NAP_NS: u64 = 100_000_000;
 /// How soon a blocked socket is tried again.
@@ -55,7 +56,7 @@ pub enum PacerEnd {
         dyno: u32,
         /// How many.
         pending: u64,
-        /// When.
+        /// Since when it has not taken everything: until then the generator was not kept from sending.
         at_ns: u64,
     },
     /// A dyno no longer takes tasks.
@@ -107,7 +108,10 @@ impl Pacer {
     /// Ends it before its time.
     pub fn stop(&self) {
         self.progress.stop.store(true, Ordering::Relaxed);
-        self.prompt.release(&self.everywhere);
+        // The number of a thread that has ended may soon be another's.
+        if !self.thread.is_finished() {
+            self.prompt.release(&self.everywhere);
+        }
     }
 
     /// Waits for its end, and closes the lanes.
@@ -151,7 +155,8 @@ fn pace(schedule: &Schedule, start_ns: u64, lanes: &mut [Lane], log: &mut SendLo
                 Flushed::All => {}
                 Flushed::Blocked if lane.pending() > PENDING_MAX => {
                     let pending = lane.pending() as u64;
-                    return PacerEnd::IntakeOverloaded { dyno: dyno as u32, pending, at_ns: now_ns() };
+                    let at_ns = lane.blocked_since_ns().unwrap_or(now);
+                    return PacerEnd::IntakeOverloaded { dyno: dyno as u32, pending, at_ns };
                 }
                 Flushed::Blocked => blocked = true,
                 Flushed::Gone => return PacerEnd::DynoGone { dyno: dyno as u32 },
@@ -168,7 +173,7 @@ fn pace(schedule: &Schedule, start_ns: u64, lanes: &mut [Lane], log: &mut SendLo
 /// When to look again, after the `staged` tasks that were due at `now_ns` have been written; `None`: never. The next task is
 /// due at `due_ns`, and a socket that is `blocked` is tried again.
 fn wake_ns(now_ns: u64, due_ns: Option<u64>, blocked: bool, staged: usize) -> Option<u64> {
-    let quantum_ns = if staged > 1 { QUANTUM_DENSE_NS } else { QUANTUM_NS };
+    let quantum_ns = if staged >= DENSE { QUANTUM_DENSE_NS } else { QUANTUM_NS };
     let retry_ns = blocked.then_some(now_ns + RETRY_NS);
     let due_ns = due_ns.map(|due_ns| due_ns.clamp(now_ns + quantum_ns, now_ns + NAP_NS));
     due_ns.into_iter().chain(retry_ns).min()
@@ -176,14 +181,15 @@ fn wake_ns(now_ns: u64, due_ns: Option<u64>, blocked: bool, staged: usize) -> Op
 
 #[cfg(test)]
 mod tests {
-    use super::{NAP_NS, QUANTUM_DENSE_NS, QUANTUM_NS, RETRY_NS, wake_ns};
+    use super::{DENSE, NAP_NS, QUANTUM_DENSE_NS, QUANTUM_NS, RETRY_NS, wake_ns};
 
     #[test]
     fn arrivals_that_are_dense_share_a_wake_up_and_others_have_their_own() {
         let now = 1_000_000_000;
         let cases = [
             (Some(now + 1), false, 1, Some(now + QUANTUM_NS)),
-            (Some(now + 1), false, 2, Some(now + QUANTUM_DENSE_NS)),
+            (Some(now + 1), false, DENSE - 1, Some(now + QUANTUM_NS)),
+            (Some(now + 1), false, DENSE, Some(now + QUANTUM_DENSE_NS)),
             // Due while the others were being written.
             (Some(now - 1), false, 1, Some(now + QUANTUM_NS)),
             (Some(now + QUANTUM_NS + 1), false, 1, Some(now + QUANTUM_NS + 1)),

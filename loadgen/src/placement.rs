@@ -258,10 +258,11 @@ pub fn in_words(placed: &[Placed]) -> String {
     } else {
         " (without the server)"
     };
-    // Dynos are alike unless they were started by hand.
-    // The proxy is not in it: what is said of a bench holds for its cells without a distance, too.
+    // Dynos are numbered as they arrive, so that it is chance which of them is where. The proxy is not in it: what is said of a bench holds for its cells without a distance, too.
     let of_all = placed.iter().filter(|placed| placed.process != Part::Proxy.to_string());
     let mut places: Vec<(&str, &str)> = of_all.map(|placed| (kind(&placed.process), &*placed.cpus)).collect();
+    let dynos = places.iter().position(|place| place.0 == "dynos").unwrap_or(places.len());
+    places[dynos..].sort_unstable();
     places.dedup();
     let everywhere = places.first().filter(|first| places.iter().all(|place| place.1 == first.1));
     let places = match everywhere {
@@ -319,11 +320,14 @@ mod tests {
         }
         let without_server = [placed("loadgen", "0", Some("/a"), Some(9)), placed("dyno-0", "1", Some("/b"), Some(9))];
         assert_eq!(in_words(&without_server), "cgroups of equal weight (without the server), loadgen on 0, dynos on 1");
-        let apart = [
-            placed("loadgen", "0", None, None),
-            placed("dyno-0", "1-2", None, None),
-            placed("dyno-1", "3", None, None),
-        ];
-        assert!(in_words(&apart).ends_with("loadgen on 0, dynos on 1-2 and 3"), "{}", in_words(&apart));
+        // Whichever of them came first.
+        for dynos in [["1-2", "3"], ["3", "1-2"]] {
+            let apart = [
+                placed("loadgen", "0", None, None),
+                placed("dyno-0", dynos[0], None, None),
+                placed("dyno-1", dynos[1], None, None),
+            ];
+            assert!(in_words(&apart).ends_with("loadgen on 0, dynos on 1-2 and 3"), "{}", in_words(&apart));
+        }
     }
 }

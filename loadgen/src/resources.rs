@@ -91,10 +91,11 @@ impl Sampler {
     ) -> anyhow::Result<Sampler> {
         let (stop, stopped) = bounded(1);
         let thread = thread::Builder::new().name("sampler".into()).spawn(move || {
-            wait_until(start_ns, &stopped);
+            // A stop is said once.
+            let never = wait_until(start_ns, &stopped);
             let mut look = |question| sample(&mut monitor, redis_pid, proxy.as_mut(), question, &cpus, &dynos);
             let mut before = look(Question::Begin);
-            let early = wait_until(window_ns.0, &stopped);
+            let early = never || wait_until(window_ns.0, &stopped);
             if !early {
                 before = look(Question::Begin);
                 wait_until(window_ns.1, &stopped);

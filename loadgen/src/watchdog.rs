@@ -66,13 +66,28 @@ impl Watchdog {
     /// # Errors
     /// A thread panicked.
     pub fn finish(mut self) -> anyhow::Result<(String, Vec<WatchedCpu>)> {
-        self.stop.store(true, Ordering::Relaxed);
-        self.prompt.iter().for_each(|prompt| prompt.release(&self.everywhere));
+        self.let_go();
         let mut all = Vec::new();
-        for thread in self.threads {
+        for thread in std::mem::take(&mut self.threads) {
             all.extend(thread.join().map_err(|_| anyhow::anyhow!("a watching thread panicked"))?);
         }
         Ok((self.prompt.pop().map_or_else(String::new, |prompt| prompt.class), all))
+    }
+}
+
+impl Watchdog {
+    /// Its threads end, whoever has their CPUs.
+    fn let_go(&self) {
+        self.stop.store(true, Ordering::Relaxed);
+        let at_work = self.threads.iter().any(|thread| !thread.is_finished());
+        self.prompt.iter().filter(|_| at_work).for_each(|prompt| prompt.release(&self.everywhere));
+    }
+}
+
+impl Drop for Watchdog {
+    /// A run that fails leaves no thread behind that is always on time.
+    fn drop(&mut self) {
+        self.let_go();
     }
 }
 

@@ -21,5 +21,7 @@ mod stall;
 #[expect(dead_code, reason = "shared with e2e.rs, which uses all of it")]
 #[path = "e2e/support.rs"]
 mod support;
+#[path = "verify/validity.rs"]
+mod validity;
 #[path = "verify/waits.rs"]
 mod waits;

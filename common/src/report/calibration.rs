@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Ceiling, Host};
+use crate::plan::Engine;
 
 /// Says that a file holds a [`Calibration`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -33,9 +34,11 @@ pub struct Calibration {
 /// One engine of a calibration.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct EngineCalibration {
+    /// Which.
+    pub engine: Engine,
     /// What is kept for the plans to come; `null` when no rate was confirmed.
     pub ceiling: Option<Ceiling>,
-    /// Every run, in order.
+    /// Every run that it rests on, in order.
     pub trials: Vec<Trial>,
 }
 

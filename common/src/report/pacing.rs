@@ -33,8 +33,10 @@ pub struct Dispersion {
 pub struct Ceiling {
     /// Whose workers took the tasks.
     pub engine: Engine,
-    /// The highest rate that was on time and left no backlog, twice; it is no less where no higher rate was tried.
+    /// The highest rate that was on time and left no backlog, twice.
     pub ceiling_per_s: f64,
+    /// No higher rate was tried: the ceiling may lie anywhere above, and refuses nothing.
+    pub at_least: bool,
     /// What pacing cost, and how late it was, at rates below it.
     pub at: Vec<AtRate>,
     /// UTC, RFC 3339.

@@ -148,6 +148,9 @@ pub struct Little {
     pub standard_error: f64,
     /// Tasks of the window a second x their mean time from send to end.
     pub rate_times_time: f64,
+    /// How far the two may be apart because tasks were under way at the ends of the window: on one side are all tasks of the
+    /// window to their end, on the other all that were there within it.
+    pub ends: f64,
 }
 
 /// Median of response early and late in the window, by whole seconds in which tasks ended.

@@ -89,7 +89,7 @@ pub enum Resource {
     ServerCpu,
     /// The CPUs that the dynos can have beside the others.
     WorkerCpu,
-    /// Connections of pools, and shared ones.
+    /// Connections of pools.
     Connections,
     /// Workers at a task.
     Workers,

@@ -71,7 +71,7 @@ fn good() -> Case {
         },
         redis_work: RedisWork { tasks: 3000, ..RedisWork::default() },
         percentile: None,
-        little: Some(Little { looks: 550, in_system: 2.26, standard_error: 0.02, rate_times_time: 2.25 }),
+        little: Some(Little { looks: 550, in_system: 2.26, standard_error: 0.02, rate_times_time: 2.25, ends: 0.0 }),
         machine: Machine {
             priority: "fifo-1".to_owned(),
             cpus: [0, 1].map(watched).to_vec(),
@@ -200,14 +200,26 @@ fn every_check_trips() {
 fn tasks_in_the_system_are_rate_times_time() {
     let little = |looks, in_system, standard_error| {
         move |case: &mut Case| {
-            case.little = Some(Little { looks, in_system, standard_error, rate_times_time: 2.25 });
+            case.little = Some(Little { looks, in_system, standard_error, rate_times_time: 2.25, ends: 0.0 });
         }
     };
-    check(little(550, 2.4, 0.02), &["little"], RunResult::Invalid, "little");
-    check(little(550, 2.1, 0.02), &["little"], RunResult::Invalid, "little");
+    check(little(550, 2.65, 0.02), &["little"], RunResult::Invalid, "little");
+    check(little(550, 1.85, 0.02), &["little"], RunResult::Invalid, "little");
     // Within four standard errors, and not asked of few looks.
-    check(little(550, 2.4, 0.04), &[], RunResult::Ok, "completed");
+    check(little(550, 2.65, 0.07), &[], RunResult::Ok, "completed");
     check(little(499, 3.0, 0.02), &[], RunResult::Ok, "completed");
+    // What was under way at an end of the window explains as much.
+    let ends = |case: &mut Case| {
+        little(550, 2.65, 0.02)(case);
+        case.little.as_mut().unwrap().ends = 0.1;
+    };
+    check(ends, &[], RunResult::Ok, "completed");
+    // A task that takes hardly longer than a look is none of its business.
+    let short = |case: &mut Case| {
+        little(550, 4.5, 0.02)(case);
+        case.latency_us.response_from_send = latency(190);
+    };
+    check(short, &[], RunResult::Ok, "completed");
 }
 
 #[test]
@@ -249,6 +261,15 @@ fn a_backlog_that_grows_is_overloaded_and_one_that_may_is_inconclusive() {
     check(slope(31.0, 1.0, 61.0), &[], RunResult::Overloaded, "grew by 31.0 tasks a second (at least 1.0");
     check(slope(29.0, 1.0, 57.0), &[], RunResult::Ok, "completed");
     check(slope(31.0, -1.0, 63.0), &[], RunResult::Inconclusive, "may grow by 63.0 tasks a second, and 60.0");
+    let unseen = |case: &mut Case| {
+        (case.backlog.slope_per_s, case.backlog.slope_low_per_s, case.backlog.slope_high_per_s) = (None, None, None);
+    };
+    check(unseen, &[], RunResult::Inconclusive, "not seen throughout");
+    let ramp = |case: &mut Case| {
+        case.load = "arrivals = \"ramp\"\nrate_end_per_s = 5000";
+        slope(31.0, 1.0, 61.0)(case);
+    };
+    check(ramp, &[], RunResult::Ok, "completed");
 }
 
 #[test]
@@ -263,6 +284,11 @@ fn percentiles_of_few_tasks_are_said_and_settle_no_slo() {
         case.slo = "response_p99_ms = 5";
     };
     check(slo, &["samples"], RunResult::Inconclusive, "29 tasks lie beyond");
+    let missed = |case: &mut Case| {
+        slo(case);
+        case.slo = "response_p99_ms = 0.5";
+    };
+    check(missed, &["samples"], RunResult::Inconclusive, "29 tasks lie beyond");
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use common::arrivals::Schedule;
 use common::plan::Settings;
 use common::report::{Backlog, Counts, Ended, Little, Overload};
+use common::wire::Mark;
 
 use super::Measured;
 use super::looks::{self, Seen};
@@ -59,17 +60,42 @@ pub(super) fn of(
     };
     // What never ended has no time in the system.
     let whole = counts.completed == counts.planned && measured.ended == Ended::Complete;
-    (backlog, whole.then(|| little(collected, &seen, window_s)).flatten())
+    let ends = ends(settings, schedule, measured, &sent_ns, last_ended_ns);
+    (backlog, whole.then(|| little(collected, &seen, window_s, ends)).flatten())
 }
 
-fn little(collected: &Collected, seen: &[Vec<Seen>], window_s: f64) -> Option<Little> {
+fn little(collected: &Collected, seen: &[Vec<Seen>], window_s: f64, ends: f64) -> Option<Little> {
     let (in_system, standard_error) = looks::mean(seen, window_s)?;
     let time_sum_ns: u128 = collected.dynos.iter().map(|dyno| dyno.response_from_send_sum_ns).sum();
     let looks = collected.dynos.iter().map(|dyno| dyno.looks().count() as u64).sum();
-    Some(Little { looks, in_system, standard_error, rate_times_time: time_sum_ns as f64 / 1e9 / window_s })
+    Some(Little { looks, in_system, standard_error, rate_times_time: time_sum_ns as f64 / 1e9 / window_s, ends })
 }
 
-/// By dyno, what it had before it whenever it looked: at random instants of the window, and every tenth of a second.
+/// Tasks under way when the window began stay at most as long as the longest of the window, and those under way at its end
+/// until the last has ended; both over the window's length.
+fn ends(
+    settings: &Settings,
+    schedule: &Schedule,
+    measured: &Measured,
+    sent_ns: &[Vec<u64>],
+    last_ended_ns: u64,
+) -> f64 {
+    let collected = &measured.collected;
+    let under_way = |at_ns: u64, mark: Mark| -> u64 {
+        let of_dyno = |((number, dyno), sent_ns): ((u32, &DynoReports), &Vec<u64>)| {
+            let ended = dyno.usage[mark as usize].map_or(0, |usage| usage.ended);
+            before_it(sent_ns, at_ns, ended.saturating_sub(u64::from(settings.workers.count_of(number))))
+        };
+        (0..).zip(&collected.dynos).zip(sent_ns).map(of_dyno).sum()
+    };
+    let [start_ns, end_ns] = [schedule.window_start_ns, schedule.window_end_ns].map(|at_ns| measured.start_ns + at_ns);
+    let longest_ns = collected.histograms.response_from_send.max_ns().unwrap_or(0);
+    let before = under_way(start_ns, Mark::Window) as f64 * longest_ns as f64;
+    let after = under_way(end_ns, Mark::End) as f64 * last_ended_ns.saturating_sub(end_ns) as f64;
+    (before + after) / (end_ns - start_ns) as f64
+}
+
+/// By dyno, what it had before it whenever it looked: at random instants of the window.
 fn seen(settings: &Settings, collected: &Collected, sent_ns: &[Vec<u64>], window_start_ns: u64) -> Vec<Vec<Seen>> {
     let of_dyno = |((number, dyno), sent_ns): ((u32, &DynoReports), &Vec<u64>)| {
         let untimed = u64::from(settings.workers.count_of(number));

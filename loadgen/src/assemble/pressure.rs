@@ -1,7 +1,9 @@
 //! How much of each resource was used over the window. Pure.
 
-use common::plan::{Connections, Settings, Variant};
-use common::report::{Host, Latencies, Machine, Pressure, RedisServer, Resource, Resources, Usage, Workers};
+use std::collections::BTreeSet;
+
+use common::plan::{Checkout, Connections, Settings, Variant};
+use common::report::{Host, Latencies, Machine, Placed, Pressure, RedisServer, Resource, Resources, Usage, Workers};
 
 use crate::placement::Cpus;
 
@@ -19,8 +21,8 @@ pub(super) struct Used<'a> {
     pub(super) run_s: f64,
 }
 
-/// Every resource that was measured over the window, or before it by a run that ended in its warm-up, in the order in which one hides the next: a server without CPU makes workers wait, and
-/// not the other way round.
+/// Every resource that was measured over the window, or before it by a run that ended in its warm-up, in the order in which
+/// one hides the next: a server without CPU makes workers wait, and not the other way round.
 pub(super) fn of(used: &Used<'_>) -> Vec<Pressure> {
     let window_s = used.resources.window_s;
     if window_s <= 0.0 {
@@ -60,22 +62,30 @@ pub(super) fn cpu_s(usage: &Usage) -> Option<f64> {
     Some(usage.cpu_user_s? + usage.cpu_sys_s?)
 }
 
-/// CPU seconds of the CPUs that a dyno may use; those that are not on this machine are taken to have as many as it.
+/// CPU seconds that all dynos together may have: of the CPUs that any of them may use, or of their quotas. Those that are not
+/// on this machine are taken to have as many CPUs as it.
 fn dyno_cpus_s(used: &Used<'_>) -> f64 {
-    let placed = used.host.placement.iter().find(|placed| placed.process.starts_with("dyno-"));
-    let cpus = placed.and_then(|placed| placed.cpus.parse::<Cpus>().ok());
-    f64::from(cpus.map_or(used.host.cpus, |cpus| cpus.count())) * used.resources.window_s
+    let dynos: Vec<&Placed> = used.host.placement.iter().filter(|placed| placed.process.starts_with("dyno-")).collect();
+    let mut cpus = BTreeSet::new();
+    dynos.iter().filter_map(|dyno| dyno.cpus.parse::<Cpus>().ok()).for_each(|of_dyno| cpus.extend(of_dyno.numbers()));
+    let cpus = if cpus.is_empty() { f64::from(used.host.cpus) } else { cpus.len() as f64 };
+    let quotas: Option<f64> = dynos.iter().map(|dyno| dyno.cpu_quota).sum();
+    quotas.filter(|_| !dynos.is_empty()).map_or(cpus, |quotas| quotas.min(cpus)) * used.resources.window_s
 }
 
-/// Time that pooled or shared connections were at a request. A connection of one's own is never short.
+/// Time that pooled connections were handed out. A connection of one's own is never short, and a shared one takes as many
+/// requests as there are.
 fn connections(used: &Used<'_>) -> Option<f64> {
     if used.variant.connections != Connections::Pool {
         return None;
     }
     let of_dyno = f64::from(used.variant.pool_size?);
     let tasks_per_s = used.resources.tasks? as f64 / used.resources.window_s;
-    let asking_us: f64 = requests_us(used.latency_us);
-    Some((tasks_per_s * asking_us / 1e6 / (of_dyno * f64::from(used.settings.workers.dynos))).min(1.0))
+    let held_us = match used.variant.checkout {
+        Some(Checkout::Task) => used.latency_us.service.mean? - used.latency_us.pool_wait.mean?,
+        _ => requests_us(used.latency_us),
+    };
+    Some((tasks_per_s * held_us / 1e6 / (of_dyno * f64::from(used.settings.workers.dynos))).min(1.0))
 }
 
 /// Mean time of a task at its requests, waiting for a connection left out.

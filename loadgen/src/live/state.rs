@@ -5,16 +5,12 @@ use std::time::{Duration, Instant};
 
 use common::latency::{Latency, microseconds};
 use common::report::Phase;
-use common::verdict::on_time_limit_us;
+use common::verdict::{ON_TIME_MIN, TAIL_MIN, on_time_limit_us};
 
 use super::{Load, News, Standing};
 use crate::collect::SecondReports;
 use crate::progress::Remaining;
 
-/// Tasks that must lie beyond a percentile before it is shown.
-const BEYOND_MIN: f64 = 30.0;
-/// Share of tasks that must be on time, as in the verdict.
-const ON_TIME_MIN: f64 = 0.99;
 /// Points of the curve that are kept: more than any terminal is wide.
 const POINTS_MAX: usize = 1000;
 
@@ -64,7 +60,7 @@ impl Quantities {
 }
 
 fn enough(tasks: u64, p: f64) -> bool {
-    tasks as f64 * (1.0 - p) >= BEYOND_MIN - 1e-6
+    tasks as f64 * (1.0 - p) >= TAIL_MIN - 1e-6
 }
 
 /// A percentile of response over time: the highest, and the shortest steps, that the rate allows.
@@ -85,7 +81,7 @@ impl Curve {
     fn new(load: &Load) -> Curve {
         let longest_s = (load.duration_s / 20.0).max(1.0);
         // A tenth more than enough: a Poisson second may have fewer.
-        let step_s = |p: f64| (1.1 * BEYOND_MIN / (1.0 - p) / load.asked_per_s).ceil().max(1.0);
+        let step_s = |p: f64| (1.1 * TAIL_MIN / (1.0 - p) / load.asked_per_s).ceil().max(1.0);
         let all = [("p99", 0.99), ("p90", 0.9), ("p50", 0.5)];
         let (name, p) = all.into_iter().find(|&(_, p)| step_s(p) <= longest_s).unwrap_or(("p50", 0.5));
         Curve { name, p, step_s: step_s(p).min(3600.0) as u32, ..Curve::default() }

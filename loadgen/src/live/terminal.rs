@@ -8,6 +8,8 @@ use std::io::{self, IsTerminal, Write};
 use std::os::fd::AsFd;
 use std::os::unix::fs::FileExt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
 
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::unistd::{dup2_stderr, getpgrp, tcgetpgrp};
@@ -19,6 +21,9 @@ use ratatui::crossterm::terminal::{
 
 /// As much of the end of what was said as is looked at for lines.
 const TAIL_BYTES: u64 = 16 * 1024;
+/// How long a frame may hold up the way out.
+const LEAVE_TRIES: u32 = 40;
+const LEAVE_PAUSE: Duration = Duration::from_millis(5);
 
 /// Whether stderr is a terminal that can hold a screen, and is this process's to use: one in the background would be
 /// stopped by it.
@@ -61,7 +66,7 @@ impl Terminal {
         }
         let (in_panic, hook) = (terminal.clone(), std::panic::take_hook());
         std::panic::set_hook(Box::new(move |panic| {
-            in_panic.leave();
+            in_panic.leave_at_once();
             hook(panic);
         }));
         Ok(terminal)
@@ -69,7 +74,21 @@ impl Terminal {
 
     /// Gives the terminal back, and what was said meanwhile with it. Only the first call does anything.
     pub fn leave(&self) {
-        let mut left = self.left();
+        self.restore(self.left());
+    }
+
+    /// The same on the way out, where nothing is waited for longer than a frame takes: a terminal that takes nothing holds one
+    /// up for ever.
+    pub fn leave_at_once(&self) {
+        for _ in 0..LEAVE_TRIES {
+            match self.0.left.try_lock() {
+                Ok(left) => return self.restore(left),
+                Err(_) => thread::sleep(LEAVE_PAUSE),
+            }
+        }
+    }
+
+    fn restore(&self, mut left: MutexGuard<'_, bool>) {
         if std::mem::replace(&mut *left, true) {
             return;
         }

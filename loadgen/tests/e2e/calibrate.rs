@@ -28,7 +28,7 @@ fn calibrated(cache: &TempDir, fingerprint: &str, ceiling_per_s: f64) {
     let hosts = cache.path().join("headroom/hosts");
     fs::create_dir_all(&hosts).unwrap();
     let ceiling = json!({
-        "engine": "async", "ceiling_per_s": ceiling_per_s, "at": [], "measured_at": "2026-11-25T12:00:00Z", "build": "another",
+        "engine": "async", "ceiling_per_s": ceiling_per_s, "at_least": false, "at": [], "measured_at": "2026-11-25T12:00:00Z", "build": "another",
         "scheduling": "another", "pacer_priority": "normal",
     });
     let known = json!({ "ceilings": { "async": ceiling } });

@@ -12,7 +12,7 @@ use crate::support::runs::{assert_conserved, failures};
 use crate::support::{loadgen, start};
 
 #[path = "generator/hog.rs"]
-mod hog;
+pub mod hog;
 
 use hog::Hog;
 
@@ -61,7 +61,38 @@ fn a_generator_that_is_held_up_is_late_and_response_says_so() {
         // Twenty of 800 tasks are more than a hundredth.
         assert_eq!((run.verdict.result, finished.code), (RunResult::Invalid, Some(4)), "{finished}");
         assert!(failures(run).contains(&"on time"), "{:?}", run.validity);
+        let warned = run.validity.checks.iter().any(|check| !check.ok && check.name == "lateness");
+        assert!(warned, "{:?}", run.validity);
     }
+}
+
+/// A 10 s outlier is the largest value there is, to three digits, and no histogram ends before it.
+#[test]
+fn an_outlier_of_ten_seconds_is_the_largest_response() {
+    let server = TestServer::start();
+    let mut watch = Watch::on(server.addr());
+    let run = start(&format!(
+        "run --engine async --workers 2 --rate 20 --arrivals constant --duration 13 --warmup 1 --list-max 3 --payload-kb 0.1 \
+         --backlog-max 100000 --set redis.response_timeout_s=60 --set slo.drain_within_s=60 --redis-url {}",
+        server.url()
+    ));
+    watch.tasks(2 + 2 * 20);
+    drop(watch);
+    signal(server.pid(), Signal::SIGSTOP);
+    let stopped = Instant::now();
+    std::thread::sleep(Duration::from_secs(10));
+    let shortest = stopped.elapsed().as_secs_f64();
+    signal(server.pid(), Signal::SIGCONT);
+    let finished = run.finish();
+    let run = finished.run();
+    assert_conserved(run);
+    let longest = run.latency_us.response.max.unwrap() / 1e6;
+    println!(
+        "stood still for {shortest:.3} s: response at most {longest:.3} s, p50 {:?} us",
+        run.latency_us.response.p50
+    );
+    // The first task that met it came within a gap of its begin, and had been under way or was the next.
+    assert!(longest >= shortest - 1.0 / 20.0 && longest < shortest + 1.0, "{longest}");
 }
 
 /// A busy loop at a higher priority has the generator's CPU.

@@ -1,0 +1,135 @@
+//! Self-tests of the rules: for each that a run can be made to break, a run that breaks it. The others have tables in
+//! `common::verdict`.
+
+use std::time::Duration;
+
+use common::report::{Run, RunResult};
+use nix::sys::signal::Signal;
+use testkit::TestServer;
+
+use crate::generator::hog::Hog;
+use crate::support::process::{await_children, signal};
+use crate::support::redis::Watch;
+use crate::support::runs::assert_conserved;
+use crate::support::{Finished, loadgen, start};
+
+/// Small documents, and fast ones: whatever goes wrong is not the load.
+const QUIET: &str = "--workers 8 --rate 200 --warmup 1 --list-max 3 --payload-kb 0.1";
+/// Untimed tasks, the warm-up, and a second of the window.
+const INTO_THE_WINDOW: usize = 8 + 2 * 200;
+
+/// The names of all checks that failed, warnings too.
+fn failed(run: &Run) -> Vec<&str> {
+    run.validity.checks.iter().filter(|check| !check.ok).map(|check| check.name.as_str()).collect()
+}
+
+#[track_caller]
+fn assert_tripped(finished: &Finished, names: &[&str], result: RunResult) {
+    let run = finished.run();
+    assert_conserved(run);
+    let failed = failed(run);
+    println!("{names:?}: {failed:?}, {}", run.verdict.reason);
+    assert!(names.iter().all(|name| failed.contains(name)), "{names:?}: {failed:?} {finished}");
+    assert_eq!(run.verdict.result, result, "{:?} {failed:?}", run.verdict);
+    for check in run.validity.checks.iter().filter(|check| !check.ok) {
+        assert!(!check.remedy.is_empty() && check.limit.is_some(), "{check:?}");
+    }
+}
+
+#[test]
+fn a_stranger_at_the_server_is_noticed() {
+    let server = TestServer::start();
+    let mut watch = Watch::on(server.addr());
+    let run = start(&format!("run --engine async {QUIET} --duration 3 --redis-url {}", server.url()));
+    watch.tasks(INTO_THE_WINDOW);
+    drop(watch);
+    redis::cmd("INCR").arg("stranger").exec(&mut server.connection()).unwrap();
+    assert_tripped(&run.finish(), &["commands"], RunResult::Invalid);
+}
+
+#[test]
+fn broken_connections_are_errors_and_are_replaced() {
+    for engine in ["threaded", "async"] {
+        let server = TestServer::start();
+        let mut watch = Watch::on(server.addr());
+        // Not a moment without a request under way.
+        let busy = QUIET.replace("--rate 200", "--rate 2000");
+        let run = start(&format!("run --engine {engine} {busy} --duration 3 --redis-url {}", server.url()));
+        watch.tasks(8 + 2 * 2000);
+        drop(watch);
+        let mut connection = server.connection();
+        redis::cmd("CLIENT").arg("KILL").arg("TYPE").arg("normal").exec(&mut connection).unwrap();
+        assert_tripped(&run.finish(), &["errors", "reconnects"], RunResult::Invalid);
+    }
+}
+
+#[test]
+fn a_cpu_that_stands_still_and_other_programs_are_noticed() {
+    let run = start(&format!("run --engine async {QUIET} --duration 3"));
+    await_children(run.pid(), "workers-", 1);
+    let hog = Hog::on(0);
+    let finished = run.finish();
+    let class = hog.end();
+    let run = finished.run();
+    assert_conserved(run);
+    println!("busy loop {class}: {:?}, {:?}", failed(run), run.machine);
+    // At real-time priority nothing else ran there; in a crowd the watching thread came first.
+    let expected = if class == "at real-time priority" { "ticks" } else { "others" };
+    assert!(failed(run).contains(&expected), "{:?} {:?}", failed(run), run.machine);
+    assert!(failed(run).contains(&"others"), "{:?} {:?}", failed(run), run.machine);
+}
+
+#[test]
+fn a_delay_proxy_that_is_held_up_is_noticed() {
+    let server = TestServer::start();
+    let mut watch = Watch::on(server.addr());
+    let run =
+        start(&format!("run --engine async {QUIET} --duration 4 --set redis.rtt_us=1000 --redis-url {}", server.url()));
+    watch.tasks(INTO_THE_WINDOW);
+    drop(watch);
+    // It is a loadgen too.
+    let proxy = await_children(run.pid(), "loadgen", 1)[0].pid;
+    signal(proxy, Signal::SIGSTOP);
+    std::thread::sleep(Duration::from_millis(300));
+    signal(proxy, Signal::SIGCONT);
+    assert_tripped(&run.finish(), &["distance p99"], RunResult::Invalid);
+}
+
+#[test]
+fn a_backlog_that_only_grows_is_overloaded() {
+    for engine in ["threaded", "async"] {
+        // One worker ends less than a hundred tasks of ten milliseconds in a second.
+        let finished = loadgen(&format!(
+            "run --engine {engine} --connections own --task synthetic --set task.redis_round_trips=0 --set task.sleep_ms=10 \
+             --workers 1 --rate 120 --duration 5 --backlog-max 100000 --set slo.drain_within_s=60 --set load.drain_s=60"
+        ));
+        assert_tripped(&finished, &[], RunResult::Overloaded);
+        assert!(finished.run().verdict.reason.starts_with("the backlog grew by "), "{:?}", finished.run().verdict);
+        let bottleneck = finished.run().verdict.bottleneck.unwrap();
+        assert_eq!(bottleneck.resource.to_string(), "workers", "{bottleneck:?}");
+    }
+}
+
+#[test]
+fn an_objective_of_few_tasks_settles_nothing() {
+    let finished = loadgen(&format!("run --engine async {QUIET} --duration 2 --set slo.response_p99_ms=1000"));
+    assert_tripped(&finished, &["samples"], RunResult::Inconclusive);
+    assert_eq!(finished.code, Some(5));
+}
+
+/// A dyno that no longer reads is overloaded, however late everything is that it does not take.
+#[test]
+fn an_intake_that_stands_still_is_overloaded() {
+    let run = start(
+        "run --engine async --task null --workers 4 --rate 40000 --duration 20 --warmup 1 --backlog-max 1000000 --force",
+    );
+    let dyno = await_children(run.pid(), "workers-", 1)[0].pid;
+    // Nobody else says when the window has begun.
+    std::thread::sleep(Duration::from_secs(4));
+    signal(dyno, Signal::SIGSTOP);
+    let finished = run.finish();
+    assert_tripped(&finished, &[], RunResult::Overloaded);
+    let run = finished.run();
+    assert!(run.backlog.overload.as_ref().is_some_and(|overload| overload.worker.is_none()), "{:?}", run.backlog);
+    assert!(run.verdict.reason.contains("tasks in loadgen's hands"), "{:?}", run.verdict);
+}
