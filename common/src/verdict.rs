@@ -76,7 +76,7 @@ fn checks(evidence: &Evidence<'_>) -> Vec<Check> {
     let mut checks = audit::checks(evidence);
     checks.extend(alive(evidence));
     checks.extend(generator::checks(evidence));
-    checks.extend(clock::check(evidence.clocks, evidence.latency_us.response.p50));
+    checks.extend(clock::check(evidence.clocks, evidence.ended, evidence.latency_us.response.p50));
     checks.extend(requests(evidence));
     checks.extend(machine::checks(evidence));
     checks.extend(samples(evidence));

@@ -103,7 +103,9 @@ pub struct Hello {
     pub build: String,
     /// Its process.
     pub pid: u32,
-    /// What it shares with loadgen.
+    /// What it shares with loadgen. Earlier versions said something else: they are to be refused by name, and not for a
+    /// greeting that cannot be read.
+    #[serde(default)]
     pub surroundings: Surroundings,
 }
 

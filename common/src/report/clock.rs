@@ -12,7 +12,7 @@ pub struct ClockOffset {
     pub offset_us: f64,
     /// How far from the truth that may be, at most; or, where they knew it less well, the best of the answers during the run.
     pub uncertainty_us: f64,
-    /// How far the offset had certainly moved at the worst of the instants at which the dyno was asked during the run, 0
-    /// when no movement was beyond doubt; `null` when it never answered.
+    /// How far the offset was certainly off the one in use, at the worst of the instants at which the dyno was asked during the
+    /// run; 0 when the one in use was possible by every answer; `null` when it never answered.
     pub drift_us: Option<f64>,
 }

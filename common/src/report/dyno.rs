@@ -9,7 +9,7 @@ use crate::plan::{CpuLimit, DynoClass};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct DynoLimits {
     /// Class and scale in words, such as `performance-l scaled 1:4`: what the run may be called. Never the class alone where
-    /// dynos had less than it.
+    /// dynos had less than it, or were not limited to it as asked.
     pub label: String,
     /// Class of the plan.
     pub class: DynoClass,

@@ -27,7 +27,7 @@ pub struct Network {
 /// What the proxy passed on over the window.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PassedOn {
-    /// Pieces: what one read took. A round trip with a small request and reply is two.
+    /// Pieces: what one read took. A round trip with a small request and reply is two. Ends of connections are none.
     pub pieces: u64,
     /// Bytes, both directions together.
     pub bytes: u64,

@@ -23,11 +23,14 @@ fn of(ended: &Ended, network: &Network, resources: &Resources) -> Vec<Check> {
     let share = cpu.filter(|_| resources.window_s > 0.0).map(|cpu_s| cpu_s / resources.window_s);
     let lateness = network.passed_on.as_ref().map(|passed_on| &passed_on.lateness_us);
     let rtt_us = f64::from(network.asked_rtt_us);
+    // Asked at both ends of a window that came to its end, it had every chance to say.
+    let silent = lateness.is_none() && *ended == Ended::Complete;
     let late = |name, value: Option<f64>, limit: f64| {
         let remedy =
             "the delay proxy passed things on late: leave it more of the machine (--pin proxy=CPU), or lower the rate";
         invalid(name, value.is_none_or(|late| late <= limit), value, Some(limit), remedy)
     };
+    let half_limit = LATE_P50_US.max(LATE_P50_SHARE * rtt_us);
     let half = lateness.and_then(|lateness| lateness.p50);
     let most = lateness.filter(|lateness| lateness.n as f64 * 0.01 >= TAIL_MIN).and_then(|lateness| lateness.p99);
     vec![
@@ -45,7 +48,12 @@ fn of(ended: &Ended, network: &Network, resources: &Resources) -> Vec<Check> {
             Some(CPU_SHARE_MAX),
             "the delay proxy is the bottleneck, one thread that was hardly ever idle: lower the rate, or redis.rtt_us = 0",
         ),
-        late("distance", half, LATE_P50_US.max(LATE_P50_SHARE * rtt_us)),
+        if silent {
+            let remedy = "the delay proxy was too busy to answer: leave it more of the machine (--pin proxy=CPU), or lower the rate";
+            invalid("distance", false, None, Some(half_limit), remedy)
+        } else {
+            late("distance", half, half_limit)
+        },
         late("distance p99", most, LATE_P99_US.max(LATE_P99_SHARE * rtt_us)),
     ]
 }
@@ -126,7 +134,24 @@ mod tests {
             },
             &[],
         );
-        // What was not measured is no failure; that the proxy is gone says so itself.
-        failed(|_, network, resources| (network.passed_on, resources.proxy) = (None, None), &[]);
+        // Nothing came through it.
+        failed(|_, network, _| late(network, [10, 0], [0, 0]), &[]);
+        // One that is too busy to say how late it was.
+        let silent = |network: &mut Network, resources: &mut Resources| {
+            (network.passed_on, resources.proxy) = (None, None);
+        };
+        failed(|_, network, resources| silent(network, resources), &["distance"]);
+        // Of a run that ended early what was not measured is no failure; that the proxy is gone says so itself.
+        for (early, names) in [
+            (Ended::Interrupted, vec![]),
+            (Ended::Overloaded, vec![]),
+            (Ended::ProxyLost { at_s: 0.5, status: "signal: 9".to_owned() }, vec!["proxy alive"]),
+        ] {
+            let end = |ended: &mut Ended, network: &mut Network, resources: &mut Resources| {
+                *ended = early;
+                silent(network, resources);
+            };
+            failed(end, &names);
+        }
     }
 }
