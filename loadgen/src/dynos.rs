@@ -153,7 +153,10 @@ pub fn assemble(
                 Arrived::Control(hello, stream, decoder) => {
                     let own = dynos.children.iter().any(|child| child.pid() == hello.pid);
                     let stranger = spawned && !own;
-                    if let Err(why) = welcome(&hello, stranger, variant, loopback.then_some(&here), dynos.controls.len(), assigns.len()) {
+                    let shared = Shared::between(&hello.surroundings, &here, own);
+                    let cut_off = loopback && !shared.network;
+                    let present = dynos.controls.len();
+                    if let Err(why) = welcome(&hello, stranger, variant, cut_off, present, assigns.len()) {
                         refuse(stream, &why);
                         if own {
                             return Err(Refused(why).into());
@@ -162,16 +165,16 @@ pub fn assemble(
                         say(&format!("refused a dyno: {why}"));
                         continue;
                     }
-                    let dyno = dynos.controls.len() as u32;
+                    let dyno = present as u32;
                     let assign = Box::new(assigns[dyno as usize].clone());
                     let mut control = stream.try_clone()?;
                     control.write_all(&encode_message(&ToDyno::Assign(assign)))?;
                     listen(dyno, stream, decoder, say_event.clone())?;
                     dynos.controls.push(control);
                     dynos.builds.push(hello.build);
-                    dynos.pids.push(hello.surroundings.share_processes(&here).then_some(hello.pid));
+                    dynos.pids.push(shared.processes.then_some(hello.pid));
                     dynos.clocks.push(Clock::Shared);
-                    if !hello.surroundings.share_clock(&here) {
+                    if !shared.clock {
                         apart.push(dyno);
                     }
                 }
@@ -261,13 +264,33 @@ pub fn binary(name: &str) -> anyhow::Result<PathBuf> {
         .ok_or_else(|| Refused(format!("{name} is not beside {}: build it with `make build`", own.display())).into())
 }
 
-/// Whether a dyno may take part. A stranger is one that loadgen has not started in a run whose dynos it starts. `loopback`:
-/// where loadgen is, if that is the only place from which the run's server can be reached.
+/// What a dyno and loadgen have in common.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Shared {
+    clock: bool,
+    processes: bool,
+    network: bool,
+}
+
+impl Shared {
+    /// `own`: loadgen has started it, so that it has inherited everything, whether the kernel says so or not. But children can be
+    /// given a time namespace that their parent is not in: a clock that is known to be another is another.
+    fn between(there: &Surroundings, here: &Surroundings, own: bool) -> Shared {
+        Shared {
+            clock: there.share_clock(here) || own && there.clock.is_empty(),
+            processes: own || there.share_processes(here),
+            network: own || there.share_network(here),
+        }
+    }
+}
+
+/// Whether a dyno may take part. A stranger is one that loadgen has not started in a run whose dynos it starts. `cut_off`: it
+/// cannot reach the run's server.
 fn welcome(
     hello: &Hello,
     stranger: bool,
     variant: &Variant,
-    loopback: Option<&Surroundings>,
+    cut_off: bool,
     present: usize,
     wanted: usize,
 ) -> Result<(), String> {
@@ -284,7 +307,7 @@ fn welcome(
         let wanted = variant.engine.binary(variant.allocator);
         return Err(format!("the run needs {wanted} and this is {}", hello.engine.binary(hello.allocator)));
     }
-    if loopback.is_some_and(|here| !hello.surroundings.share_network(here)) {
+    if cut_off {
         return Err(ELSEWHERE.to_owned());
     }
     if present == wanted {
@@ -393,10 +416,10 @@ fn listen(dyno: u32, mut stream: TcpStream, mut decoder: MessageDecoder, events:
 #[cfg(test)]
 mod tests {
     use common::plan::{Allocator, Engine};
-    use common::wire::{Hello, Surroundings, WIRE_VERSION};
+    use common::wire::{FromDyno, Hello, MessageDecoder, Surroundings, WIRE_VERSION};
     use testkit::stand::plan;
 
-    use super::welcome;
+    use super::{Shared, welcome};
 
     #[test]
     fn who_may_take_part() {
@@ -410,11 +433,14 @@ mod tests {
             surroundings: dyno::surroundings::read(),
         };
         let here = right.surroundings.clone();
-        let answer = |hello: &Hello, stranger, present| welcome(hello, stranger, &variant, Some(&here), present, 2);
+        let answer = |hello: &Hello, stranger, present| {
+            let cut_off = !Shared::between(&hello.surroundings, &here, false).network;
+            welcome(hello, stranger, &variant, cut_off, present, 2)
+        };
         assert_eq!(answer(&right, false, 1), Ok(()));
         let far = Surroundings { network: "elsewhere".to_owned(), ..Surroundings::default() };
         let anywhere = Hello { surroundings: far.clone(), ..right.clone() };
-        assert_eq!(welcome(&anywhere, false, &variant, None, 1, 2), Ok(()), "another clock alone is no reason");
+        assert_eq!(welcome(&anywhere, false, &variant, false, 1, 2), Ok(()), "another clock alone is no reason");
         for (hello, stranger, present, why) in [
             (right.clone(), true, 0, "starts its own dynos"),
             (right.clone(), false, 2, "needs 2 dynos and has them"),
@@ -436,5 +462,30 @@ mod tests {
             let refused = answer(&hello, stranger, present).unwrap_err();
             assert!(refused.contains(why), "{refused}");
         }
+    }
+
+    #[test]
+    fn own_dynos_share_everything_whatever_the_kernel_says() {
+        let (here, unknown) = (dyno::surroundings::read(), Surroundings::default());
+        let all = |shared| Shared { clock: shared, processes: shared, network: shared };
+        assert_eq!(Shared::between(&unknown, &unknown, true), all(true));
+        assert_eq!(Shared::between(&unknown, &unknown, false), all(false));
+        assert_eq!(Shared::between(&here, &here, false), all(true));
+        let apart = Surroundings { clock: "boot time:[2]".to_owned(), ..here.clone() };
+        assert!(!Shared::between(&apart, &here, true).clock);
+    }
+
+    /// As a dyno of wire version 4 greets.
+    #[test]
+    fn another_version_is_refused_by_name_whatever_else_it_says() {
+        let json = br#"{"Hello":{"wire_version":4,"engine":"async","allocator":"mimalloc","build":"workers-async 0.1.0","pid":7,"boot_id":"8d4a"}}"#;
+        let mut decoder = MessageDecoder::default();
+        decoder.extend(&(json.len() as u32).to_le_bytes());
+        decoder.extend(json);
+        let Some(FromDyno::Hello(hello)) = decoder.message().unwrap() else { panic!("no greeting") };
+        let variant = plan("engine = \"async\"").variants.remove(0);
+        let why = welcome(&hello, false, &variant, true, 0, 1).unwrap_err();
+        let expected = format!("workers-async 0.1.0 speaks wire version 4 and loadgen {WIRE_VERSION}: build both");
+        assert!(why.starts_with(&expected), "{why}");
     }
 }
