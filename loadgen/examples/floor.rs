@@ -56,7 +56,7 @@ fn cell(plan: &Plan, kind: TaskKind) -> anyhow::Result<&Cell> {
 type Measured = BTreeMap<String, f64>;
 
 fn blocks(plan: &Plan) -> anyhow::Result<()> {
-    let placement = Placement::new(&Pin::Auto, Scheduling::Auto, Started { redis: true, dynos: true })?;
+    let placement = Placement::new(&Pin::Auto, Scheduling::Auto, Started { redis: true, dynos: true, proxy: false })?;
     let interrupt = Interrupt::install()?;
     let mut progress = Progress::plain();
     let source = Source::find(None, false, &mut |line| eprintln!("{line}"))?;

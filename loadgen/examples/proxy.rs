@@ -2,7 +2,8 @@
 //!
 //! First every connection asks again as soon as it is answered: round trips a second, and CPU of the proxy for each. Then
 //! RATE round trips a second (12 500, half of what one core is to do) are sent evenly, with the proxy and without: the
-//! difference of the medians is what it really adds. Needs `cargo build --release -p loadgen`, a Redis server, and two open files for each connection.
+//! difference of the medians is what it really adds. Needs `cargo build --release -p loadgen`, a Redis server, and two open
+//! files for each connection.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -13,7 +14,7 @@ use anyhow::Context;
 use common::latency::{Latency, microseconds};
 use dyno::clock::{now_ns, sleep_until};
 use loadgen::child::Seat;
-use loadgen::proxy::process::{Control, DelayProxy};
+use loadgen::proxy::process::{ANSWER_WITHIN, Control, DelayProxy};
 use loadgen::proxy::{Answer, Options, Question};
 use loadgen::redis_server::{Environment, PrivateOptions, PrivateServer, find};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
@@ -46,9 +47,9 @@ fn main() -> anyhow::Result<()> {
     let mut options = PrivateOptions::new(binary.path, &directory);
     options.max_clients = connections + 2 * paced_by + 100;
     let server = PrivateServer::start(&options)?;
-    let options = Options { upstream: server.addr(), rtt_us, jitter_us: 0, seed: 1 };
+    let options = Options { upstream: server.addr(), rtt_us, jitter_us: 0, seed: 1, real_time: true };
     let proxy = DelayProxy::start(&options, &Seat::default())?;
-    let mut control = proxy.control()?;
+    let mut control = proxy.control(ANSWER_WITHIN)?;
 
     let (flood_per_s, cpu_us) = flood(proxy.address, connections, &mut control)?;
     let per_core = 1e6 / cpu_us;

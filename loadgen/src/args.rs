@@ -84,10 +84,10 @@ pub struct Common {
 }
 
 impl Common {
-    /// What loadgen starts by itself; `dynos`: those, too.
+    /// What loadgen starts by itself; `dynos`: those, too; `proxy`: and a delay proxy.
     #[must_use]
-    pub fn started(&self, dynos: bool) -> Started {
-        Started { redis: self.redis_url.is_none(), dynos }
+    pub fn started(&self, dynos: bool, proxy: bool) -> Started {
+        Started { redis: self.redis_url.is_none(), dynos, proxy }
     }
 
     /// Whether a screen is asked for; `None`: where there is a terminal.

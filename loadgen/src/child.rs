@@ -26,21 +26,24 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(5);
 pub struct Seat {
     /// The CPUs that it may use.
     pub cpus: Option<CpuSet>,
-    /// The `cgroup.procs` of its control groups, one of each hierarchy.
-    pub groups: Vec<Arc<File>>,
+    /// The `cgroup.procs` of the control group that weighs it, which it has to get into.
+    pub group: Option<Arc<File>>,
+    /// Those of groups that limit it, in other hierarchies: as far as they take it. What came of it, the kernel says.
+    pub limits: Vec<Arc<File>>,
     /// Whether it gets a session of its own, and not only a process group.
     pub session: bool,
 }
 
 impl fmt::Display for Seat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let group = if self.groups.is_empty() { "in no control group of its own" } else { "in a control group" };
+        let group = if self.group.is_none() { "in no control group of its own" } else { "in a control group" };
         let cpus = if self.cpus.is_some() { "pinned" } else { "not pinned" };
         write!(f, "{group}, {cpus}")
     }
 }
 
-/// Starts `command` on `seat`, in a process group of its own, with an empty signal mask, so that it dies (SIGKILL) when its parent dies.
+/// Starts `command` on `seat`, in a process group of its own, with an empty signal mask, so that it dies (SIGKILL) when its
+/// parent dies.
 ///
 /// In production this is to be called from the main thread: the kernel sends the signal when the *thread* that spawned the child
 /// ends, not when the process does. The process group keeps the terminal's Ctrl-C away from the child; the mask is emptied
@@ -76,9 +79,12 @@ fn sit_down(seat: &Seat) -> io::Result<()> {
     if seat.session {
         setsid()?;
     }
-    for group in &seat.groups {
-        // 0: whoever writes.
+    // 0: whoever writes.
+    if let Some(group) = &seat.group {
         write(group, b"0")?;
+    }
+    for group in &seat.limits {
+        let _ = write(group, b"0");
     }
     if let Some(cpus) = &seat.cpus {
         sched_setaffinity(Pid::from_raw(0), cpus)?;
@@ -127,7 +133,8 @@ impl ChildGuard {
         Ok(self.status)
     }
 
-    /// Waits at most `timeout` for the child to end; `None` when it is still running. Otherwise as [`try_wait`](Self::try_wait).
+    /// Waits at most `timeout` for the child to end; `None` when it is still running. Otherwise as
+    /// [`try_wait`](Self::try_wait).
     ///
     /// # Errors
     /// As [`try_wait`](Self::try_wait).

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use analysis::tables;
 use anyhow::Context;
 use clap::Parser;
+use common::plan::Plan;
 use common::random::block_seed;
 use common::report::{Ended, RunResult};
 use dyno::limits;
@@ -48,15 +49,17 @@ fn main() -> ExitCode {
 fn carry_out(command: &Command) -> anyhow::Result<u8> {
     match command {
         Command::Bench(args) => {
-            let (placement, interrupt) = begin(&args.common, true)?;
-            bench_plan(args, &placement, &interrupt)
+            let plan = args::read_plan(&args.plan, &args.common.sets())?;
+            let (placement, interrupt) = begin(&args.common, true, has_distance(&plan))?;
+            bench_plan(args, &plan, &placement, &interrupt)
         }
         Command::Run(args) => {
-            let (placement, interrupt) = begin(&args.common, args.listen.is_none())?;
-            run_once(args, &placement, &interrupt)
+            let plan = args::parse_plan(&args.plan(), &args.common.sets(), Path::new(""))?;
+            let (placement, interrupt) = begin(&args.common, args.listen.is_none(), has_distance(&plan))?;
+            run_once(args, &plan, &placement, &interrupt)
         }
         Command::Calibrate(args) => {
-            let (placement, interrupt) = begin(&args.common, true)?;
+            let (placement, interrupt) = begin(&args.common, true, false)?;
             calibrate_host(args, &placement, &interrupt)
         }
         Command::Arrivals(args) => show_arrivals(args),
@@ -65,9 +68,15 @@ fn carry_out(command: &Command) -> anyhow::Result<u8> {
 }
 
 /// Both before there is another thread.
-fn begin(common: &Common, starts_dynos: bool) -> anyhow::Result<(Placement, Interrupt)> {
-    let placement = Placement::new(&common.pin, common.scheduling, common.started(starts_dynos))?;
+fn begin(common: &Common, starts_dynos: bool, starts_proxy: bool) -> anyhow::Result<(Placement, Interrupt)> {
+    let started = common.started(starts_dynos, starts_proxy);
+    let placement = Placement::new(&common.pin, common.scheduling, started)?;
     Ok((placement, Interrupt::install()?))
+}
+
+/// Whether any of its cells has one.
+fn has_distance(plan: &Plan) -> bool {
+    plan.cells.iter().any(|cell| cell.settings.redis.rtt_us > 0)
 }
 
 fn show_arrivals(args: &args::Arrivals) -> anyhow::Result<u8> {
@@ -91,18 +100,17 @@ fn show_arrivals(args: &args::Arrivals) -> anyhow::Result<u8> {
     Ok(0)
 }
 
-fn bench_plan(args: &args::Bench, placement: &Placement, interrupt: &Interrupt) -> anyhow::Result<u8> {
-    let plan = args::read_plan(&args.plan, &args.common.sets())?;
+fn bench_plan(args: &args::Bench, plan: &Plan, placement: &Placement, interrupt: &Interrupt) -> anyhow::Result<u8> {
     let mut progress = Progress::new(args.common.live(), interrupt)?;
     let source = Source::find(args.common.redis_url.as_deref(), args.common.flush, &mut |line| progress.line(line))?;
-    bench::admit(&plan, &source)?;
+    bench::admit(plan, &source)?;
     let ceilings = Ceilings::read(&host::read(placement.cpus()).fingerprint);
-    ceilings.admit(&plan, args.common.force, |line| progress.line(line))?;
+    ceilings.admit(plan, args.common.force, |line| progress.line(line))?;
     let out = args.common.out.as_deref();
     let (store, kept) =
-        if args.resume { Store::resume(out, &plan)? } else { (Store::create(out, &plan.name)?, Vec::new()) };
+        if args.resume { Store::resume(out, plan)? } else { (Store::create(out, &plan.name)?, Vec::new()) };
     store.write_plan(&plan.source)?;
-    let outcome = bench::bench(&plan, &kept, &source, placement, &store, interrupt, &mut progress);
+    let outcome = bench::bench(plan, &kept, &source, placement, &store, interrupt, &mut progress);
     progress.finish();
     let interrupted = matches!(&outcome, Err(error) if error.downcast_ref::<Interrupted>().is_some());
     if let Err(error) = &outcome
@@ -146,8 +154,7 @@ fn unless_closed(written: std::io::Result<()>) -> anyhow::Result<()> {
     }
 }
 
-fn run_once(args: &args::Run, placement: &Placement, interrupt: &Interrupt) -> anyhow::Result<u8> {
-    let plan = args::parse_plan(&args.plan(), &args.common.sets(), Path::new(""))?;
+fn run_once(args: &args::Run, plan: &Plan, placement: &Placement, interrupt: &Interrupt) -> anyhow::Result<u8> {
     let ([cell], [variant]) = (plan.cells.as_slice(), plan.variants.as_slice()) else {
         return Err(Refused(format!(
             "`loadgen run` is one run and --set makes {} cells of it: give a plan to `loadgen bench`",
@@ -157,9 +164,9 @@ fn run_once(args: &args::Run, placement: &Placement, interrupt: &Interrupt) -> a
     };
     let mut progress = Progress::new(args.common.live(), interrupt)?;
     let source = Source::find(args.common.redis_url.as_deref(), args.common.flush, &mut |line| progress.line(line))?;
-    bench::admit(&plan, &source)?;
+    bench::admit(plan, &source)?;
     let ceilings = Ceilings::read(&host::read(placement.cpus()).fingerprint);
-    ceilings.admit(&plan, args.common.force, |line| progress.line(line))?;
+    ceilings.admit(plan, args.common.force, |line| progress.line(line))?;
     let dynos = match args.listen {
         Some(address) if cell.settings.redis.rtt_us > 0 && !address.ip().is_loopback() => {
             return Err(Refused(format!(
@@ -174,14 +181,14 @@ fn run_once(args: &args::Run, placement: &Placement, interrupt: &Interrupt) -> a
     let store = Store::create(args.common.out.as_deref(), &plan.name)?;
     store.write_plan(&plan.source)?;
     let seed = block_seed(cell.settings.load.seed, cell.index, 0);
-    let spec = Spec { plan: &plan, cell, variant, block: 0, position: 0, attempt: 0, seed };
+    let spec = Spec { plan, cell, variant, block: 0, position: 0, attempt: 0, seed };
     let site = Site {
         source: &source,
         dynos,
         directory: store.directory(),
         interrupt,
         placement,
-        rounds_per_us: bench::rounds_per_us(&plan, placement),
+        rounds_per_us: bench::rounds_per_us(plan, placement),
         ceilings: &ceilings,
     };
     let length = cell.settings.load.duration_s + cell.settings.load.warmup_s;

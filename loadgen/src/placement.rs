@@ -120,6 +120,13 @@ impl Placement {
         &self.machine.allowed
     }
 
+    /// Whether the delay proxy has been put on CPUs of the generator's: at the same real-time priority as the pacer it would
+    /// keep the pacer waiting.
+    #[must_use]
+    pub fn proxy_is_beside_loadgen(&self) -> bool {
+        self.sets.proxy_is_beside_loadgen()
+    }
+
     /// Why processes are not weighed equally although they should be; once. `placed` is what is in force.
     pub fn shortage(&self, placed: &[Placed]) -> Option<String> {
         let why = self.shortage.take()?;
@@ -143,7 +150,7 @@ impl Placement {
         let pinned = self.sets != Sets::default();
         let cpus = pinned.then(|| own.as_ref().unwrap_or(&self.machine.allowed).set()).transpose()?;
         let group = self.groups.as_ref().map(|groups| groups.open(&part.to_string())).transpose()?;
-        Ok(Seat { cpus, groups: group.map(Arc::new).into_iter().collect(), session: self.sessions })
+        Ok(Seat { cpus, group: group.map(Arc::new), limits: Vec::new(), session: self.sessions })
     }
 
     /// What dyno `number` of a run is given, its limits included: as far as they can be had. What they came to is read back.
@@ -166,7 +173,7 @@ impl Placement {
         // Where there is no quota to be had, so many CPUs are the next best.
         let limit = if bound.quota { CpuLimit::Quota } else { CpuLimit::Cpuset };
         seat.cpus = Some(share(&Dyno { limit, ..asked.clone() }).cpus.set()?);
-        seat.groups.extend(bound.files.into_iter().map(Arc::new));
+        seat.limits.extend(bound.files.into_iter().map(Arc::new));
         if let Some(killed) = self.oom_kills(number) {
             self.killed_before.borrow_mut().insert(number, killed);
         }

@@ -32,6 +32,9 @@ pub struct Options {
     /// Of the jitter
     #[arg(long)]
     pub seed: u64,
+    /// Asks for real-time priority: not where it would keep the pacer waiting
+    #[arg(long)]
+    pub real_time: bool,
 }
 
 /// The first line that a proxy says.
@@ -67,7 +70,7 @@ pub struct Answer {
 /// What a proxy counts.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Tally {
-    /// Pieces passed on: what one read took. A round trip of a small request is two.
+    /// Pieces passed on: what one read took. A round trip of a small request is two. Ends of connections are none.
     pub pieces: u64,
     /// Bytes passed on.
     pub bytes: u64,

@@ -25,6 +25,7 @@ use crate::pacer::Pacer;
 use crate::placement::{self, Part, Placement};
 use crate::prefill;
 use crate::progress::Progress;
+use crate::proxy::process::ANSWER_WITHIN;
 use crate::redis_server::ServerFacts;
 use crate::resources::{Sampled, Sampler};
 use crate::server::{Server, Source};
@@ -118,6 +119,7 @@ pub fn run(spec: &Spec<'_>, site: &Site<'_>, progress: &mut Progress) -> anyhow:
         .flatten()
         .for_each(|why| progress.line(&why));
     let dyno = settings.dyno.as_ref().map(|asked| placement::dyno_limits(asked, &host.placement, host.memory_bytes));
+    let here = dynos.pids.iter().copied().flatten().collect();
     progress.load(settings, processes);
     progress.stage("one untimed task per worker");
     let begun = Instant::now();
@@ -129,10 +131,9 @@ pub fn run(spec: &Spec<'_>, site: &Site<'_>, progress: &mut Progress) -> anyhow:
     let start_at = jiff::Timestamp::now() + Duration::from_nanos(LEAD_NS);
     let window_ns = (start_ns + schedule.window_start_ns, start_ns + schedule.window_end_ns);
     dynos.tell(&ToDyno::Start { start_ns, window_start_ns: window_ns.0, window_end_ns: window_ns.1 });
-    let proxy = far.as_ref().map(|far| anyhow::Ok((far.proxy.pid(), far.proxy.control()?))).transpose()?;
+    let proxy = far.as_ref().map(|far| anyhow::Ok((far.proxy.pid(), far.proxy.control(ANSWER_WITHIN)?))).transpose()?;
     let cpus: Vec<u32> = site.placement.allowed().numbers().collect();
     let watchdog = Watchdog::start(&cpus, window_ns)?;
-    let here = dynos.pids.iter().copied().flatten().collect();
     let sampler = Sampler::start(monitor, server.pid, cpus, here, start_ns, proxy, window_ns)?;
     let (say_end, pacer_end) = bounded(1);
     let pacer = Pacer::start(Arc::clone(&schedule), start_ns, lanes, say_end, site.placement.allowed().set()?)?;
@@ -239,8 +240,7 @@ fn prepare(spec: &Spec<'_>, site: &Site<'_>, demand: &Demand, progress: &mut Pro
     prefill::prepare(&mut connection, settings, &Tasks::new(settings, spec.seed, site.rounds_per_us), site.interrupt)?;
     startup.prefill_ms = milliseconds(begun);
     site.interrupt.check()?;
-    let seat = || site.placement.seat(Part::Proxy);
-    let far = Far::start(&server, &mut connection, &settings.redis, spec.seed, seat)?;
+    let far = Far::start(&server, &mut connection, &settings.redis, spec.seed, site.placement, site.interrupt)?;
     site.interrupt.check()?;
     let mut monitor = Monitor::new(connection);
     let size = monitor.size()?;

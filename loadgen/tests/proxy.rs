@@ -13,7 +13,9 @@ use loadgen::child::{Seat, wait_for_exit};
 use loadgen::proxy::process::DelayProxy;
 use loadgen::proxy::{Options, Question};
 use loadgen::redis_server::ServerUrl;
+use nix::libc::linger;
 use nix::sys::signal::{Signal, kill};
+use nix::sys::socket::{setsockopt, sockopt};
 use nix::unistd::Pid;
 use testkit::TestServer;
 
@@ -21,7 +23,7 @@ use testkit::TestServer;
 const LONG: Duration = Duration::from_secs(60);
 
 fn proxy(upstream: SocketAddr, rtt_us: u32, jitter_us: u32) -> DelayProxy {
-    DelayProxy::start(&Options { upstream, rtt_us, jitter_us, seed: 7 }, &Seat::default()).unwrap()
+    DelayProxy::start(&Options { upstream, rtt_us, jitter_us, seed: 7, real_time: true }, &Seat::default()).unwrap()
 }
 
 fn connect(address: SocketAddr) -> TcpStream {
@@ -79,7 +81,7 @@ fn no_round_trip_is_shorter_than_asked() {
     const RTT: Duration = Duration::from_millis(3);
     let server = TestServer::start();
     let proxy = proxy(server.addr(), RTT.as_micros() as u32, 1_000);
-    let mut control = proxy.control().unwrap();
+    let mut control = proxy.control(LONG).unwrap();
     let mut connection = redis_at(&server, proxy.address);
     assert_eq!(control.ask(Question::Begin).unwrap().tally, None);
     for _ in 0..50 {
@@ -99,7 +101,7 @@ fn delays_of_many_connections_run_at_once() {
     let server = TestServer::start();
     let proxy = proxy(server.addr(), 2_000, 0);
     let mut streams: Vec<_> = (0..CONNECTIONS).map(|_| connect(proxy.address)).collect();
-    let mut control = proxy.control().unwrap();
+    let mut control = proxy.control(LONG).unwrap();
     control.ask(Question::Begin).unwrap();
     for round in 0..3 {
         for (number, stream) in streams.iter_mut().enumerate() {
@@ -162,6 +164,39 @@ fn who_cannot_reach_the_server_sees_the_end_of_the_connection() {
     assert_eq!(&pong, b"+PONG\r\n");
     kill(Pid::from_raw(server.pid().cast_signed()), Signal::SIGKILL).unwrap();
     assert_ends(stream);
+}
+
+/// A request is on its way when the server answers and hangs up: what it said comes first, then the end.
+#[test]
+fn what_was_said_before_a_reset_is_heard() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let proxy = proxy(listener.local_addr().unwrap(), 400_000, 0);
+    let mut downstream = connect(proxy.address);
+    let (mut upstream, _) = listener.accept().unwrap();
+    downstream.write_all(b"request").unwrap();
+    upstream.write_all(b"reply").unwrap();
+    let at_once = linger { l_onoff: 1, l_linger: 0 };
+    setsockopt(&upstream, sockopt::Linger, &at_once).unwrap();
+    drop(upstream);
+    let mut reply = [0; 5];
+    downstream.read_exact(&mut reply).unwrap();
+    assert_eq!(&reply, b"reply");
+    assert_ends(downstream);
+
+    // Nothing is left of it.
+    let mut control = proxy.control(LONG).unwrap();
+    control.ask(Question::Begin).unwrap();
+    let tally = control.ask(Question::End).unwrap().tally.unwrap();
+    assert_eq!((tally.connections, tally.queue_max), (0, 0));
+}
+
+#[test]
+fn one_beside_the_generator_is_not_real_time() {
+    let server = TestServer::start();
+    let options = Options { upstream: server.addr(), rtt_us: 1_000, jitter_us: 0, seed: 7, real_time: false };
+    let proxy = DelayProxy::start(&options, &Seat::default()).unwrap();
+    assert!(["nice -10", "normal"].contains(&proxy.priority.as_str()), "{}", proxy.priority);
+    redis::cmd("PING").exec(&mut redis_at(&server, proxy.address)).unwrap();
 }
 
 #[test]

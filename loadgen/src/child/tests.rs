@@ -87,6 +87,17 @@ fn a_child_whose_parent_is_another_process_does_not_start() {
     assert_eq!(error.raw_os_error(), Some(libc::ESRCH));
 }
 
+/// A file that cannot be written stands for a group that does not take the process.
+#[test]
+fn only_the_group_that_weighs_has_to_take_it() {
+    let refuses = Arc::new(File::open("/dev/null").unwrap());
+    let spawned = |seat| spawn(&mut Command::new("true"), &seat).map(|mut child| child.wait_timeout(LONG).unwrap());
+    let limited = spawned(Seat { limits: vec![Arc::clone(&refuses)], ..Seat::default() });
+    assert!(limited.unwrap().unwrap().success());
+    let weighed = spawned(Seat { group: Some(refuses), ..Seat::default() });
+    assert_eq!(weighed.unwrap_err().raw_os_error(), Some(libc::EBADF));
+}
+
 #[test]
 fn timeouts_round_up() {
     for (duration, expected) in [

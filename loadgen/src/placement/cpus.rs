@@ -121,6 +121,15 @@ pub struct Sets {
     pub dynos: Option<Cpus>,
 }
 
+impl Sets {
+    /// Whether the delay proxy has been put on CPUs of the generator's.
+    #[must_use]
+    pub fn proxy_is_beside_loadgen(&self) -> bool {
+        let both = self.proxy.as_ref().zip(self.loadgen.as_ref());
+        both.is_some_and(|(proxy, loadgen)| proxy.shared_with(loadgen).count() > 0)
+    }
+}
+
 impl FromStr for Pin {
     type Err = String;
 
@@ -176,6 +185,8 @@ pub struct Started {
     pub redis: bool,
     /// The dynos: not those that the user starts.
     pub dynos: bool,
+    /// The delay proxy: for some cell of the plan.
+    pub proxy: bool,
 }
 
 /// The CPUs of a machine.
@@ -221,7 +232,9 @@ impl Pin {
 
 /// A core each for generator and server and the rest for the dynos where there are at least four cores; a CPU each where
 /// there are at least four CPUs. With fewer nothing is pinned: a round trip that crosses cores can cost more than sharing
-/// one. The delay proxy shares with the generator, so that dynos have the same CPUs at any distance. Nor is anything pinned where a quota is in force, which does not care about CPUs.
+/// one. Nor is anything pinned where a quota is in force, which does not care about CPUs. A delay proxy gets one as well where
+/// there are five, in all cells of a plan that has any distance, so that dynos have the same CPUs at all of them; with four it
+/// shares with the generator.
 fn automatic(machine: &Machine, started: Started) -> Sets {
     const LEAST: usize = 4;
     let single: Vec<Cpus> = machine.allowed.0.iter().map(|&cpu| Cpus([cpu].into())).collect();
@@ -229,11 +242,17 @@ fn automatic(machine: &Machine, started: Started) -> Sets {
     if units.len() < LEAST || machine.parallelism < machine.allowed.count() {
         return Sets::default();
     }
+    let count = units.len();
     let mut units = units.iter();
     let loadgen = units.next().cloned();
     let redis = if started.redis { units.next().cloned() } else { None };
+    let proxy = match started.proxy {
+        true if count > LEAST => units.next().cloned(),
+        true => loadgen.clone(),
+        false => None,
+    };
     let rest = Cpus(units.flat_map(|core| core.0.clone()).collect());
-    Sets { proxy: loadgen.clone(), loadgen, redis, dynos: started.dynos.then_some(rest) }
+    Sets { loadgen, redis, proxy, dynos: started.dynos.then_some(rest) }
 }
 
 impl Machine {
@@ -277,7 +296,7 @@ mod tests {
         }
     }
 
-    const ALL: Started = Started { redis: true, dynos: true };
+    const ALL: Started = Started { redis: true, dynos: true, proxy: false };
 
     fn machine(allowed: &str, cores: &[&str]) -> Machine {
         let allowed = cpus(allowed);
@@ -308,7 +327,7 @@ mod tests {
         };
         assert_eq!(refused("dynos=7", ALL), "--pin dynos=7: loadgen may use the CPUs 0-3");
         for (pin, started) in
-            [("redis=1", Started { redis: false, dynos: true }), ("dynos=1", Started { redis: true, dynos: false })]
+            [("redis=1", Started { redis: false, ..ALL }), ("dynos=1", Started { dynos: false, ..ALL })]
         {
             assert!(refused(pin, started).contains("not started here; place it yourself"), "{pin}");
         }
@@ -316,11 +335,7 @@ mod tests {
 
     #[test]
     fn four_are_needed_for_everybody_to_have_their_own() {
-        let auto = |machine: Machine, started| {
-            let sets = Pin::Auto.resolve(&machine, started).unwrap();
-            assert_eq!(sets.proxy, sets.loadgen);
-            Sets { proxy: None, ..sets }
-        };
+        let auto = |machine: Machine, started| Pin::Auto.resolve(&machine, started).unwrap();
         assert_eq!(auto(machine("0-1", &[]), ALL), Sets::default());
         assert_eq!(auto(machine("0-2", &[]), ALL), Sets::default());
         assert_eq!(auto(machine("0-3", &[]), ALL), pinned("0", "1", "2-3"));
@@ -331,10 +346,31 @@ mod tests {
         // Two of eight by quota: which ones is the scheduler's affair.
         assert_eq!(auto(Machine { parallelism: 2, ..machine("0-7", &[]) }, ALL), Sets::default());
         // Nothing is kept free for who is not there.
-        let without_server = auto(machine("0-3", &[]), Started { redis: false, dynos: true });
+        let without_server = auto(machine("0-3", &[]), Started { redis: false, ..ALL });
         assert_eq!(without_server, Sets { redis: None, ..pinned("0", "1", "1-3") });
-        let without_dynos = auto(machine("0-3", &[]), Started { redis: true, dynos: false });
+        let without_dynos = auto(machine("0-3", &[]), Started { dynos: false, ..ALL });
         assert_eq!(without_dynos, Sets { dynos: None, ..pinned("0", "1", "1") });
         assert_eq!(Pin::None.resolve(&machine("0-7", &[]), ALL).unwrap(), Sets::default());
+    }
+
+    #[test]
+    fn a_delay_proxy_has_its_own_where_there_are_five() {
+        let auto = |machine: Machine| Pin::Auto.resolve(&machine, Started { proxy: true, ..ALL }).unwrap();
+        let with_proxy = |proxy: &str, sets: Sets| Sets { proxy: Some(cpus(proxy)), ..sets };
+        let five = auto(machine("0-4", &[]));
+        assert_eq!(five, with_proxy("2", pinned("0", "1", "3-4")));
+        assert!(!five.proxy_is_beside_loadgen());
+        let four = auto(machine("0-3", &[]));
+        assert_eq!(four, with_proxy("0", pinned("0", "1", "2-3")));
+        assert!(four.proxy_is_beside_loadgen());
+        // Four cores are shared out as cores.
+        let cores = auto(machine("0-7", &["0,4", "1,5", "2,6", "3,7"]));
+        assert_eq!(cores, with_proxy("0,4", pinned("0,4", "1,5", "2-3,6-7")));
+        assert!(!auto(machine("0-1", &[])).proxy_is_beside_loadgen(), "nobody is pinned");
+        let asked = |text: &str| match text.parse::<Pin>().unwrap() {
+            Pin::Sets(sets) => sets.proxy_is_beside_loadgen(),
+            pin => panic!("{pin:?}"),
+        };
+        assert!(asked("loadgen=0-1/proxy=1") && !asked("loadgen=0/proxy=1") && !asked("loadgen=0"));
     }
 }

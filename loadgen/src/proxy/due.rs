@@ -126,6 +126,14 @@ impl Flow {
         Some(through)
     }
 
+    /// Drops what waits; the pieces that it was.
+    pub fn clear(&mut self) -> usize {
+        let count = self.pieces.len();
+        self.pieces.clear();
+        (self.gone, self.bytes) = (0, 0);
+        count
+    }
+
     /// Bytes that wait.
     #[must_use]
     pub fn bytes(&self) -> usize {

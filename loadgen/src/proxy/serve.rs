@@ -4,7 +4,7 @@
 //! of a wait. What has been read is due by when it had come, so that nothing is ever early; time is read after every write.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Ipv4Addr, Shutdown, TcpListener};
+use std::net::{Ipv4Addr, TcpListener};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 
@@ -16,20 +16,20 @@ use nix::sys::epoll::EpollFlags;
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeVal;
 
-use super::due::{Delay, DueQueue, End, Head};
+use super::due::{Delay, DueQueue, End};
 use super::pairs::{Name, Pairs, connect_to};
 use super::reader::{READ_BYTES, Reader};
 use super::sleeper::Sleeper;
 use super::{Answer, Options, Question, Ready, Tally};
 use crate::priority::claim;
 
+mod pass;
+
 /// Events that are no connection's; slots never get that far.
 const LISTENER: u64 = u64::MAX - 1;
 const CONTROL: u64 = u64::MAX - 2;
 /// What may wait in one direction of a connection: as much as a generous TCP window. More is left to its sender.
 pub const FLOW_BYTES_MAX: usize = 8 << 20;
-/// When it is read again.
-const FLOW_BYTES_LOW: usize = FLOW_BYTES_MAX / 2;
 /// Connections that may wait to be accepted.
 const BACKLOG: libc::c_int = 4096;
 
@@ -66,7 +66,8 @@ struct Proxy {
 
 impl Proxy {
     fn new(options: &Options, listener: TcpListener, mut control: UnixStream) -> anyhow::Result<Proxy> {
-        let ready = Ready { port: listener.local_addr()?.port(), priority: claim().class };
+        let priority = if options.real_time { claim().class } else { nice() };
+        let ready = Ready { port: listener.local_addr()?.port(), priority };
         listener.set_nonblocking(true)?;
         let sleeper = Sleeper::new()?;
         sleeper.watch(&listener, EpollFlags::EPOLLIN, LISTENER)?;
@@ -161,104 +162,36 @@ impl Proxy {
         if this.ended || this.paused {
             return;
         }
-        let entry = match self.reader.read(&this.stream) {
-            Ok(([], arrived_ns)) => {
-                this.ended = true;
-                other.flow.end(End::Closed, self.delay.due_ns(arrived_ns))
-            }
-            Ok((bytes, arrived_ns)) => {
-                let entry = other.flow.arrive(bytes, self.delay.due_ns(arrived_ns));
-                this.paused = other.flow.bytes() >= FLOW_BYTES_MAX;
-                // Less than there was room for: it is empty, and whatever comes next is another event.
-                if bytes.len() == READ_BYTES || this.ending {
-                    self.again.push(name);
-                }
-                entry
-            }
+        let (came, arrived_ns) = match self.reader.read(&this.stream) {
+            Ok(([], arrived_ns)) => (Err(End::Closed), arrived_ns),
+            Ok((bytes, arrived_ns)) => (Ok(bytes), arrived_ns),
             Err(error) if error.kind() == ErrorKind::WouldBlock => return,
             Err(error) if error.kind() == ErrorKind::Interrupted => {
                 self.again.push(name);
                 return;
             }
-            Err(_) => {
-                this.ended = true;
-                other.flow.end(End::Broken, self.delay.due_ns(now_ns()))
-            }
+            Err(_) => (Err(End::Broken), now_ns()),
         };
+        this.ended = came.is_err();
+        // Less than there was room for: it is empty, and whatever comes next is another event.
+        if came.is_ok_and(|bytes| bytes.len() == READ_BYTES || this.ending) {
+            self.again.push(name);
+        }
+        // Whom it was for is gone.
+        if other.closed {
+            return;
+        }
+        let due_ns = self.delay.due_ns(arrived_ns);
+        let entry = match came {
+            Ok(bytes) => other.flow.arrive(bytes, due_ns),
+            Err(end) => other.flow.end(end, due_ns),
+        };
+        this.paused = other.flow.bytes() >= FLOW_BYTES_MAX;
         self.waiting += 1;
         self.tally.queue_max = self.tally.queue_max.max(self.waiting);
         if let Some(due_ns) = entry {
             self.queue.push(due_ns, name.other());
         }
-    }
-
-    /// Passes on what is due.
-    fn deliver(&mut self) {
-        let Some(next_ns) = self.queue.next_ns() else { return };
-        let mut now_ns = now_ns();
-        if next_ns > now_ns {
-            return;
-        }
-        while let Some(name) = self.queue.pop(now_ns) {
-            now_ns = self.write(name, now_ns, true);
-        }
-    }
-
-    /// Writes what is due at this end; returns the time. `punctual`: it was not its receiver that it waited for.
-    fn write(&mut self, name: Name, mut now_ns: u64, punctual: bool) -> u64 {
-        loop {
-            let Some((this, other)) = self.pairs.get(name) else { return now_ns };
-            if this.full {
-                return now_ns;
-            }
-            let (due_ns, end) = match this.flow.head(now_ns) {
-                Head::Empty => return now_ns,
-                Head::Later(due_ns) => {
-                    self.queue.push(due_ns, name);
-                    return now_ns;
-                }
-                Head::Bytes(bytes) => match (&this.stream).write(bytes) {
-                    Ok(count) => {
-                        self.tally.bytes += count as u64;
-                        (this.flow.passed(count), None)
-                    }
-                    // It says when it has room again.
-                    Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                        this.full = true;
-                        return now_ns;
-                    }
-                    Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                    Err(_) => {
-                        self.close(name);
-                        return now_ns;
-                    }
-                },
-                Head::End(end) => (this.flow.passed(0), Some(end)),
-            };
-            now_ns = dyno::clock::now_ns();
-            if let Some(due_ns) = due_ns {
-                self.waiting -= 1;
-                self.tally.pieces += 1;
-                if punctual {
-                    self.lateness.record(now_ns.saturating_sub(due_ns));
-                }
-            }
-            if end.is_some() {
-                this.closed = true;
-                let gone = this.stream.shutdown(Shutdown::Write).is_err();
-                if gone || end == Some(End::Broken) || other.closed {
-                    self.close(name);
-                    return now_ns;
-                }
-            } else if other.paused && this.flow.bytes() <= FLOW_BYTES_LOW {
-                other.paused = false;
-                self.again.push(name.other());
-            }
-        }
-    }
-
-    fn close(&mut self, name: Name) {
-        self.waiting -= self.pairs.close(name) as u64;
     }
 
     /// `None`: loadgen is gone.
@@ -283,6 +216,14 @@ impl Proxy {
         }
         Ok((count > 0).then_some(()))
     }
+}
+
+/// Ahead of others, but not of those with real-time priority; returns the scheduling class.
+fn nice() -> String {
+    let _ = nix::sys::prctl::set_timerslack(1);
+    // SAFETY: a system call on integers; 0 is the caller, which is the only thread.
+    let better = unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, -10) } == 0;
+    if better { "nice -10" } else { "normal" }.to_owned()
 }
 
 /// One line.

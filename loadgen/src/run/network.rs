@@ -7,12 +7,13 @@ use common::plan::{RedisSettings, Settings, Variant};
 use common::report::{Network, PassedOn};
 use redis::Connection;
 
-use crate::child::Seat;
+use crate::placement::{Part, Placement};
 use crate::proxy::distance::{Distance, measure};
 use crate::proxy::process::DelayProxy;
 use crate::proxy::{Options, Tally};
 use crate::redis_server::ServerUrl;
 use crate::server::{Server, connect};
+use crate::signals::Interrupt;
 
 /// Round trips of a task of any kind but `synthetic`, generously.
 const ROUND_TRIPS: u32 = 8;
@@ -30,23 +31,26 @@ impl Far {
     /// connection to the server itself.
     ///
     /// # Errors
-    /// The proxy does not start, or the server does not answer through it.
+    /// The proxy does not start, or the server does not answer through it; an interruption.
     pub(super) fn start(
         server: &Server,
         direct: &mut Connection,
         redis: &RedisSettings,
         seed: u64,
-        seat: impl FnOnce() -> anyhow::Result<Seat>,
+        placement: &Placement,
+        interrupt: &Interrupt,
     ) -> anyhow::Result<Option<Far>> {
         let RedisSettings { rtt_us, jitter_us, .. } = *redis;
         if rtt_us == 0 {
             return Ok(None);
         }
-        let options = Options { upstream: server.address()?, rtt_us, jitter_us, seed };
-        let proxy = DelayProxy::start(&options, &seat()?)?;
+        let real_time = !placement.proxy_is_beside_loadgen();
+        let options = Options { upstream: server.address()?, rtt_us, jitter_us, seed, real_time };
+        let proxy = DelayProxy::start(&options, &placement.seat(Part::Proxy)?)?;
         let url = server.url.at(proxy.address)?;
-        let mut through = connect(&url, Duration::from_secs_f64(redis.distance_s_max()))?;
-        let distance = measure(direct, &mut through, rtt_us)?;
+        let round_trip = Duration::from_secs_f64(redis.distance_s_max());
+        let mut through = connect(&url, round_trip)?;
+        let distance = measure(direct, &mut through, round_trip, interrupt)?;
         Ok(Some(Far { proxy, url, distance }))
     }
 

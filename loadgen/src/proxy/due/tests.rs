@@ -35,6 +35,18 @@ fn a_piece_is_through_when_its_last_byte_is() {
     assert_eq!(flow.head(12), Head::Empty);
 }
 
+#[test]
+fn what_is_dropped_leaves_nothing_behind() {
+    let mut flow = Flow::default();
+    flow.arrive(b"abc", 10);
+    flow.arrive(b"d", 10);
+    flow.passed(1);
+    assert_eq!(flow.clear(), 2);
+    assert_eq!((flow.head(10), flow.bytes(), flow.pieces()), (Head::Empty, 0, 0));
+    assert_eq!(flow.arrive(b"e", 11), Some(11));
+    assert_eq!(flow.head(11), Head::Bytes(b"e"));
+}
+
 #[derive(Debug, Clone)]
 enum Event {
     Arrive {
