@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 mod bounds;
 
-pub use bounds::{Bounds, bounds, oom_kills, throttling};
+pub use bounds::{Bounds, bounds, may_swap, oom_kills, throttling};
 
 /// Where the kernel shows control groups.
 const ROOT: &str = "/sys/fs/cgroup";

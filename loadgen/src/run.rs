@@ -15,6 +15,7 @@ use dyno::clock::now_ns;
 
 use crate::assemble::{self, Measured};
 use crate::ceiling::Ceilings;
+use crate::cgroup;
 use crate::collect::Collected;
 use crate::dispatch::Lane;
 use crate::dynos::{self, Dynos, Event};
@@ -118,8 +119,11 @@ pub fn run(spec: &Spec<'_>, site: &Site<'_>, progress: &mut Progress) -> anyhow:
         .into_iter()
         .flatten()
         .for_each(|why| progress.line(&why));
-    let dyno = settings.dyno.as_ref().map(|asked| placement::dyno_limits(asked, &host.placement, host.memory_bytes));
-    let here = dynos.pids.iter().copied().flatten().collect();
+    let here: Vec<u32> = dynos.pids.iter().copied().flatten().collect();
+    let may_swap =
+        host::memory("SwapTotal:").is_some_and(|bytes| bytes > 0) && here.iter().any(|&pid| cgroup::may_swap(pid));
+    let dyno =
+        settings.dyno.as_ref().map(|asked| placement::dyno_limits(asked, &host.placement, host.memory_bytes, may_swap));
     progress.load(settings, processes);
     progress.stage("one untimed task per worker");
     let begun = Instant::now();

@@ -54,6 +54,25 @@ fn memory_limit(version: Version, directory: &Path) -> Option<u64> {
     number(&directory.join(file)).filter(|&limit| limit < 1 << 62)
 }
 
+/// Whether process `pid` can have more than its memory limit by swapping: no group forbids it.
+#[must_use]
+pub fn may_swap(pid: u32) -> bool {
+    may_swap_below(Path::new(ROOT), &membership(pid))
+}
+
+fn may_swap_below(root: &Path, membership: &str) -> bool {
+    let (version, directories) = groups(root, membership, "memory");
+    let lowest = |file: &str| directories.iter().filter_map(|directory| number(&directory.join(file))).min();
+    match version {
+        // Of memory and swap together.
+        Version::V1 => {
+            let memory = directories.iter().filter_map(|directory| memory_limit(version, directory)).min();
+            lowest("memory.memsw.limit_in_bytes").zip(memory).is_none_or(|(both, memory)| both > memory)
+        }
+        Version::V2 => lowest("memory.swap.max").is_none_or(|bytes| bytes > 0),
+    }
+}
+
 fn cpu_quota(version: Version, directory: &Path) -> Option<f64> {
     let (quota_us, period_us) = match version {
         Version::V1 => {
@@ -122,7 +141,7 @@ mod tests {
 
     use super::super::Version;
     use super::super::tests::write;
-    use super::{Bounds, bounds_below, oom_kills, throttling_below};
+    use super::{Bounds, bounds_below, may_swap_below, oom_kills, throttling_below};
 
     #[test]
     fn the_tightest_group_of_either_version_holds() {
@@ -147,6 +166,36 @@ mod tests {
         assert_eq!(of("2:memory:/m\n1:cpu:/c\n0::/\n"), Bounds { cpu_quota: Some(0.5), memory_bytes: Some(8192) });
         assert_eq!(of("2:memory:/\n1:cpu:/\n0::/a\n"), Bounds::default());
         assert_eq!(of(""), Bounds::default());
+    }
+
+    #[test]
+    fn swap_is_off_where_some_group_says_so() {
+        let root = tempfile::tempdir().unwrap();
+        write(
+            root.path(),
+            &[
+                ("a/memory.swap.max", "0\n"),
+                ("a/b/memory.swap.max", "max\n"),
+                ("c/memory.swap.max", "4096\n"),
+                ("d/memory.max", "4096\n"),
+                ("memory/off/memory.limit_in_bytes", "4096\n"),
+                ("memory/off/memory.memsw.limit_in_bytes", "4096\n"),
+                ("memory/on/memory.limit_in_bytes", "4096\n"),
+                ("memory/on/memory.memsw.limit_in_bytes", "9223372036854771712\n"),
+                ("memory/silent/memory.limit_in_bytes", "4096\n"),
+            ],
+        );
+        for (membership, may) in [
+            ("0::/a/b\n", false),
+            ("0::/c\n", true),
+            ("0::/d\n", true),
+            ("1:memory:/off\n", false),
+            ("1:memory:/on\n", true),
+            ("1:memory:/silent\n", true),
+            ("", true),
+        ] {
+            assert_eq!(may_swap_below(root.path(), membership), may, "{membership}");
+        }
     }
 
     #[test]
