@@ -3,11 +3,13 @@
 use std::io::{self, BufWriter, Write};
 
 use common::arrivals::{Schedule, schedule};
+use common::plan::demand::demand;
 use common::plan::{Cell, Load, Plan, Spacing, Trace};
 use common::random::block_seed;
 
 use crate::args::Arrivals;
 use crate::error::Refused;
+use crate::limits::Capacity;
 
 mod plot;
 
@@ -31,6 +33,16 @@ pub fn cells<'a>(plan: &'a Plan, args: &Arrivals) -> Result<&'a [Cell], Refused>
         }
         None => Ok(&plan.cells[..count.min(CELLS_SHOWN)]),
     }
+}
+
+/// Refuses what this machine has no memory for, before it is made.
+///
+/// # Errors
+/// The first cell that needs more than there is.
+pub fn admit(plan: &Plan, cells: &[Cell], capacity: &Capacity) -> Result<(), Refused> {
+    // Whatever the variant, the arrivals are the same.
+    let Some(variant) = plan.variants.first() else { return Ok(()) };
+    cells.iter().try_for_each(|cell| capacity.admit_arrivals(&demand(&cell.settings, variant)))
 }
 
 /// The arrivals of `cell` in block `block`.
@@ -133,7 +145,8 @@ pub fn write_csv(made: &Schedule, out: impl Write) -> io::Result<()> {
 mod tests {
     use common::plan::Plan;
 
-    use super::{of, text, write_csv};
+    use super::{admit, of, text, write_csv};
+    use crate::limits::Capacity;
 
     fn plan(load: &str, workers: &str) -> Plan {
         let text = format!(
@@ -170,6 +183,16 @@ mod tests {
                 0 └────────────┬───────────────────────────────────────────────────────────
                    -2          0                                                       10 s
         ");
+    }
+
+    #[test]
+    fn what_there_is_no_memory_for_is_refused() {
+        let plan = plan("rate_per_s = [10, 1000000]\nduration_s = 50\nwarmup_s = 0", "count = 1");
+        let room = |memory_bytes| Capacity { memory_bytes, threads: 1, mappings: 1, files: 1 };
+        assert_eq!(admit(&plan, &plan.cells, &room(4 << 30)), Ok(()));
+        assert_eq!(admit(&plan, &plan.cells[..1], &room(1 << 30)), Ok(()));
+        let refusal = admit(&plan, &plan.cells, &room(1 << 30)).unwrap_err().to_string();
+        assert!(refusal.contains("need about 1.9 GiB of memory and 1.0 GiB are available"), "{refusal}");
     }
 
     #[test]

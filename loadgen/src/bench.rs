@@ -12,7 +12,7 @@ use crate::ceiling::{self, Ceilings};
 use crate::dynos::Origin;
 use crate::error::{Interrupted, Refused};
 use crate::host;
-use crate::limits::Capacity;
+use crate::limits::{self, Capacity};
 use crate::placement::Placement;
 use crate::progress::{Progress, Tail};
 use crate::run::{self, Site, Spec};
@@ -107,14 +107,26 @@ pub fn bench(
 /// The first shortage.
 pub fn admit(plan: &Plan, source: &Source) -> anyhow::Result<()> {
     let capacity = Capacity::read();
+    let private = source.is_private();
     for cell in &plan.cells {
+        let fits = |memory_bytes| what_fits(&cell.settings, &plan.variants, private, memory_bytes);
         for variant in &plan.variants {
-            let private = source.is_private();
-            let fits = |memory_bytes| what_fits(&cell.settings, variant, private, memory_bytes);
             capacity.admit(&demand(&cell.settings, variant), private, &fits)?;
         }
     }
     Ok(())
+}
+
+/// What is said of a plan whose dynos may be too small for what is asked of them: of the first such.
+#[must_use]
+pub fn crowded(plan: &Plan) -> Option<String> {
+    plan.cells.iter().find_map(|cell| {
+        let dyno = cell.settings.dyno.as_ref()?;
+        plan.variants.iter().find_map(|variant| {
+            let why = limits::crowded(&demand(&cell.settings, variant), dyno)?;
+            Some(format!("variant {:?}: {why}", variant.name))
+        })
+    })
 }
 
 /// How fast this host computes, if any task of the plan does; else 0, and nothing is measured.

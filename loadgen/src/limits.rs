@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use common::plan::Dyno;
 use common::plan::demand::Demand;
 use nix::sys::resource::{Resource, getrlimit};
 
@@ -50,6 +51,22 @@ impl Capacity {
             mappings: number("/proc/sys/vm/max_map_count").unwrap_or(u64::MAX),
             files: limit(Resource::RLIMIT_NOFILE),
         }
+    }
+
+    /// Compares with what the arrivals of a run, which are shown without running it, take.
+    ///
+    /// # Errors
+    /// What is needed, what there is, which settings would do.
+    pub fn admit_arrivals(&self, demand: &Demand) -> Result<(), Refused> {
+        if demand.loadgen_bytes > self.memory_bytes {
+            return Err(Refused(format!(
+                "the arrivals need about {} of memory and {} are available: lower load.duration_s or the rates, or show a cell \
+                 with fewer by --cell",
+                gib(demand.loadgen_bytes),
+                gib(self.memory_bytes)
+            )));
+        }
+        Ok(())
     }
 
     /// Compares with what a run demands; `private` says whether the server's share has to be found here too, `what_fits` which
@@ -112,6 +129,20 @@ impl Capacity {
     }
 }
 
+/// What is said of dynos that may need more memory than `[dyno]` gives each. It is no reason to refuse: the estimate is an upper
+/// one, and that a dyno runs out may be what the plan is about.
+#[must_use]
+pub fn crowded(demand: &Demand, dyno: &Dyno) -> Option<String> {
+    (demand.dyno_bytes > dyno.memory_bytes()).then(|| {
+        format!(
+            "a dyno may need up to {} of memory and dyno.memory_mb = {} is its limit: beyond it the kernel ends it; fewer workers \
+             in each (workers.count, workers.dynos) need less",
+            gib(demand.dyno_bytes),
+            dyno.memory_mb
+        )
+    })
+}
+
 fn gib(bytes: u64) -> String {
     format!("{:.1} GiB", bytes as f64 / f64::from(1 << 30))
 }
@@ -119,13 +150,15 @@ fn gib(bytes: u64) -> String {
 #[cfg(test)]
 mod tests {
     use common::plan::demand::Demand;
+    use common::plan::{CpuLimit, Dyno, DynoClass};
 
-    use super::Capacity;
+    use super::{Capacity, crowded};
 
     const ROOM: Capacity = Capacity { memory_bytes: 1 << 34, threads: 30_000, mappings: 65_530, files: 1024 };
     const DEMAND: Demand = Demand {
         redis_bytes: 1 << 30,
         dynos_bytes: 1 << 30,
+        dyno_bytes: 1 << 29,
         loadgen_bytes: 1 << 20,
         dyno_threads: 100,
         threads: 100,
@@ -174,6 +207,27 @@ mod tests {
         let offer = refusal(&["load.duration_s = 61", "task.payload_kb = 1.2"]);
         assert!(offer.ends_with("available: load.duration_s = 61 or task.payload_kb = 1.2 would fit"), "{offer}");
         assert!(refusal(&[]).ends_with("task.list_max or workers.count"));
+    }
+
+    #[test]
+    fn arrivals_alone_need_what_loadgen_needs() {
+        assert_eq!(ROOM.admit_arrivals(&Demand { redis_bytes: 1 << 40, ..DEMAND }), Ok(()));
+        let refusal = ROOM.admit_arrivals(&Demand { loadgen_bytes: 1 << 35, ..DEMAND }).unwrap_err().to_string();
+        assert!(
+            refusal.starts_with("the arrivals need about 32.0 GiB of memory and 16.0 GiB are available: "),
+            "{refusal}"
+        );
+    }
+
+    #[test]
+    fn a_dyno_that_may_be_too_small_is_said() {
+        let dyno = |memory_mb| Dyno { class: DynoClass::Custom, vcpus: 1, memory_mb, limit: CpuLimit::Cpuset };
+        assert_eq!(crowded(&DEMAND, &dyno(512)), None);
+        let said = crowded(&DEMAND, &dyno(511)).unwrap();
+        assert!(
+            said.starts_with("a dyno may need up to 0.5 GiB of memory and dyno.memory_mb = 511 is its limit"),
+            "{said}"
+        );
     }
 
     #[test]

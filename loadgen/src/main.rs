@@ -17,6 +17,7 @@ use loadgen::calibration::HostFile;
 use loadgen::ceiling::Ceilings;
 use loadgen::dynos::Origin;
 use loadgen::error::{Interrupted, Refused, exit_code};
+use loadgen::limits::Capacity;
 use loadgen::placement::Placement;
 use loadgen::progress::Progress;
 use loadgen::run::{Site, Spec};
@@ -82,6 +83,7 @@ fn has_distance(plan: &Plan) -> bool {
 fn show_arrivals(args: &args::Arrivals) -> anyhow::Result<u8> {
     let plan = args::read_plan(&args.plan, &args.sets())?;
     let cells = arrivals::cells(&plan, args)?;
+    arrivals::admit(&plan, cells, &Capacity::read())?;
     match &args.csv {
         Some(path) if path.as_os_str() == "-" => {
             let written = arrivals::write_csv(&arrivals::of(&cells[0], args.block), std::io::stdout().lock());
@@ -104,6 +106,7 @@ fn bench_plan(args: &args::Bench, plan: &Plan, placement: &Placement, interrupt:
     let mut progress = Progress::new(args.common.live(), interrupt)?;
     let source = Source::find(args.common.redis_url.as_deref(), args.common.flush, &mut |line| progress.line(line))?;
     bench::admit(plan, &source)?;
+    bench::crowded(plan).into_iter().for_each(|why| progress.line(&why));
     let ceilings = Ceilings::read(&host::read(placement.cpus()).fingerprint);
     ceilings.admit(plan, args.common.force, |line| progress.line(line))?;
     let out = args.common.out.as_deref();
@@ -165,6 +168,7 @@ fn run_once(args: &args::Run, plan: &Plan, placement: &Placement, interrupt: &In
     let mut progress = Progress::new(args.common.live(), interrupt)?;
     let source = Source::find(args.common.redis_url.as_deref(), args.common.flush, &mut |line| progress.line(line))?;
     bench::admit(plan, &source)?;
+    bench::crowded(plan).into_iter().for_each(|why| progress.line(&why));
     let ceilings = Ceilings::read(&host::read(placement.cpus()).fingerprint);
     ceilings.admit(plan, args.common.force, |line| progress.line(line))?;
     let dynos = match args.listen {

@@ -14,6 +14,8 @@ pub struct Demand {
     pub redis_bytes: u64,
     /// Memory of all dynos.
     pub dynos_bytes: u64,
+    /// Memory of the largest dyno.
+    pub dyno_bytes: u64,
     /// Memory of loadgen: what it knows of every task.
     pub loadgen_bytes: u64,
     /// Threads of the largest dyno.
@@ -115,6 +117,7 @@ pub fn demand(settings: &Settings, variant: &Variant) -> Demand {
     Demand {
         redis_bytes,
         dynos_bytes: total * (worker_bytes + document_bytes),
+        dyno_bytes: largest * (worker_bytes + document_bytes),
         loadgen_bytes: tasks * LOADGEN_TASK_BYTES,
         dyno_threads: dyno_threads + DYNO_THREADS,
         threads: threads + u64::from(workers.dynos) * DYNO_THREADS,

@@ -47,10 +47,19 @@ impl RedisSettings {
             let expected = format!("at most redis.rtt_us, which is {}", self.rtt_us);
             return Err(PlanError::value("redis.jitter_us", self.jitter_us, expected));
         }
-        if self.distance_s_max() >= self.response_timeout_s {
-            let expected =
-                format!("more than redis.rtt_us and redis.jitter_us, which are {} s together", self.distance_s_max());
-            return Err(PlanError::value("redis.response_timeout_s", self.response_timeout_s, expected));
+        // AUTH and SELECT are part of opening a connection, and go the whole way.
+        let timeouts = [
+            ("redis.response_timeout_s", self.response_timeout_s),
+            ("redis.connect_timeout_s", self.connect_timeout_s),
+        ];
+        for (key, timeout_s) in timeouts {
+            if self.distance_s_max() >= timeout_s {
+                let expected = format!(
+                    "more than redis.rtt_us and redis.jitter_us, which are {} s together",
+                    self.distance_s_max()
+                );
+                return Err(PlanError::value(key, timeout_s, expected));
+            }
         }
         Ok(())
     }
@@ -102,6 +111,12 @@ mod tests {
         ] {
             assert_eq!(parse(&sets).map(|_| "a plan"), Err(message.to_owned()), "{sets:?}");
         }
-        assert!(parse(&["redis.rtt_us=10000000", "redis.response_timeout_s=11"]).is_ok());
+        let far = ["redis.rtt_us=10000000", "redis.response_timeout_s=11", "redis.connect_timeout_s=11"];
+        assert!(parse(&far).is_ok());
+        assert_eq!(
+            parse(&far[..2]).map(|_| "a plan"),
+            Err("redis.connect_timeout_s = 1: more than redis.rtt_us and redis.jitter_us, which are 10 s together"
+                .to_owned())
+        );
     }
 }

@@ -327,7 +327,7 @@ fn rates_that_cannot_be_are_refused() {
         (ramp("0", "0"), "load.arrivals = \"ramp\": no task ever comes at these rates"),
         (
             ramp("0", "0.1"),
-            "load.duration_s = 5: at 0.05 tasks a second the window holds no task; at least 20 s would do",
+            "load.duration_s = 5: at 0.05 tasks a second the window holds no task; raise load.rate_per_s or load.rate_end_per_s",
         ),
         (burst("5", "6"), "load.burst_from_s = 5: seconds from 0 to the end of the window, 5"),
         (burst("-1", "2"), "load.burst_from_s = -1: seconds from 0 to the end of the window, 5"),

@@ -5,10 +5,10 @@ use super::{Settings, Variant, demand};
 /// A key, how many steps it has now, how long one is, and how it is set to so many of them.
 type Key = (&'static str, f64, f64, fn(&mut Settings, f64));
 
-/// `load.duration_s = 61`: for each key of which less alone would do, the most that fits into `memory_bytes`. `private`: as
-/// of [`Demand::memory_bytes`](super::Demand::memory_bytes).
+/// `load.duration_s = 61`: for each key of which less alone would do, the most with which every one of `variants` fits into
+/// `memory_bytes`. `private`: as of [`Demand::memory_bytes`](super::Demand::memory_bytes).
 #[must_use]
-pub fn what_fits(settings: &Settings, variant: &Variant, private: bool, memory_bytes: u64) -> Vec<String> {
+pub fn what_fits(settings: &Settings, variants: &[Variant], private: bool, memory_bytes: u64) -> Vec<String> {
     let load = &settings.load;
     let mut keys: Vec<Key> = Vec::new();
     if let Some(rate_per_s) = load.rate_per_s.filter(|_| load.arrivals.is_stationary()) {
@@ -21,7 +21,7 @@ pub fn what_fits(settings: &Settings, variant: &Variant, private: bool, memory_b
     let fits = |set: fn(&mut Settings, f64), value: f64| {
         let mut other = settings.clone();
         set(&mut other, value);
-        demand(&other, variant).memory_bytes(private) <= memory_bytes
+        variants.iter().all(|variant| demand(&other, variant).memory_bytes(private) <= memory_bytes)
     };
     keys.into_iter()
         .filter_map(|(key, now, step, set)| {
@@ -41,7 +41,7 @@ pub fn what_fits(settings: &Settings, variant: &Variant, private: bool, memory_b
 mod tests {
     use super::super::demand;
     use super::what_fits;
-    use crate::plan::Plan;
+    use crate::plan::{Executor, Plan, Variant};
 
     fn plan(load: &str) -> Plan {
         let text = format!(
@@ -60,7 +60,7 @@ mod tests {
             demand(&Plan::parse(&plan.source, &sets).unwrap().cells[0].settings, variant).memory_bytes(true)
         };
         let room = 500 << 20;
-        let fits = what_fits(settings, variant, true, room);
+        let fits = what_fits(settings, &plan.variants, true, room);
         let keys: Vec<&str> = fits.iter().map(|fit| fit.split(' ').next().unwrap()).collect();
         assert_eq!(keys, ["load.duration_s", "load.rate_per_s", "task.payload_kb"]);
         for fit in &fits {
@@ -73,10 +73,24 @@ mod tests {
     }
 
     #[test]
+    fn what_is_offered_fits_every_variant() {
+        let mut plan = plan("rate_per_s = 1000\nduration_s = 240");
+        plan.cells[0].settings.workers.count = 200;
+        // Threads take more memory than tasks.
+        let threads = Variant { executor: Executor::Dedicated, ..plan.variants[0].clone() };
+        plan.variants.push(threads);
+        let settings = &plan.cells[0].settings;
+        let offered = |variants: &[Variant]| what_fits(settings, variants, true, 500 << 20);
+        let [tasks, threads] = [0, 1].map(|at| offered(&plan.variants[at..=at]));
+        assert_ne!(tasks, threads);
+        assert_eq!(offered(&plan.variants), threads);
+    }
+
+    #[test]
     fn what_alone_would_not_do_is_not_offered() {
         let plan = plan("rate_per_s = 1000\nduration_s = 240");
         let (settings, variant) = (&plan.cells[0].settings, &plan.variants[0]);
-        assert!(what_fits(settings, variant, true, 1000).is_empty());
+        assert!(what_fits(settings, &plan.variants, true, 1000).is_empty());
         // The server is elsewhere: its memory is not looked for here.
         assert!(demand(settings, variant).memory_bytes(false) < 500 << 20);
     }

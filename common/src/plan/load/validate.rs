@@ -133,6 +133,17 @@ impl Load {
         Ok(())
     }
 
+    /// The keys of its rates.
+    fn rates(&self) -> String {
+        let keys = [
+            ("load.rate_per_s", self.rate_per_s.is_some()),
+            ("load.rate_end_per_s", self.rate_end_per_s.is_some()),
+            ("load.burst_rate_per_s", self.burst_rate_per_s.is_some()),
+            ("load.step.rate_per_s", !self.steps.is_empty()),
+        ];
+        keys.into_iter().filter(|(_, given)| *given).map(|(key, _)| key).collect::<Vec<_>>().join(" or ")
+    }
+
     fn validate_count(&self) -> Result<(), PlanError> {
         let window = self.tasks_of_window();
         let mean_per_s = self.mean_rate_per_s();
@@ -140,10 +151,13 @@ impl Load {
             return Err(PlanError::value("load.arrivals", name(&self.arrivals), "no task ever comes at these rates"));
         }
         if window < 1.0 {
-            let expected = format!(
-                "at {mean_per_s} tasks a second the window holds no task; at least {} s would do",
-                1.0 / mean_per_s
-            );
+            let no_task = format!("at {mean_per_s} tasks a second the window holds no task");
+            let expected = if self.arrivals.is_stationary() {
+                format!("{no_task}; at least {} s would do", 1.0 / mean_per_s)
+            } else {
+                // The mean of another window is another one.
+                format!("{no_task}; raise {}", self.rates())
+            };
             return Err(PlanError::value("load.duration_s", self.duration_s, expected));
         }
         let tasks = window + self.warmup_rate_per_s() * self.warmup_s;
