@@ -63,7 +63,7 @@ fn values_that_no_run_can_have_are_named_with_what_would_do() {
             "run --engine async --rate 10 --task walk",
             &["task.kind = \"walk\"", "one of document, replay, synthetic, null"],
         ),
-        ("run --engine async --rate 10 --arrivals now", &["load.arrivals = \"now\"", "constant or poisson"]),
+        ("run --engine async --rate 10 --arrivals now", &["load.arrivals = \"now\"", "one of constant, poisson"]),
         ("run --engine async --rate 10 --choice best", &["workers.choice = \"best\"", "round-robin or random"]),
         ("run --engine async --rate 10 --order any", &["workers.order = \"any\"", "fifo or lifo"]),
     ];

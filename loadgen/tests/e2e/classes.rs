@@ -30,6 +30,12 @@ fn cpus(pid: u32) -> String {
     status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:")).unwrap().trim().to_owned()
 }
 
+/// How many CPUs dynos can have at a time: fewer than this process may use where a quota is in force.
+fn cpus_at_a_time() -> u32 {
+    let parallelism = std::thread::available_parallelism().unwrap().get() as u32;
+    Cpus::allowed().unwrap().count().min(parallelism)
+}
+
 #[test]
 fn what_is_said_of_dynos_is_what_the_kernel_says() {
     let run = start(
@@ -43,18 +49,17 @@ fn what_is_said_of_dynos_is_what_the_kernel_says() {
     assert_conserved(run);
     let said: Vec<_> = run.host.placement.iter().filter(|placed| placed.process.starts_with("dyno-")).collect();
     let limits = run.dyno.as_ref().unwrap();
-    let allowed = Cpus::allowed().unwrap().count();
     let mut said_cpus: Vec<_> = said.iter().map(|placed| placed.cpus.clone()).collect();
     let mut seen_cpus: Vec<_> = seen.iter().map(|(cpus, _)| cpus.clone()).collect();
     said_cpus.sort_unstable();
     seen_cpus.sort_unstable();
     assert_eq!(said_cpus, seen_cpus, "{limits:?}");
     assert_eq!((limits.vcpus_asked, limits.memory_asked_bytes), (1, 300 * MIB));
-    if allowed > 1 {
+    if cpus_at_a_time() > 1 {
         assert_ne!(said[0].cpus, said[1].cpus, "each its own");
         assert_eq!((limits.vcpus, limits.scale), (Some(1.0), Some(1.0)));
     } else {
-        assert_eq!(limits.scale, Some(2.0), "one CPU for two");
+        assert!(limits.scale > Some(1.0), "less than two for two: {limits:?}");
     }
     for ((_, seen), said) in seen.iter().zip(&said) {
         // A group above may be tighter than the dyno's own.
@@ -75,7 +80,7 @@ fn a_smaller_machine_is_never_called_the_class() {
     let limits = run.dyno.as_ref().unwrap();
     assert_eq!((limits.class, limits.vcpus_asked), (DynoClass::Performance2xl, 16));
     assert_eq!(run.workers.count, 63, "the class has a worker count");
-    let allowed = Cpus::allowed().unwrap().count();
+    let allowed = cpus_at_a_time();
     if allowed < 16 {
         assert!(limits.label.starts_with("performance-2xl scaled 1:"), "{limits:?}");
         assert_eq!(limits.scale, limits.vcpus.map(|vcpus| 16.0 / vcpus));
@@ -85,9 +90,9 @@ fn a_smaller_machine_is_never_called_the_class() {
 
 #[test]
 fn a_dyno_beyond_its_memory_ends_the_run_and_says_so() {
-    // Nobody takes a task, and every one that waits takes memory.
+    // Nobody takes a task, and every one that waits takes memory: of this many several times the limit.
     let finished = loadgen(
-        "run --force --task synthetic --engine async --workers 4 --backlog-max 100000000 --rate 50000 --duration 15 --warmup 0 \
+        "run --force --task synthetic --engine async --workers 4 --backlog-max 100000000 --rate 50000 --duration 40 --warmup 0 \
          --set task.redis_round_trips=0 --set task.sleep_ms=2000 --set load.drain_s=0.5 \
          --set dyno.class=custom --set dyno.vcpus=1 --set dyno.memory_mb=24",
     );
@@ -142,7 +147,8 @@ fn a_server_too_small_for_the_documents_is_refused() {
 fn a_server_that_throws_documents_away_makes_the_run_invalid() {
     let server = TestServer::start_with(&["--maxmemory", "6mb", "--maxmemory-policy", "allkeys-random"]);
     let finished = loadgen(&format!(
-        "run --engine async --workers 4 --list-max 3 --payload-kb 20 --rate 200 --duration 3 --grow --redis-url redis://{}/0",
+        "run --engine async --workers 4 --list-max 3 --payload-kb 20 --rate 400 --duration 4 --grow --backlog-max 100000 \
+         --redis-url redis://{}/0",
         server.addr()
     ));
     let run = finished.run();
@@ -150,7 +156,7 @@ fn a_server_that_throws_documents_away_makes_the_run_invalid() {
         let info: String = redis::cmd("INFO").arg("stats").query(&mut server.connection()).unwrap();
         info.lines().find_map(|line| line.strip_prefix("evicted_keys:")).unwrap().trim().parse().unwrap()
     };
-    assert!(evicted > 0, "6 MB are filled in a second");
+    assert!(evicted > 0, "40 MB into 6");
     assert_eq!(run.redis_server.evicted_keys, Some(evicted));
     assert_eq!(run.redis_server.maxmemory_policy.as_deref(), Some("allkeys-random"));
     assert!(failures(run).contains(&"evictions"), "{:?}", run.validity);

@@ -1,6 +1,8 @@
 //! On which CPUs the processes of a run are and in whose share of them: as asked for, and as the report says.
 
+use std::collections::BTreeSet;
 use std::fs;
+use std::path::PathBuf;
 
 use common::report::{Placed, Run, RunResult};
 use loadgen::cgroup;
@@ -18,12 +20,13 @@ fn run(line: &str) -> Run {
     assert_run(&loadgen(&format!("{SHORT} {line}")), RunResult::Ok).clone()
 }
 
-/// The groups of loadgen that are there, in the hierarchy of this process.
-fn groups_of(pid: u32) -> Vec<String> {
-    let Some(hierarchy) = cgroup::hierarchy("cpu") else { return Vec::new() };
-    let home = hierarchy.mount.join(hierarchy.path.trim_start_matches('/'));
-    let names = fs::read_dir(home).into_iter().flatten().map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    names.filter(|name| name.starts_with(&format!("headroom-{pid}-"))).collect()
+/// The groups of loadgen that are there, in the hierarchies of this process in which it makes some.
+fn groups_of(pid: u32) -> Vec<PathBuf> {
+    let homes = ["cpu", "cpuset", "memory"].into_iter().filter_map(cgroup::hierarchy);
+    let homes: BTreeSet<PathBuf> = homes.map(|one| one.mount.join(one.path.trim_start_matches('/'))).collect();
+    let groups = homes.iter().flat_map(|home| fs::read_dir(home).into_iter().flatten().map(|entry| entry.unwrap()));
+    let ours = groups.filter(|entry| entry.file_name().to_string_lossy().starts_with(&format!("headroom-{pid}-")));
+    ours.map(|entry| entry.path()).collect()
 }
 
 #[test]
@@ -65,17 +68,20 @@ fn pinned_processes_are_where_they_were_put_and_size_themselves_by_it() {
 
 #[test]
 fn no_group_stays_behind() {
-    let finished = start(&format!("{SHORT} --engine async"));
-    let pid = finished.pid();
-    finished.finish();
-    assert_eq!(groups_of(pid), [""; 0]);
+    // Limits may need groups in more hierarchies than weights do.
+    for limits in ["", "--set dyno.class=custom --set dyno.vcpus=1 --set dyno.memory_mb=300"] {
+        let finished = start(&format!("{SHORT} --engine async {limits}"));
+        let pid = finished.pid();
+        finished.finish();
+        assert_eq!(groups_of(pid), Vec::<PathBuf>::new(), "{limits}");
 
-    // One that is killed cannot clear up; the next one does.
-    let killed = start("run --task null --engine async --workers 2 --rate 10 --duration 600");
-    let pid = killed.pid();
-    await_children(pid, "workers-", 1);
-    killed.signal(Signal::SIGKILL);
-    killed.finish_with_orphans();
-    run("--engine async");
-    assert_eq!(groups_of(pid), [""; 0]);
+        // One that is killed cannot clear up; the next one does.
+        let killed = start(&format!("run --task null --engine async --workers 2 --rate 10 --duration 600 {limits}"));
+        let pid = killed.pid();
+        await_children(pid, "workers-", 1);
+        killed.signal(Signal::SIGKILL);
+        killed.finish_with_orphans();
+        run(&format!("--engine async {limits}"));
+        assert_eq!(groups_of(pid), Vec::<PathBuf>::new(), "{limits}");
+    }
 }
