@@ -265,7 +265,8 @@ pub fn in_words(placed: &[Placed]) -> String {
     } else {
         " (without the server)"
     };
-    // Dynos are numbered as they arrive, so that it is chance which of them is where. The proxy is not in it: what is said of a bench holds for its cells without a distance, too.
+    // Dynos are numbered as they arrive, so that it is chance which of them is where. The proxy is not in it: what is said of a
+    // bench holds for its cells without a distance, too.
     let of_all = placed.iter().filter(|placed| placed.process != Part::Proxy.to_string());
     let mut places: Vec<(&str, &str)> = of_all.map(|placed| (kind(&placed.process), &*placed.cpus)).collect();
     let dynos = places.iter().position(|place| place.0 == "dynos").unwrap_or(places.len());
