@@ -135,9 +135,9 @@ impl Capacity {
 pub fn crowded(demand: &Demand, dyno: &Dyno) -> Option<String> {
     (demand.dyno_bytes > dyno.memory_bytes()).then(|| {
         format!(
-            "a dyno may need up to {} of memory and dyno.memory_mb = {} is its limit: beyond it the kernel ends it; fewer workers \
-             in each (workers.count, workers.dynos) need less",
-            gib(demand.dyno_bytes),
+            "a dyno may need up to {} MiB of memory and dyno.memory_mb = {} is its limit: beyond it the kernel ends it; fewer \
+             workers in each (workers.count) need less",
+            demand.dyno_bytes.div_ceil(1 << 20),
             dyno.memory_mb
         )
     })
@@ -225,7 +225,7 @@ mod tests {
         assert_eq!(crowded(&DEMAND, &dyno(512)), None);
         let said = crowded(&DEMAND, &dyno(511)).unwrap();
         assert!(
-            said.starts_with("a dyno may need up to 0.5 GiB of memory and dyno.memory_mb = 511 is its limit"),
+            said.starts_with("a dyno may need up to 512 MiB of memory and dyno.memory_mb = 511 is its limit"),
             "{said}"
         );
     }
