@@ -61,8 +61,6 @@ fn a_generator_that_is_held_up_is_late_and_response_says_so() {
         // Twenty of 800 tasks are more than a hundredth.
         assert_eq!((run.verdict.result, finished.code), (RunResult::Invalid, Some(4)), "{finished}");
         assert!(failures(run).contains(&"on time"), "{:?}", run.validity);
-        let warned = run.validity.checks.iter().any(|check| !check.ok && check.name == "lateness");
-        assert!(warned, "{:?}", run.validity);
     }
 }
 
