@@ -14,7 +14,7 @@ use crate::keeps_up::keeps_up;
 use crate::load::Results;
 use crate::metric::{DESCRIBED, value};
 use crate::recommend::recommend;
-use crate::stats::{holm, median, middle};
+use crate::stats::{holm, median, middle_of};
 use crate::steady::steadiness;
 
 /// Compares the variants of `results` by the recipe of `docs/method.md`. Pure.
@@ -94,9 +94,8 @@ fn first_of(results: &Results, cell: u32) -> Option<&Run> {
 fn distance(results: &Results, cell: u32) -> Option<Distance> {
     let networks = || results.runs().iter().filter(|run| run.cell.index == cell).filter_map(|run| run.network.as_ref());
     let first = networks().next()?;
-    let mut added: Vec<f64> = networks().filter_map(|network| network.added_us).collect();
-    added.sort_by(f64::total_cmp);
-    Some(Distance { asked_rtt_us: first.asked_rtt_us, jitter_us: first.jitter_us, added_us: middle(&added) })
+    let added_us = middle_of(networks().filter_map(|network| network.added_us).collect());
+    Some(Distance { asked_rtt_us: first.asked_rtt_us, jitter_us: first.jitter_us, added_us })
 }
 
 /// Every sentence once, in the order of the runs.

@@ -21,6 +21,13 @@ pub fn middle(sorted: &[f64]) -> Option<f64> {
     sorted.get(sorted.len() / 2 - 1).map(|&lower| mean_of_two(lower, upper))
 }
 
+/// The same of values in any order, none of which may be NaN.
+#[must_use]
+pub fn middle_of(mut values: Vec<f64>) -> Option<f64> {
+    values.sort_by(f64::total_cmp);
+    middle(&values)
+}
+
 /// (a + b) / 2, where opposite infinities, taken as equally far away, give 0.
 fn mean_of_two(a: f64, b: f64) -> f64 {
     if a.is_infinite() && a == -b { 0.0 } else { f64::midpoint(a, b) }

@@ -16,7 +16,7 @@ mod network;
 mod server;
 
 pub use bottleneck::bottleneck;
-pub use generator::{ON_TIME_MIN, TAIL_MIN, on_time_limit_us};
+pub use generator::{ON_TIME_MIN, TAIL_MIN, beyond, on_time_limit_us};
 
 /// What a verdict is made from.
 #[derive(Debug, Clone, Copy)]
@@ -131,8 +131,7 @@ fn samples(evidence: &Evidence<'_>) -> Option<Check> {
     let slo = evidence.settings.slo.response_p99_ms.map(|_| 0.99);
     let p = evidence.percentile.into_iter().chain(slo).reduce(f64::max)?;
     let response = &evidence.latency_us.response;
-    // Products such as 3000 x 0.01 come out a hair below the integer: the hair is no task.
-    let beyond = ((response.n + response.unbounded) as f64 * (1.0 - p) + 1e-6).floor();
+    let beyond = beyond(response.n + response.unbounded, p);
     Some(warning(
         "samples",
         beyond >= generator::TAIL_MIN,

@@ -12,7 +12,7 @@ use std::net::TcpStream;
 use std::process::{Command, Stdio};
 use std::thread;
 
-use analysis::stats::middle;
+use analysis::stats::middle_of;
 use anyhow::{Context, ensure};
 use common::arrivals;
 use common::plan::demand::demand;
@@ -205,7 +205,5 @@ fn exchange(socket: &mut TcpStream, bytes: &[u8], replies: usize, buffer: &mut [
 
 /// The middle of the blocks' ratios.
 fn median(blocks: &[Measured], above: &str, below: &str) -> anyhow::Result<f64> {
-    let mut ratios: Vec<f64> = blocks.iter().map(|block| block[above] / block[below]).collect();
-    ratios.sort_by(f64::total_cmp);
-    middle(&ratios).context("no blocks")
+    middle_of(blocks.iter().map(|block| block[above] / block[below]).collect()).context("no blocks")
 }

@@ -256,9 +256,8 @@ fn ended_in_window(dyno: &DynoReports) -> Option<u64> {
 
 fn resources(measured: &Measured, tasks: Option<u64>, since: Mark, usage: &WindowUsage) -> Resources {
     let per_task = |mut usage: Usage| {
-        if let (Some(user_s), Some(sys_s)) = (usage.cpu_user_s, usage.cpu_sys_s) {
-            usage.cpu_us_per_task = tasks.filter(|&tasks| tasks > 0).map(|tasks| (user_s + sys_s) * 1e6 / tasks as f64);
-        }
+        let tasks = tasks.filter(|&tasks| tasks > 0);
+        usage.cpu_us_per_task = usage.cpu_s().zip(tasks).map(|(cpu_s, tasks)| cpu_s * 1e6 / tasks as f64);
         usage
     };
     let of_dynos: Option<Vec<Usage>> = measured
@@ -287,7 +286,7 @@ fn machine(measured: &Measured, usage: &WindowUsage, resources: &Resources) -> M
     let (priority, cpus) = measured.watched.clone();
     let times = usage.cpus;
     let Resources { workers, redis, loadgen, proxy, .. } = resources;
-    let own_s = [Some(workers), Some(redis), Some(loadgen), proxy.as_ref()].into_iter().flatten().map(pressure::cpu_s);
+    let own_s = [Some(workers), Some(redis), Some(loadgen), proxy.as_ref()].into_iter().flatten().map(Usage::cpu_s);
     // A process that runs elsewhere is not placed here, and its CPU is not of these CPUs.
     let all_here = measured.host.placement.len() == measured.collected.dynos.len() + 2 + usize::from(proxy.is_some());
     let others_s =

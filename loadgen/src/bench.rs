@@ -7,6 +7,7 @@ use common::plan::{Cell, Plan};
 use common::random::{self, Stream, below, block_seed};
 use common::report::{Ended, Run, RunResult};
 
+use crate::args::Common;
 use crate::calibration::HostFile;
 use crate::ceiling::{self, Ceilings};
 use crate::dynos::Origin;
@@ -52,7 +53,7 @@ pub struct Summary {
 pub fn bench(
     plan: &Plan,
     kept: &[Run],
-    source: &Source,
+    Admitted { source, ceilings }: &Admitted,
     placement: &Placement,
     store: &Store,
     interrupt: &Interrupt,
@@ -65,8 +66,7 @@ pub fn bench(
     blocks.retain(|block| of(block).complete.is_none());
     let mut pace = Pace::new(plan, &blocks);
     let rounds_per_us = rounds_per_us(plan, placement);
-    let ceilings = Ceilings::read(&host::read(placement.cpus()).fingerprint);
-    let bench = Bench { plan, source, placement, ceilings: &ceilings, store, interrupt, kept, rounds_per_us };
+    let bench = Bench { plan, source, placement, ceilings, store, interrupt, kept, rounds_per_us };
     if let Some(first) = blocks.first() {
         // The first block finds cold caches and idle clocks: it is run and thrown away.
         bench.block(first, 0, false, &mut pace, progress)?;
@@ -119,7 +119,7 @@ pub fn admit(plan: &Plan, source: &Source) -> anyhow::Result<()> {
 
 /// What is said of a plan whose dynos may be too small for what is asked of them: of the first such.
 #[must_use]
-pub fn crowded(plan: &Plan) -> Option<String> {
+fn crowded(plan: &Plan) -> Option<String> {
     plan.cells.iter().find_map(|cell| {
         let dyno = cell.settings.dyno.as_ref()?;
         plan.variants.iter().find_map(|variant| {
@@ -127,6 +127,29 @@ pub fn crowded(plan: &Plan) -> Option<String> {
             Some(format!("variant {:?}: {why}", variant.name))
         })
     })
+}
+
+/// What the runs of an admitted plan rest on.
+pub struct Admitted {
+    /// Which server.
+    pub source: Source,
+    /// How much loadgen can send.
+    pub ceilings: Ceilings,
+}
+
+impl Admitted {
+    /// Finds the server, and asks whether machine and generator can do what `plan` demands.
+    ///
+    /// # Errors
+    /// No server, or the first demand that cannot be met.
+    pub fn new(plan: &Plan, common: &Common, placement: &Placement, progress: &Progress) -> anyhow::Result<Admitted> {
+        let source = Source::find(common.redis_url.as_deref(), common.flush, &mut |line| progress.line(line))?;
+        admit(plan, &source)?;
+        crowded(plan).into_iter().for_each(|why| progress.line(&why));
+        let ceilings = Ceilings::read(&host::read(placement.cpus()).fingerprint);
+        ceilings.admit(plan, common.force, |line| progress.line(line))?;
+        Ok(Admitted { source, ceilings })
+    }
 }
 
 /// How fast this host computes, if any task of the plan does; else 0, and nothing is measured.

@@ -5,6 +5,7 @@ use std::fs;
 use common::plan::hex16;
 use common::report::Host;
 use dyno::limits;
+use nix::unistd::{SysconfVar, sysconf};
 use sha2::{Digest, Sha256};
 
 /// Reads what `/proc` says now of a machine of which loadgen may use `cpus` CPUs; `load_average_end`, `scheduling`,
@@ -38,6 +39,12 @@ pub fn read(cpus: u32) -> Host {
         calibration: None,
         huge_pages: limits::huge_pages().to_owned(),
     }
+}
+
+/// How many of the units that `/proc` counts CPU time in make a second.
+#[must_use]
+pub fn ticks_per_s() -> f64 {
+    sysconf(SysconfVar::CLK_TCK).ok().flatten().unwrap_or(100) as f64
 }
 
 /// A line of `/proc/meminfo`, in bytes.

@@ -13,8 +13,8 @@ use common::random::block_seed;
 use common::report::{Ended, RunResult};
 use dyno::limits;
 use loadgen::args::{self, Cli, Command, Common};
+use loadgen::bench::Admitted;
 use loadgen::calibration::HostFile;
-use loadgen::ceiling::Ceilings;
 use loadgen::dynos::Origin;
 use loadgen::error::{Interrupted, Refused, exit_code};
 use loadgen::limits::Capacity;
@@ -24,7 +24,7 @@ use loadgen::run::{Site, Spec};
 use loadgen::server::Source;
 use loadgen::signals::Interrupt;
 use loadgen::store::Store;
-use loadgen::{arrivals, bench, calibrate, ceiling, host, proxy, run};
+use loadgen::{arrivals, bench, calibrate, ceiling, proxy, run};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -104,16 +104,12 @@ fn show_arrivals(args: &args::Arrivals) -> anyhow::Result<u8> {
 
 fn bench_plan(args: &args::Bench, plan: &Plan, placement: &Placement, interrupt: &Interrupt) -> anyhow::Result<u8> {
     let mut progress = Progress::new(args.common.live(), interrupt)?;
-    let source = Source::find(args.common.redis_url.as_deref(), args.common.flush, &mut |line| progress.line(line))?;
-    bench::admit(plan, &source)?;
-    bench::crowded(plan).into_iter().for_each(|why| progress.line(&why));
-    let ceilings = Ceilings::read(&host::read(placement.cpus()).fingerprint);
-    ceilings.admit(plan, args.common.force, |line| progress.line(line))?;
+    let admitted = Admitted::new(plan, &args.common, placement, &progress)?;
     let out = args.common.out.as_deref();
     let (store, kept) =
         if args.resume { Store::resume(out, plan)? } else { (Store::create(out, &plan.name)?, Vec::new()) };
     store.write_plan(&plan.source)?;
-    let outcome = bench::bench(plan, &kept, &source, placement, &store, interrupt, &mut progress);
+    let outcome = bench::bench(plan, &kept, &admitted, placement, &store, interrupt, &mut progress);
     progress.finish();
     let interrupted = matches!(&outcome, Err(error) if error.downcast_ref::<Interrupted>().is_some());
     if let Err(error) = &outcome
@@ -166,11 +162,7 @@ fn run_once(args: &args::Run, plan: &Plan, placement: &Placement, interrupt: &In
         .into());
     };
     let mut progress = Progress::new(args.common.live(), interrupt)?;
-    let source = Source::find(args.common.redis_url.as_deref(), args.common.flush, &mut |line| progress.line(line))?;
-    bench::admit(plan, &source)?;
-    bench::crowded(plan).into_iter().for_each(|why| progress.line(&why));
-    let ceilings = Ceilings::read(&host::read(placement.cpus()).fingerprint);
-    ceilings.admit(plan, args.common.force, |line| progress.line(line))?;
+    let admitted = Admitted::new(plan, &args.common, placement, &progress)?;
     let dynos = match args.listen {
         Some(address) if cell.settings.redis.rtt_us > 0 && !address.ip().is_loopback() => {
             return Err(Refused(format!(
@@ -187,13 +179,13 @@ fn run_once(args: &args::Run, plan: &Plan, placement: &Placement, interrupt: &In
     let seed = block_seed(cell.settings.load.seed, cell.index, 0);
     let spec = Spec { plan, cell, variant, block: 0, position: 0, attempt: 0, seed };
     let site = Site {
-        source: &source,
+        source: &admitted.source,
         dynos,
         directory: store.directory(),
         interrupt,
         placement,
         rounds_per_us: bench::rounds_per_us(plan, placement),
-        ceilings: &ceilings,
+        ceilings: &admitted.ceilings,
     };
     let length = cell.settings.load.duration_s + cell.settings.load.warmup_s;
     progress.begin(1, 1, &variant.name, std::time::Duration::from_secs_f64(length));

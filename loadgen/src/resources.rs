@@ -11,6 +11,7 @@ use dyno::clock::now_ns;
 use dyno::usage::number;
 
 use crate::cgroup;
+use crate::host;
 use crate::monitor::{Monitor, ServerCpu};
 use crate::proxy::process::Control;
 use crate::proxy::{Question, Tally};
@@ -176,17 +177,17 @@ fn between(before: Sample, after: Sample) -> WindowUsage {
     }
 }
 
-/// Of these CPUs, from the text of `/proc/stat`, whose unit is a hundredth of a second on every Linux that Headroom runs on.
+/// Of these CPUs, from the text of `/proc/stat`.
 fn cpu_times(stat: &str, cpus: &[u32]) -> Option<CpuTimes> {
-    const TICKS_PER_S: f64 = 100.0;
+    let ticks_per_s = host::ticks_per_s();
     let mut sum = CpuTimes::default();
     for cpu in cpus {
         // user nice system idle iowait irq softirq steal; guests are in user.
         let line = stat.lines().find_map(|line| line.strip_prefix(&format!("cpu{cpu} ")))?;
         let times: Vec<f64> = line.split(' ').take(8).map(|time| time.parse().ok()).collect::<Option<_>>()?;
         let [user, nice, system, _idle, _iowait, irq, softirq, steal] = times[..] else { return None };
-        sum.busy_s += (user + nice + system + irq + softirq) / TICKS_PER_S;
-        sum.steal_s += steal / TICKS_PER_S;
+        sum.busy_s += (user + nice + system + irq + softirq) / ticks_per_s;
+        sum.steal_s += steal / ticks_per_s;
     }
     Some(sum)
 }

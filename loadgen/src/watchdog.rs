@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 
-use analysis::stats::middle;
+use analysis::stats::middle_of;
 use anyhow::Context;
 use common::compute::Work;
 use common::report::WatchedCpu;
@@ -111,21 +111,15 @@ fn watch(cpu: u32, window_ns: (u64, u64), stop: &AtomicBool) -> Option<WatchedCp
     }
     // By order, not by instant: the halves of a window that was cut short are halves too.
     let half = works.len() / 2;
-    let (before, after) = (median(&works[..half]), median(&works[half..]));
+    let (before, after) = (middle_of(works[..half].to_vec()), middle_of(works[half..].to_vec()));
     Some(WatchedCpu {
         cpu,
         ticks: ticks.count,
         late_ms: ticks.late_ns as f64 / 1e6,
         worst_ms: ticks.worst_ns as f64 / 1e6,
-        yardstick_us: median(&works),
+        yardstick_us: middle_of(works),
         yardstick_shift: before.zip(after).map(|(before, after)| after / before),
     })
-}
-
-fn median(values: &[f64]) -> Option<f64> {
-    let mut sorted = values.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    middle(&sorted)
 }
 
 /// Wakes at whole milliseconds.

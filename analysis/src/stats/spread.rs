@@ -1,6 +1,6 @@
 //! How far blocks scatter, what they could have detected, and how many would be needed.
 
-use super::middle;
+use super::middle_of;
 
 /// Standard deviation of a normal variable per median absolute deviation.
 const MAD_TO_SIGMA: f64 = 1.4826;
@@ -23,12 +23,8 @@ pub fn sigma(differences: &[f64]) -> Option<f64> {
     if differences.len() < DIFFERENCES_MIN {
         return None;
     }
-    let sorted = |mut values: Vec<f64>| {
-        values.sort_by(f64::total_cmp);
-        middle(&values)
-    };
-    let centre = sorted(differences.to_vec()).filter(|centre| centre.is_finite())?;
-    let spread = sorted(differences.iter().map(|d| (d - centre).abs()).collect())?;
+    let centre = middle_of(differences.to_vec()).filter(|centre| centre.is_finite())?;
+    let spread = middle_of(differences.iter().map(|d| (d - centre).abs()).collect())?;
     spread.is_finite().then_some(MAD_TO_SIGMA * spread)
 }
 

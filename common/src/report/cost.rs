@@ -74,6 +74,14 @@ pub struct Usage {
     pub sockets: Option<u64>,
 }
 
+impl Usage {
+    /// CPU seconds, user and system together; `None` where one of them is not known.
+    #[must_use]
+    pub fn cpu_s(&self) -> Option<f64> {
+        Some(self.cpu_user_s? + self.cpu_sys_s?)
+    }
+}
+
 /// Server work per task, over warm-up, window and drain together.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RedisWork {

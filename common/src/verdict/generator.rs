@@ -13,6 +13,13 @@ const LATE_US_SAID: f64 = 1000.0;
 /// Tasks that must lie beyond a percentile before it is looked at.
 pub const TAIL_MIN: f64 = 30.0;
 
+/// Tasks beyond percentile `p` of `tasks`.
+#[must_use]
+pub fn beyond(tasks: u64, p: f64) -> f64 {
+    // Products such as 3000 x 0.01 come out a hair below the integer: the hair is no task.
+    (tasks as f64 * (1.0 - p) + 1e-6).floor()
+}
+
 /// A task is on time when it is sent at most this late: 1 ms, or 5 % of the median response if that is more.
 #[must_use]
 pub fn on_time_limit_us(response_p50_us: Option<f64>) -> f64 {
@@ -25,7 +32,7 @@ pub(super) fn checks(evidence: &Evidence<'_>) -> Vec<Check> {
     let on_time = evidence.on_time;
     let late_p99 = latency_us.lateness.p99.unwrap_or(0.0);
     // With fewer than 30 tasks beyond it, a 99th percentile is hardly more than the largest value.
-    let measured = latency_us.response.n as f64 * 0.01 >= TAIL_MIN;
+    let measured = beyond(latency_us.response.n, 0.99) >= TAIL_MIN;
     // A null task is over at once: lateness is most of its response, and what is measured.
     let measured = measured && evidence.settings.task.kind != TaskKind::Null;
     let share = latency_us.response.p99.filter(|_| measured).map(|response| late_p99 / response);

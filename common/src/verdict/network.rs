@@ -1,6 +1,6 @@
 //! Whether the network of a run was as far as the plan asked.
 
-use super::generator::TAIL_MIN;
+use super::generator::{TAIL_MIN, beyond};
 use super::{Evidence, invalid};
 use crate::report::{Check, Ended, Network, Resources};
 
@@ -19,8 +19,11 @@ pub(super) fn checks(evidence: &Evidence<'_>) -> Vec<Check> {
 }
 
 fn of(ended: &Ended, network: &Network, resources: &Resources) -> Vec<Check> {
-    let cpu = resources.proxy.and_then(|usage| Some(usage.cpu_user_s? + usage.cpu_sys_s?));
-    let share = cpu.filter(|_| resources.window_s > 0.0).map(|cpu_s| cpu_s / resources.window_s);
+    let share = resources
+        .proxy
+        .and_then(|usage| usage.cpu_s())
+        .filter(|_| resources.window_s > 0.0)
+        .map(|cpu_s| cpu_s / resources.window_s);
     let lateness = network.passed_on.as_ref().map(|passed_on| &passed_on.lateness_us);
     let rtt_us = f64::from(network.asked_rtt_us);
     // Asked at both ends of a window that came to its end, it had every chance to say.
@@ -32,7 +35,7 @@ fn of(ended: &Ended, network: &Network, resources: &Resources) -> Vec<Check> {
     };
     let half_limit = LATE_P50_US.max(LATE_P50_SHARE * rtt_us);
     let half = lateness.and_then(|lateness| lateness.p50);
-    let most = lateness.filter(|lateness| lateness.n as f64 * 0.01 >= TAIL_MIN).and_then(|lateness| lateness.p99);
+    let most = lateness.filter(|lateness| beyond(lateness.n, 0.99) >= TAIL_MIN).and_then(|lateness| lateness.p99);
     vec![
         invalid(
             "proxy alive",

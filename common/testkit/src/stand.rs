@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use analysis::stats::middle;
+use analysis::stats::middle_of;
 use common::plan::{Plan, TaskKind};
 use common::wire::{Assign, Dispatch, TaskPhase};
 use criterion::Criterion;
@@ -120,8 +120,7 @@ pub fn measure(engine: &str, pieces: Vec<(&str, Piece<'_>)>, memory: &[(&str, f6
                 took
             });
         });
-        seen.sort_by(f64::total_cmp);
-        lines.extend(middle(&seen).map(|us| format!("piece: {engine} {name:<24} {us:>9.3} us")));
+        lines.extend(middle_of(seen).map(|us| format!("piece: {engine} {name:<24} {us:>9.3} us")));
     }
     criterion.final_summary();
     lines.iter().for_each(|line| println!("{line}"));

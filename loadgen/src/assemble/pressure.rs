@@ -29,8 +29,8 @@ pub(super) fn of(used: &Used<'_>) -> Vec<Pressure> {
         return Vec::new();
     }
     let Resources { workers, redis, loadgen, proxy, .. } = used.resources;
-    let [workers_s, redis_s, loadgen_s] = [workers, redis, loadgen].map(cpu_s);
-    let proxy_s = proxy.as_ref().and_then(cpu_s);
+    let [workers_s, redis_s, loadgen_s] = [workers, redis, loadgen].map(Usage::cpu_s);
+    let proxy_s = proxy.as_ref().and_then(Usage::cpu_s);
     let cpus_s = f64::from(used.host.cpus) * window_s;
     // What the others leave of the CPUs, other programs among them; pinned processes leave each other everything.
     let strangers_s = used.machine.others_share.unwrap_or(0.0) * cpus_s;
@@ -56,10 +56,6 @@ pub(super) fn of(used: &Used<'_>) -> Vec<Pressure> {
         (Resource::Workers, workers_at_a_task(used)),
     ];
     all.into_iter().filter_map(|(resource, share)| Some(Pressure { resource, share: share? })).collect()
-}
-
-pub(super) fn cpu_s(usage: &Usage) -> Option<f64> {
-    Some(usage.cpu_user_s? + usage.cpu_sys_s?)
 }
 
 /// CPU seconds that all dynos together may have: of the CPUs that any of them may use, or of their quotas. Those that are not

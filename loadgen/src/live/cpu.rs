@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
-use nix::unistd::{SysconfVar, sysconf};
+use crate::host;
 
 /// What a process is called, and which it is; several may have one name.
 pub type Process = (String, u32);
@@ -23,9 +23,8 @@ impl Meter {
     /// Of `processes`, from now on.
     #[must_use]
     pub fn new(processes: Vec<Process>, now: Instant) -> Meter {
-        let ticks_per_s = sysconf(SysconfVar::CLK_TCK).ok().flatten().unwrap_or(100) as f64;
         let ticks = look(&processes);
-        Meter { processes, ticks_per_s, looked: now, ticks }
+        Meter { processes, ticks_per_s: host::ticks_per_s(), looked: now, ticks }
     }
 
     /// By name, in % of a core since the last look, once a second has passed; `None` for processes that are not to be

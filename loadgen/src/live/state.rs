@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use common::latency::{Latency, microseconds};
 use common::report::Phase;
-use common::verdict::{ON_TIME_MIN, TAIL_MIN, on_time_limit_us};
+use common::verdict::{ON_TIME_MIN, TAIL_MIN, beyond, on_time_limit_us};
 
 use super::{Load, News, Standing};
 use crate::collect::SecondReports;
@@ -60,7 +60,7 @@ impl Quantities {
 }
 
 fn enough(tasks: u64, p: f64) -> bool {
-    tasks as f64 * (1.0 - p) >= TAIL_MIN - 1e-6
+    beyond(tasks, p) >= TAIL_MIN
 }
 
 /// A percentile of response over time: the highest, and the shortest steps, that the rate allows.

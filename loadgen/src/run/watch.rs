@@ -266,6 +266,15 @@ impl<'a> Watch<'a> {
         worst
     }
 
+    /// What a dyno says once nothing more is sent to it.
+    fn hear(&mut self, event: Event) {
+        match event {
+            Event::Message(dyno, message) => self.collected.take(dyno, *message),
+            Event::Clock(dyno, answer) => self.collected.take_answer(dyno, answer),
+            Event::Gone(dyno) => self.collected.gone(dyno, now_ns()),
+        }
+    }
+
     /// Compares clocks once more, as often as it can in a moment, now that the dynos have less to do.
     pub(super) fn last_answers(&mut self, dynos: &Dynos) {
         let give_up = after(LAST_ANSWERS_WITHIN);
@@ -279,8 +288,7 @@ impl<'a> Watch<'a> {
                         dynos.ask_clock(dyno);
                         questions -= 1;
                     }
-                    Ok(Event::Message(dyno, message)) => self.collected.take(dyno, *message),
-                    Ok(Event::Gone(dyno)) => self.collected.gone(dyno, now_ns()),
+                    Ok(event) => self.hear(event),
                     Err(_) => return,
                 },
                 recv(give_up) -> _ => return,
@@ -294,9 +302,7 @@ impl<'a> Watch<'a> {
         while !self.collected.complete() {
             select! {
                 recv(dynos.events) -> event => match event {
-                    Ok(Event::Message(dyno, message)) => self.collected.take(dyno, *message),
-                    Ok(Event::Clock(dyno, answer)) => self.collected.take_answer(dyno, answer),
-                    Ok(Event::Gone(dyno)) => self.collected.gone(dyno, now_ns()),
+                    Ok(event) => self.hear(event),
                     Err(_) => return,
                 },
                 recv(give_up) -> _ => {
