@@ -14,9 +14,11 @@ use nix::libc;
 use nix::sched::{CpuSet, sched_setaffinity};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use nix::sys::prctl;
-use nix::sys::signal::{SigSet, Signal, kill, killpg};
+use nix::sys::signal::{SigHandler, SigSet, Signal, kill, killpg};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::{Pid, getpid, getppid, setsid, write};
+
+use crate::signals::STOPPING;
 
 /// How often a child is looked at where its end cannot be awaited: kernels before 5.3, and containers that forbid `pidfd_open`.
 const LOOK_INTERVAL: Duration = Duration::from_millis(5);
@@ -57,9 +59,14 @@ pub fn spawn(command: &mut Command, seat: &Seat) -> io::Result<ChildGuard> {
     if !seat.session {
         command.process_group(0);
     }
-    // SAFETY: between fork and exec only async-signal-safe calls are allowed; these two make system calls, allocate nothing
-    // and take no lock.
-    unsafe { command.pre_exec(move || tie_to(parent).and_then(|()| sit_down(&seat))) };
+    let prepare = move || {
+        tie_to(parent)?;
+        sit_down(&seat)?;
+        take_signals()
+    };
+    // SAFETY: between fork and exec only async-signal-safe calls are allowed; these make system calls, allocate nothing and
+    // take no lock.
+    unsafe { command.pre_exec(prepare) };
     Ok(ChildGuard { child: command.spawn()?, status: None })
 }
 
@@ -69,6 +76,18 @@ fn tie_to(parent: Pid) -> io::Result<()> {
     // A parent that died before the line above sends no signal any more: whoever adopted this process is not the parent.
     if getppid() != parent {
         return Err(Errno::ESRCH.into());
+    }
+    Ok(())
+}
+
+/// Runs in the child, between fork and exec, when it has left its parent's process group.
+fn take_signals() -> io::Result<()> {
+    for signal in STOPPING {
+        // What was sent to that group in between is pending here, and would end the child now: ignoring a signal drops it.
+        for action in [SigHandler::SigIgn, SigHandler::SigDfl] {
+            // SAFETY: a system call; no handler is installed, which would have to be async-signal-safe.
+            unsafe { nix::sys::signal::signal(signal, action) }?;
+        }
     }
     SigSet::empty().thread_set_mask()?;
     Ok(())

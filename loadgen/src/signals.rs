@@ -10,6 +10,9 @@ use nix::sys::signal::{SigSet, Signal};
 
 use crate::error::Interrupted;
 
+/// What asks for a stop.
+pub const STOPPING: [Signal; 2] = [Signal::SIGINT, Signal::SIGTERM];
+
 type Act = Box<dyn Fn() + Send>;
 
 /// Whether the user wants to stop.
@@ -34,9 +37,7 @@ impl Interrupt {
     /// # Errors
     /// The system refuses the mask or the thread.
     pub fn install() -> anyhow::Result<Interrupt> {
-        let mut signals = SigSet::empty();
-        signals.add(Signal::SIGINT);
-        signals.add(Signal::SIGTERM);
+        let signals: SigSet = STOPPING.into_iter().collect();
         signals.thread_block()?;
         let (first, channel) = bounded(1);
         let interrupt = Interrupt { set: Arc::default(), first, channel, before_exit: Arc::default() };

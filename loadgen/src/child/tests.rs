@@ -22,15 +22,25 @@ fn shell(script: &str) -> (ChildGuard, String) {
 
 #[test]
 fn a_child_leads_its_own_group_and_blocks_no_signal() {
-    let mut blocked = SigSet::empty();
-    blocked.add(Signal::SIGTERM);
-    blocked.add(Signal::SIGINT);
-    blocked.thread_block().unwrap();
+    STOPPING.into_iter().collect::<SigSet>().thread_block().unwrap();
     let (child, _) = shell("echo up; read -r line");
     assert_eq!(getpgid(Some(child.raw_pid())).unwrap(), child.raw_pid());
     let status = std::fs::read_to_string(format!("/proc/{}/status", child.pid())).unwrap();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigBlk:")).unwrap();
     assert_eq!(mask.trim(), "0000000000000000");
+}
+
+/// The terminal sends it to the whole process group, which a child leaves a moment after it has come into being.
+#[test]
+fn ctrl_c_before_a_child_has_left_our_group_is_not_its_own() {
+    STOPPING.into_iter().collect::<SigSet>().thread_block().unwrap();
+    let mut command = Command::new("sh");
+    command.args(["-c", "echo up"]).stdout(Stdio::piped());
+    let interrupted = || Ok(nix::sys::signal::raise(Signal::SIGINT)?);
+    // SAFETY: a system call on integers. It comes before what `spawn` does there.
+    unsafe { command.pre_exec(interrupted) };
+    let mut child = spawn(&mut command, &Seat::default()).unwrap();
+    assert!(child.wait_timeout(LONG).unwrap().unwrap().success());
 }
 
 #[test]
