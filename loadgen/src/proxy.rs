@@ -78,7 +78,7 @@ pub struct Tally {
     pub connections: u64,
     /// Most pieces that waited at once.
     pub queue_max: u64,
-    /// When pieces were passed on, less when they were due: a packed histogram. Those whose receiver had no room are not
+    /// When pieces were passed on, less when they were due, or 0: a packed histogram. Those whose receiver had no room are not
     /// in it.
     pub lateness: String,
     /// Values that the histogram does not hold.

@@ -76,8 +76,10 @@ fn replies_are_those_of_the_server_in_their_order_whatever_their_size() {
     }
 }
 
+/// But for the lead, which is at most 100 us in either direction.
 #[test]
 fn no_round_trip_is_shorter_than_asked() {
+    const LEAD: Duration = Duration::from_micros(2 * 100);
     const RTT: Duration = Duration::from_millis(3);
     let server = TestServer::start();
     let proxy = proxy(server.addr(), RTT.as_micros() as u32, 1_000);
@@ -87,7 +89,7 @@ fn no_round_trip_is_shorter_than_asked() {
     for _ in 0..50 {
         let begun = Instant::now();
         redis::cmd("PING").exec(&mut connection).unwrap();
-        assert!(begun.elapsed() >= RTT, "{:?}", begun.elapsed());
+        assert!(begun.elapsed() >= RTT - LEAD, "{:?}", begun.elapsed());
     }
     let tally = control.ask(Question::End).unwrap().tally.unwrap();
     let lateness = Latency::decode(&tally.lateness, tally.lateness_beyond).unwrap();

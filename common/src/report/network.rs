@@ -35,6 +35,7 @@ pub struct PassedOn {
     pub connections: u64,
     /// Most pieces that waited at once.
     pub queue_max: u64,
-    /// When pieces were passed on, less when they were due. Pieces whose receiver had no room are not in it.
+    /// When pieces were passed on, less when they were due; 0 for those that went early, by 100 us at most. Pieces whose
+    /// receiver had no room are not in it.
     pub lateness_us: Distribution,
 }

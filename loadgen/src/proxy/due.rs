@@ -36,6 +36,37 @@ impl Delay {
     }
 }
 
+/// By how much pieces are passed on before they are due, so that they are punctual in the median: waking up and writing take
+/// their time, which would be added to every distance.
+///
+/// It follows what is seen, one step for each piece: on after a late one, back after an early one.
+#[derive(Debug, Default)]
+pub struct Lead {
+    ns: u64,
+}
+
+impl Lead {
+    /// The two hundred round trips before a run are enough to find it.
+    const STEP_NS: u64 = 200;
+    /// A proxy that cannot keep up gets no further ahead of itself.
+    const NS_MAX: u64 = 100_000;
+
+    /// By how much.
+    #[must_use]
+    pub fn ns(&self) -> u64 {
+        self.ns
+    }
+
+    /// A piece was passed on so long after it was due; negative: before.
+    pub fn saw(&mut self, late_ns: i64) {
+        self.ns = if late_ns > 0 {
+            (self.ns + Self::STEP_NS).min(Self::NS_MAX)
+        } else {
+            self.ns.saturating_sub(Self::STEP_NS)
+        };
+    }
+}
+
 /// One direction of a connection.
 #[derive(Debug, Default)]
 pub struct Flow {

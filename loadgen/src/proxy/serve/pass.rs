@@ -17,10 +17,10 @@ impl Proxy {
     pub(super) fn deliver(&mut self) {
         let Some(next_ns) = self.queue.next_ns() else { return };
         let mut now_ns = clock::now_ns();
-        if next_ns > now_ns {
+        if next_ns > now_ns + self.lead.ns() {
             return;
         }
-        while let Some(name) = self.queue.pop(now_ns) {
+        while let Some(name) = self.queue.pop(now_ns + self.lead.ns()) {
             now_ns = self.write(name, now_ns, true);
         }
     }
@@ -32,7 +32,7 @@ impl Proxy {
             if this.full {
                 return now_ns;
             }
-            let (due_ns, end) = match this.flow.head(now_ns) {
+            let (due_ns, end) = match this.flow.head(now_ns + self.lead.ns()) {
                 Head::Empty => return now_ns,
                 Head::Later(due_ns) => {
                     self.queue.push(due_ns, name);
@@ -63,6 +63,7 @@ impl Proxy {
                     self.tally.pieces += 1;
                     if punctual {
                         self.lateness.record(now_ns.saturating_sub(due_ns));
+                        self.lead.saw(now_ns.wrapping_sub(due_ns).cast_signed());
                     }
                 }
             }
