@@ -171,6 +171,14 @@ pub struct Host {
     pub load_average_start: f64,
     /// One-minute load average after the run.
     pub load_average_end: f64,
+    /// What the kernel lets idle CPUs do, as `driver/governor`: waking up from it takes its time; `null` where it does not say.
+    pub idle: Option<String>,
+    /// What sets the frequency of CPUs, as `driver/governor`; `null` where it is not the kernel's to set, as on most virtual machines.
+    pub frequency: Option<String>,
+    /// Mean over the CPUs before the run, MHz; `null` where it is not to be seen.
+    pub mhz_start: Option<f64>,
+    /// The same after it.
+    pub mhz_end: Option<f64>,
     /// How server, generator and dynos shared the CPUs, in words.
     pub scheduling: String,
     /// The same process by process, as the kernel says; those elsewhere are not in it.

@@ -125,7 +125,7 @@ fn variant() -> Value {
 fn host() -> Value {
     json!({
         "fingerprint": "0123456789abcdef", "cpu_model": "a CPU", "cpus": 2, "memory_bytes": 1, "kernel": "6.18",
-        "arch": "x86_64", "load_average_start": 0.5, "load_average_end": 0.5, "scheduling": "shared",
+        "arch": "x86_64", "load_average_start": 0.5, "load_average_end": 0.5, "idle": "haltpoll/haltpoll", "frequency": null, "mhz_start": 2596.1, "mhz_end": null, "scheduling": "shared",
         "placement": [{"process": "loadgen", "cpus": "0-1", "group": null, "weight": null, "cpu_quota": null, "memory_limit_bytes": null}],
         "pacer_priority": "normal", "huge_pages": "off", "compute_rounds_per_us": null, "calibration": null,
     })

@@ -8,8 +8,8 @@ use dyno::limits;
 use nix::unistd::{SysconfVar, sysconf};
 use sha2::{Digest, Sha256};
 
-/// Reads what `/proc` says now of a machine of which loadgen may use `cpus` CPUs; `load_average_end`, `scheduling`,
-/// `placement`, `pacer_priority`, `compute_rounds_per_us` and `calibration` are filled in later.
+/// Reads what `/proc` says now of a machine of which loadgen may use `cpus` CPUs; `load_average_end`, `mhz_end`,
+/// `scheduling`, `placement`, `pacer_priority`, `compute_rounds_per_us` and `calibration` are filled in later.
 #[must_use]
 pub fn read(cpus: u32) -> Host {
     let cpu_info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
@@ -32,6 +32,10 @@ pub fn read(cpus: u32) -> Host {
         arch,
         load_average_start: load_average(),
         load_average_end: 0.0,
+        idle: driver_and_governor("cpuidle/current_driver", "cpuidle/current_governor_ro"),
+        frequency: driver_and_governor("cpu0/cpufreq/scaling_driver", "cpu0/cpufreq/scaling_governor"),
+        mhz_start: mhz(),
+        mhz_end: None,
         scheduling: String::new(),
         placement: Vec::new(),
         pacer_priority: String::new(),
@@ -63,9 +67,43 @@ pub fn threads_running() -> Option<u64> {
     text.split(' ').nth(3)?.split_once('/')?.1.parse().ok()
 }
 
+/// As `driver/governor`, from two files of the kernel's directory of CPUs.
+fn driver_and_governor(driver: &str, governor: &str) -> Option<String> {
+    let read = |file| fs::read_to_string(format!("/sys/devices/system/cpu/{file}")).ok();
+    Some(format!("{}/{}", read(driver)?.trim(), read(governor)?.trim()))
+}
+
+/// Mean frequency of the CPUs now; arm64 does not show it here.
+#[must_use]
+pub fn mhz() -> Option<f64> {
+    mean_mhz(&fs::read_to_string("/proc/cpuinfo").ok()?)
+}
+
+fn mean_mhz(cpu_info: &str) -> Option<f64> {
+    let line = |line: &str| line.strip_prefix("cpu MHz")?.split_once(':')?.1.trim().parse::<f64>().ok();
+    let all: Vec<f64> = cpu_info.lines().filter_map(line).collect();
+    (!all.is_empty()).then(|| all.iter().sum::<f64>() / all.len() as f64)
+}
+
 /// Of the last minute.
 #[must_use]
 pub fn load_average() -> f64 {
     let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
     text.split(' ').next().and_then(|first| first.parse().ok()).unwrap_or(0.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::mean_mhz;
+
+    #[test]
+    fn the_frequency_is_a_mean_or_not_to_be_seen() {
+        for (cpu_info, expected) in [
+            ("processor\t: 0\ncpu MHz\t\t: 2000.500\n\nprocessor\t: 1\ncpu MHz\t\t: 3000.500\n", Some(2500.5)),
+            ("processor\t: 0\nBogoMIPS\t: 243.75\n", None),
+            ("cpu MHz\t\t: unknown\n", None),
+        ] {
+            assert_eq!(mean_mhz(cpu_info), expected, "{cpu_info}");
+        }
+    }
 }

@@ -184,6 +184,7 @@ pub fn run(spec: &Spec<'_>, site: &Site<'_>, progress: &mut Progress) -> anyhow:
     let evicted = work.as_ref().and_then(|work| work.evicted_keys);
     let size_end = monitor.size().ok();
     host.load_average_end = host::load_average();
+    host.mhz_end = host::mhz();
     drop(monitor);
     let tally = match &usage {
         Sampled::Window(usage) => usage.tally.as_ref(),
