@@ -1,6 +1,7 @@
 //! The statistics of a comparison. Pure: numbers in, numbers out; logarithms of ratios unless said otherwise.
 
 pub mod binomial;
+pub mod clopper_pearson;
 pub mod holm;
 pub mod median;
 pub mod normal;
