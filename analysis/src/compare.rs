@@ -10,6 +10,7 @@ use common::report::{Counts, Run, RunResult, SCHEMA_VERSION};
 
 use crate::blocks::{Blocks, VariantRuns};
 use crate::contrast::{ALPHA, Measured, Pair};
+use crate::drawing;
 use crate::keeps_up::keeps_up;
 use crate::load::Results;
 use crate::metric::{DESCRIBED, value};
@@ -170,6 +171,8 @@ fn summary(variant: common::plan::Variant, runs: &VariantRuns<'_>) -> VariantSum
         steady: steadiness(&runs.valid),
         checks_failed,
         metrics: of_metrics.chain(described).collect(),
+        response_curve: drawing::curve(&runs.valid.iter().map(|run| &run.latency_us.response).collect::<Vec<_>>()),
+        timeline: drawing::timeline(&runs.valid.iter().map(|run| run.timeline.as_slice()).collect::<Vec<_>>()),
     }
 }
 

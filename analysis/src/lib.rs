@@ -8,8 +8,10 @@ use std::path::Path;
 use common::report::comparison::Comparison;
 
 mod blocks;
+pub mod chart;
 mod compare;
 mod contrast;
+mod drawing;
 pub mod export;
 mod format;
 mod keeps_up;

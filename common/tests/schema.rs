@@ -322,6 +322,14 @@ fn comparison() -> Value {
                 "steady": {"n": 6, "ratio": {"value": 1.0, "low": 0.9, "high": 1.1}, "state": "unknown"},
                 "checks_failed": {"lateness": 1},
                 "metrics": {"cpu_us_per_task": {"value": 300.0, "low": null, "high": null, "n": 1}},
+                "response_curve": {"n": 90, "unbounded": 1, "points": [{"percentile": 50.0, "us": 900.0, "beyond": 45}]},
+                "timeline": {
+                    "step_s": 1,
+                    "moments": [{
+                        "t_s": 1.0, "phase": "window", "sent_per_s": {"median": 90.0, "low": 90.0, "high": 90.0, "n": 1},
+                        "completed_per_s": null, "backlog": null, "response_p50_us": null, "response_p99_us": null
+                    }]
+                },
             }],
             "contrasts": [contrast()],
             "keeps_up": [{

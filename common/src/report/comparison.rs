@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::drawing::{ResponseCurve, Timeline};
 use super::{Counts, DynoLimits, Host, RedisServer, Versions};
 use crate::plan::{Metric, Published, Variant};
 
@@ -106,6 +107,10 @@ pub struct VariantSummary {
     /// Every metric and a few figures that are described only: median over the valid runs, one a block, with a
     /// distribution-free interval.
     pub metrics: BTreeMap<String, Estimate>,
+    /// To be drawn: percentiles of response over all valid runs; `null` without tasks.
+    pub response_curve: Option<ResponseCurve>,
+    /// To be drawn: the valid runs by seconds; `null` without any.
+    pub timeline: Option<Timeline>,
 }
 
 /// Median of response in the last third of the window over that in the first, over the valid runs of a variant.
