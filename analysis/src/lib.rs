@@ -22,6 +22,7 @@ pub mod show;
 pub mod stats;
 mod steady;
 pub mod tables;
+pub mod warmup;
 
 pub use compare::comparison;
 pub use export::write;

@@ -6,6 +6,7 @@ pub mod holm;
 pub mod median;
 pub mod normal;
 pub mod order_effect;
+pub mod pelt;
 pub mod sign;
 pub mod signed_rank;
 pub mod spread;

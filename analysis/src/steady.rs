@@ -7,7 +7,7 @@ use crate::contrast::ALPHA;
 use crate::stats::signed_rank::{Interval, Walsh};
 
 /// A response that moves by less within a window is steady.
-const STEADY: f64 = 1.05;
+pub(crate) const STEADY: f64 = 1.05;
 
 /// From the median of response in the last third of the window over that in the first, over `runs`. `None` when arrivals
 /// change by plan, and with fewer than six runs that say something.

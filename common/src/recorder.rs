@@ -157,6 +157,7 @@ struct Shard {
     request_errors: [u64; RequestErrorKind::COUNT],
     histograms: Histograms,
     last_ended_ns: u64,
+    busy_ns: u64,
     /// Of workers `shard`, `shard + shards`, ...
     workers: Vec<WorkerTotals>,
 }
@@ -189,6 +190,8 @@ pub struct Totals {
     pub failed: u64,
     /// When the last of them ended, on `CLOCK_MONOTONIC`; 0 before the first.
     pub last_ended_ns: u64,
+    /// Service time of all of them together, but for the untimed ones.
+    pub busy_ns: u64,
 }
 
 /// What happened since the last delta, and the totals.
@@ -237,6 +240,7 @@ impl Recorder {
             request_errors: Default::default(),
             histograms: Histograms::default(),
             last_ended_ns: 0,
+            busy_ns: 0,
             workers: vec![WorkerTotals::default(); of_shard],
         };
         Recorder { shards: (0..shards).map(|_| Padded(Mutex::new(shard()))).collect(), workers, spans }
@@ -260,9 +264,11 @@ impl Recorder {
         if record.phase == TaskPhase::Untimed {
             return;
         }
+        let busy_ns = record.ended_ns.saturating_sub(record.started_ns);
+        shard.busy_ns += busy_ns;
         let totals = &mut shard.workers[worker as usize / shards];
         totals.cycles += 1;
-        totals.busy_ns += record.ended_ns.saturating_sub(record.started_ns);
+        totals.busy_ns += busy_ns;
         if record.phase == TaskPhase::Window {
             shard.histograms.record(record, self.spans);
         }
@@ -284,6 +290,7 @@ impl Recorder {
                 totals.failed += counts.failed.total();
             }
             totals.last_ended_ns = totals.last_ended_ns.max(shard.last_ended_ns);
+            totals.busy_ns += shard.busy_ns;
         }
         totals
     }

@@ -21,6 +21,7 @@ mod network;
 mod pacing;
 mod tasks;
 mod validity;
+pub mod warmup;
 
 pub use clock::ClockOffset;
 pub use cost::{IdleMemory, RedisWork, Resources, Startup, Usage};

@@ -14,7 +14,7 @@ use crate::plan::{Allocator, Engine, Settings, Variant};
 use crate::recorder::{Delta, Totals};
 
 /// Raised whenever a frame changes. Both sides of a handshake must have the same.
-pub const WIRE_VERSION: u32 = 5;
+pub const WIRE_VERSION: u32 = 6;
 
 /// A control frame larger than this is nonsense.
 pub const MESSAGE_MAX: usize = 64 * 1024 * 1024;
@@ -404,7 +404,7 @@ mod tests {
             FromDyno::Counters(Counters {
                 due_ns: 1,
                 taken_ns: 2,
-                totals: Totals { ended: 7, failed: 1, last_ended_ns: 9 },
+                totals: Totals { ended: 7, failed: 1, last_ended_ns: 9, busy_ns: 11 },
                 worst: WorstBacklogs([WorkerBacklog { worker: 3, waiting: 8 }; _]),
                 looks: vec![Look { taken_ns: 1, ended: 6 }],
             }),

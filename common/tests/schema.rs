@@ -14,6 +14,7 @@ use std::path::PathBuf;
 use common::report::Run;
 use common::report::calibration::Calibration;
 use common::report::comparison::Comparison;
+use common::report::warmup::Warmup;
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 use serde::Serialize;
@@ -52,6 +53,7 @@ fn the_committed_schemas_are_those_of_the_types() {
     check_committed::<Run>("run.schema.json");
     check_committed::<Comparison>("comparison.schema.json");
     check_committed::<Calibration>("calibration.schema.json");
+    check_committed::<Warmup>("warmup.schema.json");
 }
 
 /// Names of all properties in a schema, at any depth.
@@ -77,6 +79,7 @@ fn every_field_is_explained() {
     properties(schema::<Run>().as_value(), &mut names);
     properties(schema::<Comparison>().as_value(), &mut names);
     properties(schema::<Calibration>().as_value(), &mut names);
+    properties(schema::<Warmup>().as_value(), &mut names);
     let missing: Vec<&String> = names.iter().filter(|name| !words.contains(name.as_str())).collect();
     assert!(missing.is_empty(), "docs/report.md does not explain {missing:?}");
 }
@@ -113,6 +116,11 @@ fn a_comparison_is_valid() {
 #[test]
 fn a_calibration_is_valid() {
     check_valid::<Calibration>(&calibration());
+}
+
+#[test]
+fn a_warm_up_is_valid() {
+    check_valid::<Warmup>(&warmup());
 }
 
 fn variant() -> Value {
@@ -277,6 +285,18 @@ fn calibration() -> Value {
                 "purpose": "search", "rate_per_s": 1.0, "passed": true, "reason": "", "lateness_p99_us": null,
                 "cpu_us_per_task": null,
             }],
+        }],
+    })
+}
+
+/// The smallest probe of a warm-up: one variant.
+fn warmup() -> Value {
+    json!({
+        "kind": "warmup", "schema_version": 1, "plan": "t", "plan_hash": "0123456789abcdef", "cell": 0, "parameters": {},
+        "host": host(), "planned_s": 1.0, "probe_s": 0.5, "needed_s": null,
+        "variants": [{
+            "variant": variant(), "result": "ok", "service_us": [250.5, 251.5],
+            "segments": [{"from_s": 0.0, "to_s": 0.5, "mean_us": 251.0}], "steady_from_s": null,
         }],
     })
 }

@@ -37,6 +37,8 @@ pub enum Command {
     Run(Run),
     /// Measures how many tasks a second generator and transport can do on this host, and keeps it
     Calibrate(Calibrate),
+    /// Measures how long the variants of a plan take to become steady: what load.warmup_s has to be
+    Warmup(Warmup),
     /// Shows the arrivals of a plan: how many, when, how they follow each other. Starts nothing
     Arrivals(Arrivals),
     /// The network distance of a run; loadgen starts it by itself
@@ -216,6 +218,22 @@ pub struct Calibrate {
     /// Rates at which lateness and CPU are looked at, as far as they are below the ceiling
     #[arg(long, value_name = "RATES", value_delimiter = ',', default_value = "1000,10000,50000", value_parser = parse_positive)]
     pub rates: Vec<f64>,
+    /// Flags of every command
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// `loadgen warmup`
+#[derive(Debug, Args)]
+pub struct Warmup {
+    /// The plan, such as plans/default.toml
+    pub plan: PathBuf,
+    /// Which cell, counted from 0
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub cell: u32,
+    /// Seconds of the probe of a variant
+    #[arg(long, value_name = "SECONDS", default_value_t = 60.0, value_parser = parse_positive)]
+    pub probe_s: f64,
     /// Flags of every command
     #[command(flatten)]
     pub common: Common,

@@ -9,6 +9,8 @@ use common::wire::{Counters, DynoMemory, Final, FromDyno, Look, Mark, ProcessUsa
 
 use crate::clocks::{Answer, Clock};
 
+mod quarters;
+
 /// Everything that dynos have said.
 #[derive(Debug)]
 pub struct Collected {

@@ -31,4 +31,5 @@ pub mod send_log;
 pub mod server;
 pub mod signals;
 pub mod store;
+pub mod warmup;
 pub mod watchdog;

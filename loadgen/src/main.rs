@@ -24,7 +24,7 @@ use loadgen::run::{Site, Spec};
 use loadgen::server::Source;
 use loadgen::signals::Interrupt;
 use loadgen::store::Store;
-use loadgen::{arrivals, bench, calibrate, ceiling, proxy, run};
+use loadgen::{arrivals, bench, calibrate, ceiling, proxy, run, warmup};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -62,6 +62,11 @@ fn carry_out(command: &Command) -> anyhow::Result<u8> {
         Command::Calibrate(args) => {
             let (placement, interrupt) = begin(&args.common, true, false)?;
             calibrate_host(args, &placement, &interrupt)
+        }
+        Command::Warmup(args) => {
+            let plans = warmup::Plans::read(args)?;
+            let (placement, interrupt) = begin(&args.common, true, has_distance(&plans.probed))?;
+            probe_warmup(args, &plans, &placement, &interrupt)
         }
         Command::Arrivals(args) => show_arrivals(args),
         Command::Proxy(options) => proxy::serve::run(options).map(|()| 0),
@@ -215,7 +220,7 @@ fn calibrate_host(args: &args::Calibrate, placement: &Placement, interrupt: &Int
     let calibration = calibrate::calibrate(args, &site, &mut progress);
     progress.finish();
     let calibration = calibration?;
-    let path = store.write_calibration(&calibration)?;
+    let path = store.write_report("calibration.json", &calibration)?;
     print(&format!("{}{}\n", calibrate::table(&calibration), path.display()))?;
     for ceiling in calibration.engines.iter().filter_map(|engine| engine.ceiling.as_ref()) {
         let kept = HostFile::of(&calibration.host.fingerprint);
@@ -224,4 +229,21 @@ fn calibrate_host(args: &args::Calibrate, placement: &Placement, interrupt: &Int
     }
     let unknown = calibration.engines.iter().any(|engine| engine.ceiling.is_none());
     Ok(if unknown { INCONCLUSIVE } else { 0 })
+}
+
+fn probe_warmup(
+    args: &args::Warmup,
+    plans: &warmup::Plans,
+    placement: &Placement,
+    interrupt: &Interrupt,
+) -> anyhow::Result<u8> {
+    let mut progress = Progress::new(args.common.live(), interrupt)?;
+    let store = Store::create(args.common.out.as_deref(), "warmup")?;
+    store.write_plan(&plans.given.source)?;
+    let found = warmup::probe(args, plans, placement, store.directory(), interrupt, &mut progress);
+    progress.finish();
+    let found = found?;
+    let path = store.write_report("warmup.json", &found)?;
+    print(&format!("{}{}\n", analysis::warmup::text(&found), path.display()))?;
+    Ok(if found.needed_s.is_some_and(|needed_s| needed_s <= found.planned_s) { 0 } else { INCONCLUSIVE })
 }

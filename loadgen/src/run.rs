@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use analysis::warmup::QUARTER_S;
 use common::arrivals;
 use common::plan::demand::{Demand, demand};
 use common::plan::{Cell, Plan, Variant};
@@ -83,6 +84,8 @@ pub struct Measurement {
     pub report: Run,
     /// Its latencies by the second, as an HdrHistogram interval log.
     pub intervals: Vec<u8>,
+    /// Mean service time, microseconds, by quarters of a second since the start of the warm-up.
+    pub service_us: Vec<f64>,
 }
 
 /// Between the start message and the first arrival: every process must have read it.
@@ -214,7 +217,8 @@ pub fn run(spec: &Spec<'_>, site: &Site<'_>, progress: &mut Progress) -> anyhow:
         progress.line(&format!("the server did not end in order: {error:#}"));
     }
     let intervals = assemble::interval_log(spec, &schedule, &measured)?;
-    Ok(Measurement { report: assemble::run(spec, &schedule, measured), intervals })
+    let service_us = measured.collected.service_us((QUARTER_S * 1e9) as u64, schedule.window_end_ns);
+    Ok(Measurement { report: assemble::run(spec, &schedule, measured), intervals, service_us })
 }
 
 /// Everything that stands when the untimed tasks begin.

@@ -9,7 +9,7 @@ use analysis::export;
 use anyhow::Context;
 use common::plan::Plan;
 use common::report::Run;
-use common::report::calibration::Calibration;
+use serde::Serialize;
 
 use crate::error::Refused;
 use crate::run::Measurement;
@@ -98,7 +98,7 @@ impl Store {
     ///
     /// # Errors
     /// The file system refuses.
-    pub fn write_run(&self, Measurement { report: run, intervals }: &Measurement) -> anyhow::Result<PathBuf> {
+    pub fn write_run(&self, Measurement { report: run, intervals, .. }: &Measurement) -> anyhow::Result<PathBuf> {
         let name = format!("c{:03}-b{:03}-a{}-{}.json", run.cell.index, run.block, run.attempt, run.variant.name);
         let path = self.directory.join("runs").join(name);
         let mut json = serde_json::to_vec_pretty(run)?;
@@ -109,13 +109,13 @@ impl Store {
         Ok(path)
     }
 
-    /// Writes `calibration.json` and returns its path.
+    /// Writes a report of another kind than runs, such as `calibration.json`, and returns its path.
     ///
     /// # Errors
     /// The file system refuses.
-    pub fn write_calibration(&self, calibration: &Calibration) -> anyhow::Result<PathBuf> {
-        let path = self.directory.join("calibration.json");
-        let mut json = serde_json::to_vec_pretty(calibration)?;
+    pub fn write_report(&self, name: &str, report: &impl Serialize) -> anyhow::Result<PathBuf> {
+        let path = self.directory.join(name);
+        let mut json = serde_json::to_vec_pretty(report)?;
         json.push(b'\n');
         self.write(&path, &json)?;
         Ok(path)

@@ -35,3 +35,5 @@ mod live;
 mod placement;
 #[path = "e2e/support.rs"]
 mod support;
+#[path = "e2e/warmup.rs"]
+mod warmup;
