@@ -22,7 +22,7 @@ struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Compare the variants of a bench: prints the tables, writes comparison.json and comparison.md into DIR.
+    /// Compare the variants of a bench: prints the tables, writes comparison.json, comparison.md and report.html into DIR.
     ///
     /// Every variant is compared with the plan's baseline, block by block: ratio (Hodges-Lehmann), exact signed-rank
     /// interval and p, and a word: better, worse, same or unknown, with the reason. All runs must be of one plan,
@@ -46,7 +46,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
         Command::Compare { dir } => {
             let comparison = compare(&dir)?;
             write(&dir, &comparison)?;
-            print(&tables::terminal(&comparison))
+            print(&format!("{}\n{}\n", tables::terminal(&comparison), dir.join("report.html").display()))
         }
         Command::Show { runs } => {
             for (number, path) in runs.iter().enumerate() {

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use common::plan::{Metric, Plan};
 use common::report::comparison::{
-    Cell, Comparison, ComparisonKind, Contrast, Distance, Estimate, RunVerdicts, VariantSummary,
+    Cell, CheckTally, Comparison, ComparisonKind, Contrast, Distance, Estimate, RunVerdicts, VariantSummary,
 };
-use common::report::{Counts, Run, RunResult, SCHEMA_VERSION};
+use common::report::{Check, Counts, Run, RunResult, SCHEMA_VERSION};
 
 use crate::blocks::{Blocks, VariantRuns};
 use crate::contrast::{ALPHA, Measured, Pair};
@@ -83,7 +83,30 @@ pub fn comparison(results: &Results) -> Comparison {
         versions: first.versions.clone(),
         cells,
         published: plan.published.clone(),
+        checks: checks(results.runs()),
+        plan_toml: plan.source.clone(),
     }
+}
+
+/// Every check that was asked of any run: how often, how often it failed, and what the first failure asks for.
+fn checks(runs: &[Run]) -> Vec<CheckTally> {
+    let mut tallies: Vec<CheckTally> = Vec::new();
+    for Check { name, ok, severity, remedy, .. } in runs.iter().flat_map(|run| &run.validity.checks) {
+        let at = tallies.iter().position(|tally| tally.name == *name).unwrap_or_else(|| {
+            let (name, remedy) = (name.clone(), remedy.clone());
+            tallies.push(CheckTally { name, severity: *severity, runs: 0, failed: 0, remedy });
+            tallies.len() - 1
+        });
+        let tally = &mut tallies[at];
+        tally.runs += 1;
+        if !ok {
+            if tally.failed == 0 {
+                tally.remedy.clone_from(remedy);
+            }
+            tally.failed += 1;
+        }
+    }
+    tallies
 }
 
 /// The first run of a cell.

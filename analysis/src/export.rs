@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use common::report::comparison::Comparison;
 
+pub mod html;
 pub mod json;
 pub mod markdown;
 
@@ -22,9 +23,12 @@ pub enum WriteError {
     /// A value has no JSON.
     #[error("comparison.json: {0}")]
     Json(serde_json::Error),
+    /// A template asks for what is not there.
+    #[error("report.html: {0:#}")]
+    Html(minijinja::Error),
 }
 
-/// Writes `comparison.json` and `comparison.md` into `dir`, each whole or not at all.
+/// Writes `comparison.json`, `comparison.md` and `report.html` into `dir`, each whole or not at all.
 ///
 /// # Errors
 /// The directory is missing or cannot be written to.
@@ -33,8 +37,10 @@ pub fn write(dir: &Path, comparison: &Comparison) -> Result<(), WriteError> {
         let path = dir.join(name);
         replace(&path, bytes).map_err(|error| WriteError::Io { path, error })
     };
-    write("comparison.json", &json::bytes(comparison).map_err(WriteError::Json)?)?;
-    write("comparison.md", &markdown::bytes(comparison))
+    let json = json::bytes(comparison).map_err(WriteError::Json)?;
+    write("comparison.json", &json)?;
+    write("comparison.md", &markdown::bytes(comparison))?;
+    write("report.html", &html::bytes(comparison, &json).map_err(WriteError::Html)?)
 }
 
 /// Writes beside `path`, then renames: a reader sees the old file or the new one, never a part.

@@ -1,6 +1,6 @@
 //! Numbers as people read them: sensible digits, and units that fit the size.
 
-use common::report::comparison::Estimate;
+use common::report::comparison::{Contrast, Estimate, OrderEffect, Ratio};
 
 use crate::metric::Unit;
 
@@ -89,6 +89,31 @@ pub(crate) fn ratio(ratio: f64) -> String {
 /// A ratio, or that it has no bound.
 pub(crate) fn ratio_or_unbounded(value: Option<f64>) -> String {
     value.map_or_else(|| "unbounded".to_owned(), ratio)
+}
+
+/// `0.880 [0.841, 0.932]`
+pub(crate) fn ratio_with_interval(ratio: &Ratio) -> String {
+    let value = ratio_or_unbounded(ratio.value);
+    match (ratio.low, ratio.high) {
+        (None, None) => value,
+        (low, high) => format!("{value} [{}, {}]", ratio_or_unbounded(low), ratio_or_unbounded(high)),
+    }
+}
+
+/// The ratio of a contrast that could be computed.
+pub(crate) fn ratio_of(contrast: &Contrast) -> String {
+    match contrast.p_value {
+        Some(_) => ratio_with_interval(&contrast.ratio),
+        None => NOTHING.to_owned(),
+    }
+}
+
+/// `-0.09 % [-4.2 %, +2.6 %]`
+pub(crate) fn order_effect(effect: &OrderEffect) -> String {
+    let bounds = effect.low.zip(effect.high).map_or_else(String::new, |(low, high)| {
+        format!(" [{}, {}]", signed_percent_of_log(low), signed_percent_of_log(high))
+    });
+    format!("{}{bounds}", signed_percent_of_log(effect.value))
 }
 
 /// A p value as it follows `p = `, or `p < 0.001` as a whole when it is smaller.

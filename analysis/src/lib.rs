@@ -1,5 +1,5 @@
 //! Compares the runs of a bench: reads a results directory, applies the recipe of `docs/method.md`, writes
-//! `comparison.json` and `comparison.md`.
+//! `comparison.json`, `comparison.md` and `report.html`.
 //!
 //! [`compare()`] reads and computes, [`write()`] writes, [`tables::terminal`] prints, [`show::text`] prints one run.
 

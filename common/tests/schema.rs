@@ -361,5 +361,7 @@ fn comparison() -> Value {
             "source": "x", "dyno": null, "result": "success", "sent": 1, "completed": 1, "uptime_s": 1.0,
             "real_per_s": null, "task_ms": null, "fetch_ms": null, "save_ms": null, "ping_ms": null,
         }],
+        "checks": [{"name": "on time", "severity": "invalid", "runs": 2, "failed": 1, "remedy": "lower the rate"}],
+        "plan_toml": "name = \"t\"\n",
     })
 }

@@ -127,7 +127,8 @@ fn bench_plan(args: &args::Bench, plan: &Plan, placement: &Placement, interrupt:
     match analysis::compare(directory) {
         Ok(comparison) => {
             analysis::write(directory, &comparison)?;
-            print(&format!("{}\n{}\n", tables::terminal(&comparison), directory.join("comparison.json").display()))?;
+            let paths = ["comparison.json", "report.html"].map(|name| directory.join(name).display().to_string());
+            print(&format!("{}\n{}\n", tables::terminal(&comparison), paths.join("\n")))?;
         }
         Err(_) if outcome.is_err() => print(&format!("no whole block was measured; see {}\n", directory.display()))?,
         Err(error) => return Err(error.into()),

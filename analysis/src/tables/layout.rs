@@ -7,10 +7,7 @@ use common::report::comparison::{
     Cause, Cell, Comparison, Contrast, ContrastVerdict, Distance, KeepsUp, VariantSummary,
 };
 
-use crate::format::{
-    self, NOTHING, counted, grouped, p_equals, p_value, percent, percent_of_log, ratio_or_unbounded,
-    signed_percent_of_log,
-};
+use crate::format::{self, NOTHING, counted, grouped, p_equals, p_value, percent, percent_of_log};
 use crate::metric::wording;
 
 mod published;
@@ -138,7 +135,7 @@ fn contrast_grid(cell: &Cell, contender: &str) -> Grid {
     let row = |metric: Metric| {
         let judged = match contrasts.iter().find(|contrast| contrast.metric == metric) {
             Some(contrast) => [
-                ratio_text(contrast),
+                format::ratio_of(contrast),
                 contrast.detectable.map_or_else(|| NOTHING.to_owned(), percent_of_log),
                 contrast.p_adjusted.map_or_else(|| NOTHING.to_owned(), p_value),
                 word(contrast),
@@ -172,19 +169,7 @@ fn metric_of(cell: &Cell, variant: &str, metric: Metric) -> String {
         .map_or_else(|| NOTHING.to_owned(), |estimate| format::estimate(wording(metric).unit, estimate))
 }
 
-/// `0.880 [0.841, 0.932]`
-fn ratio_text(contrast: &Contrast) -> String {
-    if contrast.p_value.is_none() {
-        return NOTHING.to_owned();
-    }
-    let value = ratio_or_unbounded(contrast.ratio.value);
-    match (contrast.ratio.low, contrast.ratio.high) {
-        (None, None) => value,
-        (low, high) => format!("{value} [{}, {}]", ratio_or_unbounded(low), ratio_or_unbounded(high)),
-    }
-}
-
-fn word(contrast: &Contrast) -> String {
+pub(crate) fn word(contrast: &Contrast) -> String {
     let word = match (contrast.verdict, contrast.cause) {
         (ContrastVerdict::Better, _) => "better".to_owned(),
         (ContrastVerdict::Worse, _) => "worse".to_owned(),
@@ -209,12 +194,7 @@ fn primary_note(contrast: &Contrast) -> String {
     push(contrast.p_same_adjusted.map(|p| p_equals("adjusted", p)));
     push(contrast.noise_floor.map(|sigma| format!("a block scatters by {}", percent_of_log(sigma))));
     push(contrast.detectable.map(|detectable| format!("detectable {}", percent_of_log(detectable))));
-    push(contrast.order_effect.map(|effect| {
-        let bounds = effect.low.zip(effect.high).map_or_else(String::new, |(low, high)| {
-            format!(" [{}, {}]", signed_percent_of_log(low), signed_percent_of_log(high))
-        });
-        format!("order effect {}{bounds}", signed_percent_of_log(effect.value))
-    }));
+    push(contrast.order_effect.map(|effect| format!("order effect {}", format::order_effect(&effect))));
     push((!contrast.calibrated).then(|| "uncalibrated".to_owned()));
     let label = wording(contrast.metric).label;
     let reason = if contrast.reason.is_empty() { String::new() } else { format!("; {}", contrast.reason) };

@@ -49,12 +49,18 @@ fn compare_prints_and_writes() {
     let comparison: Comparison = serde_json::from_str(&json).unwrap();
     let again = analysis::compare(dir.path()).unwrap();
     assert_eq!(String::from_utf8(analysis::export::json::bytes(&again).unwrap()).unwrap(), json);
-    assert_eq!(analysis::tables::terminal(&comparison), printed);
+    let page = dir.path().join("report.html");
+    assert_eq!(printed, format!("{}\n{}\n", analysis::tables::terminal(&comparison), page.display()));
+    assert!(std::fs::read_to_string(page).unwrap().starts_with("<!doctype html>"));
     assert!(std::fs::read_to_string(dir.path().join("comparison.md")).unwrap().starts_with("# two: which costs less?"));
     let mut files: Vec<String> =
         dir.path().read_dir().unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     files.sort();
-    assert_eq!(files, ["comparison.json", "comparison.md", "plan.toml", "runs"], "no temporary file stays");
+    assert_eq!(
+        files,
+        ["comparison.json", "comparison.md", "plan.toml", "report.html", "runs"],
+        "no temporary file stays"
+    );
     // Again over its own results: the same bytes.
     analysis(&["compare", path(dir.path())]).success();
     assert_eq!(std::fs::read_to_string(dir.path().join("comparison.json")).unwrap(), json);

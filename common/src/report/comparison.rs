@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::drawing::{ResponseCurve, Timeline};
-use super::{Counts, DynoLimits, Host, RedisServer, Versions};
+use super::{Counts, DynoLimits, Host, RedisServer, Severity, Versions};
 use crate::plan::{Metric, Published, Variant};
 
 /// Says that a file holds a [`Comparison`].
@@ -52,6 +52,25 @@ pub struct Comparison {
     pub cells: Vec<Cell>,
     /// What others measured, where the plan quotes it.
     pub published: Vec<Published>,
+    /// Every check of validity that was asked of any run, in the order of the runs.
+    pub checks: Vec<CheckTally>,
+    /// The plan as it was run, with the text of its traces: TOML that parses to the same plan.
+    pub plan_toml: String,
+}
+
+/// One check of validity, over all runs of the bench.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CheckTally {
+    /// As in the runs.
+    pub name: String,
+    /// What a failure does to a run.
+    pub severity: Severity,
+    /// Runs of which it was asked, invalid ones included.
+    pub runs: u32,
+    /// How many of them failed it.
+    pub failed: u32,
+    /// What to do about a failure: of the first one, where there was any.
+    pub remedy: String,
 }
 
 /// One combination of swept parameters.
