@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use common::plan::{Metric, Plan};
 use common::report::comparison::{
-    Cell, CheckTally, Comparison, ComparisonKind, Contrast, Distance, Estimate, RunVerdicts, VariantSummary,
+    Cell, CheckTally, Comparison, ComparisonKind, Contrast, Distance, Estimate, KeepsUp, RunVerdicts, VariantSummary,
 };
 use common::report::{Check, Counts, Run, RunResult, SCHEMA_VERSION};
 
@@ -14,7 +14,7 @@ use crate::drawing;
 use crate::keeps_up::keeps_up;
 use crate::load::Results;
 use crate::metric::{DESCRIBED, value};
-use crate::recommend::recommend;
+use crate::recommend::{Bench, Seen};
 use crate::stats::{holm, median, middle_of};
 use crate::steady::steadiness;
 
@@ -32,19 +32,25 @@ pub fn comparison(results: &Results) -> Comparison {
         })
         .collect();
     let contrasts = contrasts(plan, &blocks);
+    let keeps_up: Vec<Vec<KeepsUp>> =
+        blocks.iter().map(|blocks| pairs(plan, blocks).map(|pair| keeps_up(&pair)).collect()).collect();
+    let forced = forced(results.runs());
+    let seen = plan.cells.iter().zip(&blocks).zip(&contrasts).zip(&keeps_up);
+    let seen = seen.map(|(((cell, blocks), contrasts), keeps_up)| Seen { cell, blocks, contrasts, keeps_up });
+    let (recommendations, answer) = Bench { plan, cells: seen.collect(), forced: &forced }.answers();
+    let said = contrasts.into_iter().zip(keeps_up).zip(recommendations);
     let cells: Vec<Cell> = plan
         .cells
         .iter()
         .zip(&blocks)
-        .zip(contrasts)
-        .map(|((cell, blocks), contrasts)| {
+        .zip(said)
+        .map(|((cell, blocks), ((contrasts, keeps_up), recommendation))| {
             let variants: Vec<VariantSummary> = plan
                 .variants
                 .iter()
                 .zip(&blocks.variants)
                 .map(|(variant, runs)| summary(variant.clone(), runs))
                 .collect();
-            let keeps_up: Vec<_> = pairs(plan, blocks).map(|pair| keeps_up(&pair)).collect();
             Cell {
                 index: cell.index,
                 parameters: cell.parameters.clone(),
@@ -52,14 +58,7 @@ pub fn comparison(results: &Results) -> Comparison {
                 distance: distance(results, cell.index),
                 blocks: blocks.len(),
                 blocks_void: blocks.void,
-                recommendation: recommend(
-                    &plan.baseline,
-                    plan.repeat.margin,
-                    blocks,
-                    &plan.variants,
-                    &contrasts,
-                    &keeps_up,
-                ),
+                recommendation,
                 variants,
                 contrasts,
                 keeps_up,
@@ -77,10 +76,11 @@ pub fn comparison(results: &Results) -> Comparison {
         alpha: ALPHA,
         blocks_planned: plan.repeat.blocks,
         complete: cells.iter().all(|cell| cell.blocks == plan.repeat.blocks),
-        forced: forced(results.runs()),
+        forced,
         host: first.host.clone(),
         redis_server: first.redis_server.clone(),
         versions: first.versions.clone(),
+        answer,
         cells,
         published: plan.published.clone(),
         checks: checks(results.runs()),

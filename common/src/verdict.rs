@@ -15,7 +15,7 @@ mod machine;
 mod network;
 mod server;
 
-pub use bottleneck::bottleneck;
+pub use bottleneck::{EXHAUSTED, bottleneck, remedy};
 pub use generator::{ON_TIME_MIN, TAIL_MIN, beyond, on_time_limit_us};
 
 /// What a verdict is made from.
@@ -174,8 +174,8 @@ fn verdict(evidence: &Evidence<'_>, checks: &[Check], valid: bool) -> Verdict {
         let limit = bottleneck.map_or(String::new(), |found| {
             format!("; nearest to a limit: {} ({:.0} %)", found.resource, found.share * 100.0)
         });
-        let remedy = bottleneck
-            .map_or("more workers, more connections or a lower rate", |found| bottleneck::remedy(found.resource));
+        let remedy =
+            bottleneck.map_or("more workers, more connections or a lower rate", |found| remedy(found.resource));
         let reason = format!("{reason}{limit}");
         return Verdict { result: RunResult::Overloaded, reason, remedy: remedy.to_owned(), bottleneck };
     }

@@ -312,6 +312,28 @@ fn contrast() -> Value {
 }
 
 /// The smallest comparison that has one of everything.
+fn answer() -> Value {
+    json!({
+        "sentence": "cannot tell",
+        "kind": "unknown",
+        "variant": null,
+        "tied": [],
+        "certainty": {
+            "level": "none", "cell": 0, "metric": "cpu_us_per_task", "baseline": "threads", "contender": "async", "p": null,
+            "interval": {"value": 1.1, "low": null, "high": null}, "blocks": 1, "calibrated": false,
+        },
+        "headroom": [{
+            "variant": "threads", "parameters": {"workers.count": 28}, "asked_per_s": 100.0, "held_per_s": null, "factor": null,
+            "failed_per_s": 100.0, "runs_ok": 0, "runs": 1,
+            "estimate": {"factor": 2.2, "resource": "server-cpu", "share": 0.4, "machine_share": null}, "sentence": "did not hold",
+        }],
+        "limited_by": [{"variant": "threads", "resource": "server-cpu", "share": 0.97, "runs": 1, "of": 1}],
+        "would_change": [{"lever": "blocks", "variant": "async", "sentence": "more blocks", "figure": 12.0}],
+        "doubts": ["incomplete"],
+        "notes": ["uncalibrated"],
+    })
+}
+
 fn comparison() -> Value {
     json!({
         "kind": "comparison",
@@ -328,6 +350,7 @@ fn comparison() -> Value {
         "host": host(),
         "redis_server": redis_server(),
         "versions": versions(),
+        "answer": answer(),
         "cells": [{
             "index": 0,
             "parameters": {"load.rate_per_s": 100},
@@ -355,7 +378,7 @@ fn comparison() -> Value {
             "keeps_up": [{
                 "baseline": "threads", "contender": "async", "only_baseline": 0, "only_contender": 0, "p_value": 1.0,
             }],
-            "recommendation": {"variant": null, "sentence": "cannot tell"},
+            "recommendation": answer(),
         }],
         "published": [{
             "source": "x", "dyno": null, "result": "success", "sent": 1, "completed": 1, "uptime_s": 1.0,

@@ -9,6 +9,10 @@ use super::drawing::{ResponseCurve, Timeline};
 use super::{Counts, DynoLimits, Host, RedisServer, Severity, Versions};
 use crate::plan::{Metric, Published, Variant};
 
+mod answer;
+
+pub use answer::{Answer, AnswerKind, Certainty, Change, Headroom, HeadroomEstimate, Level, Lever, Limit};
+
 /// Says that a file holds a [`Comparison`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum ComparisonKind {
@@ -48,6 +52,8 @@ pub struct Comparison {
     pub redis_server: RedisServer,
     /// The software, as the first run saw it.
     pub versions: Versions,
+    /// The answer to the question, over all cells.
+    pub answer: Answer,
     /// In the plan's order.
     pub cells: Vec<Cell>,
     /// What others measured, where the plan quotes it.
@@ -95,7 +101,7 @@ pub struct Cell {
     /// Who keeps up more often.
     pub keeps_up: Vec<KeepsUp>,
     /// What to take from this cell.
-    pub recommendation: Recommendation,
+    pub recommendation: Answer,
 }
 
 /// How far away the server was.
@@ -313,13 +319,4 @@ pub struct KeepsUp {
     pub only_contender: u32,
     /// Two-sided p.
     pub p_value: f64,
-}
-
-/// What a cell says, in words.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Recommendation {
-    /// Name of the variant to take; `null` when it does not matter or cannot be told.
-    pub variant: Option<String>,
-    /// One sentence with its certainty.
-    pub sentence: String,
 }

@@ -3,7 +3,7 @@
 use crate::report::{Pressure, Resource};
 
 /// A resource of which so much is used is at its limit.
-const LIMIT: f64 = 0.9;
+pub const EXHAUSTED: f64 = 0.9;
 /// Service that is mostly the way to the server and back.
 const DISTANT: f64 = 0.5;
 
@@ -12,7 +12,7 @@ const DISTANT: f64 = 0.5;
 /// most of their time on it, the distance is what is too long.
 #[must_use]
 pub fn bottleneck(pressure: &[Pressure], distance: Option<f64>) -> Option<Pressure> {
-    let first = pressure.iter().find(|one| one.share >= LIMIT);
+    let first = pressure.iter().find(|one| one.share >= EXHAUSTED);
     let found = first.or_else(|| pressure.iter().max_by(|a, b| a.share.total_cmp(&b.share))).copied()?;
     let waits = matches!(found.resource, Resource::Connections | Resource::Workers);
     Some(match distance {

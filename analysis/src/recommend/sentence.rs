@@ -1,0 +1,155 @@
+//! The one-sentence answer.
+
+use common::plan::{self, Variant};
+use common::report::comparison::Cause;
+
+use super::clause::{of_one, of_several, p_name, would_tell};
+use super::finding::{Finding, Kept, Word};
+use super::place::{self, Stretch, listed};
+use super::{Bench, Seen};
+use crate::format::{counted, grouped, p_equals};
+
+/// Of one cell.
+pub(super) fn of_cell(bench: &Bench<'_>, cell: usize, findings: &[Finding<'_>]) -> String {
+    let kept = kept(bench, &bench.cells[cell]);
+    if findings.is_empty() {
+        return format!("one variant only, nothing to compare: {}", kept_up(&bench.plan.variants, &kept));
+    }
+    let repeat = &bench.plan.repeat;
+    let mut clauses: Vec<String> =
+        findings.iter().map(|finding| of_one(finding, repeat.margin, repeat.blocks)).collect();
+    // Where who keeps up is the answer it has been said.
+    let said = findings.iter().any(|finding| finding.contrast.cause == Some(Cause::Overload));
+    if !said && kept.iter().any(|kept| kept.of > 0) {
+        clauses.push(kept_up(&bench.plan.variants, &kept));
+    }
+    clauses.join("; ")
+}
+
+/// Of all cells.
+pub(super) fn overall(bench: &Bench<'_>, findings: &[Vec<Finding<'_>>]) -> String {
+    let cells: Vec<plan::Cell> = bench.cells.iter().map(|seen| seen.cell.clone()).collect();
+    let contenders = findings.first().map_or(0, Vec::len);
+    if contenders == 0 {
+        return format!("one variant only, nothing to compare: {}", one_variant(bench, &cells));
+    }
+    let of_contender = |contender: usize| {
+        let findings: Vec<&Finding<'_>> = findings.iter().map(|of_cell| &of_cell[contender]).collect();
+        one_contender(bench, &cells, &findings)
+    };
+    let mut clauses: Vec<String> = (0..contenders).map(of_contender).collect();
+    let every_run = bench.cells.iter().flat_map(|seen| kept(bench, seen)).all(Kept::always);
+    if every_run {
+        clauses.push(format!("{} kept up in every block", all_of(&bench.plan.variants)));
+    }
+    clauses.join("; ")
+}
+
+/// What all cells say of one contender.
+fn one_contender(bench: &Bench<'_>, cells: &[plan::Cell], findings: &[&Finding<'_>]) -> String {
+    let words: Vec<Word> = findings.iter().map(|finding| finding.word).collect();
+    let stretches = place::stretches(cells, &words, |word| matches!(word, Word::Same | Word::Unknown));
+    let alone = stretches.len() == 1;
+    let clauses: Vec<String> = stretches
+        .iter()
+        .map(|Stretch { word, cells, place }| {
+            let here: Vec<&Finding<'_>> = cells.iter().map(|&cell| findings[cell]).collect();
+            let place = match word {
+                Word::Unknown if alone => place.replacen("in all", "in any of the", 1),
+                _ => place.clone(),
+            };
+            format!("{} {place}", of_several(*word, &here, bench.plan.repeat.margin, alone))
+        })
+        .collect();
+    format!("{}{}", clauses.join("; "), certainty(bench, findings))
+}
+
+/// " (adjusted p at most 0.02, 6 blocks a cell, uncalibrated)"
+fn certainty(bench: &Bench<'_>, findings: &[&Finding<'_>]) -> String {
+    let shown: Vec<&&Finding<'_>> = findings.iter().filter(|finding| finding.is_shown()).collect();
+    let planned = bench.plan.repeat.blocks;
+    let least = findings.iter().map(|finding| finding.contrast.n).min().unwrap_or(0);
+    let most = findings.iter().map(|finding| finding.contrast.n).max().unwrap_or(0);
+    let blocks = if least == planned {
+        format!("{} a cell", counted(planned.into(), "block"))
+    } else {
+        let range = if least == most { least.to_string() } else { format!("{least} to {most}") };
+        format!("{range} of {} a cell", counted(planned.into(), "block"))
+    };
+    let ps = |findings: &mut dyn Iterator<Item = &Finding<'_>>| {
+        let all: Vec<(f64, &'static str)> =
+            findings.filter_map(|finding| Some((finding.p()?, p_name(finding.contrast)))).collect();
+        let largest = all.iter().copied().max_by(|a, b| a.0.total_cmp(&b.0));
+        let smallest = all.iter().copied().min_by(|a, b| a.0.total_cmp(&b.0));
+        (largest, smallest)
+    };
+    if shown.is_empty() {
+        let (_, smallest) = ps(&mut findings.iter().copied());
+        let p = smallest.map(|(p, name)| format!("{}, ", p_equals(&format!("smallest {name}"), p))).unwrap_or_default();
+        return format!(" ({p}{blocks}){}", why_unknown(findings));
+    }
+    let (largest, _) = ps(&mut shown.iter().map(|finding| **finding));
+    let p = largest.map(|(p, name)| format!("{}, ", p_equals(&format!("largest {name}"), p))).unwrap_or_default();
+    let uncalibrated = if shown.iter().all(|finding| finding.contrast.calibrated) { "" } else { ", uncalibrated" };
+    format!(" ({p}{blocks}{uncalibrated})")
+}
+
+/// What it would take in cells that all tell nothing.
+fn why_unknown(findings: &[&Finding<'_>]) -> String {
+    let needed: Option<Vec<u64>> = findings.iter().map(|finding| finding.blocks_needed()).collect();
+    let range = needed.and_then(|needed| Some((needed.iter().copied().min()?, needed.iter().copied().max()?)));
+    if let Some((least, most)) = range {
+        if least == most {
+            return format!(": {} a cell", would_tell(Some(least)));
+        }
+        return format!(": about {} to {} a cell would tell", grouped(least), counted(most, "block"));
+    }
+    let mut reasons: Vec<String> = Vec::new();
+    for finding in findings {
+        let reason = match finding.contrast.cause {
+            Some(Cause::Noise) => would_tell(finding.blocks_needed()),
+            _ => finding.contrast.reason.clone(),
+        };
+        if !reasons.contains(&reason) {
+            reasons.push(reason);
+        }
+    }
+    match reasons.as_slice() {
+        [only] => format!(": {only}"),
+        several => format!(": {} different reasons, which the cells give", several.len()),
+    }
+}
+
+/// Where a single variant kept up.
+fn one_variant(bench: &Bench<'_>, cells: &[plan::Cell]) -> String {
+    let name = &bench.plan.variants[0].name;
+    let words: Vec<bool> = bench.cells.iter().map(|seen| kept(bench, seen).iter().all(|kept| kept.always())).collect();
+    let stretches = place::stretches(cells, &words, |always| !always);
+    let clauses = stretches.iter().map(|Stretch { word, place, .. }| match word {
+        true => format!("{name} kept up in every block {place}"),
+        false => format!("{name} did not keep up in every block {place}"),
+    });
+    clauses.collect::<Vec<_>>().join("; ")
+}
+
+/// In how many blocks of a cell every variant kept up, in the plan's order.
+fn kept(bench: &Bench<'_>, seen: &Seen<'_>) -> Vec<Kept> {
+    let runs = seen.blocks.variants.iter().take(bench.plan.variants.len());
+    runs.map(Kept::of).collect()
+}
+
+/// "both kept up in every block", "threads kept up in 9 of 10 blocks, async in 10 of 10"
+fn kept_up(variants: &[Variant], kept: &[Kept]) -> String {
+    if variants.len() > 1 && kept.iter().all(|kept| kept.always()) {
+        return format!("{} kept up in every block", all_of(variants));
+    }
+    let each = variants.iter().zip(kept).enumerate().map(|(i, (variant, kept))| {
+        let verb = if i == 0 { "kept up in" } else { "in" };
+        format!("{} {verb} {} of {}", variant.name, kept.ok, counted(kept.of.into(), "block"))
+    });
+    listed(&each.collect::<Vec<_>>(), "and")
+}
+
+fn all_of(variants: &[Variant]) -> &'static str {
+    if variants.len() == 2 { "both" } else { "all" }
+}
