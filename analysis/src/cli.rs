@@ -45,8 +45,8 @@ pub(crate) fn run() -> anyhow::Result<()> {
     match Args::parse().command {
         Command::Compare { dir } => {
             let comparison = compare(&dir)?;
-            write(&dir, &comparison)?;
-            print(&format!("{}\n{}\n", tables::terminal(&comparison), dir.join("report.html").display()))
+            let written = write(&dir, &comparison)?;
+            print(&format!("{}{}", tables::terminal(&comparison), tables::written(&written)))
         }
         Command::Show { runs } => {
             for (number, path) in runs.iter().enumerate() {

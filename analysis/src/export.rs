@@ -28,19 +28,25 @@ pub enum WriteError {
     Html(minijinja::Error),
 }
 
-/// Writes `comparison.json`, `comparison.md` and `report.html` into `dir`, each whole or not at all.
+/// Writes `comparison.json`, `comparison.md` and `report.html` into `dir`, each whole or not at all; returns where they are,
+/// what people open last.
 ///
 /// # Errors
 /// The directory is missing or cannot be written to.
-pub fn write(dir: &Path, comparison: &Comparison) -> Result<(), WriteError> {
+pub fn write(dir: &Path, comparison: &Comparison) -> Result<Vec<PathBuf>, WriteError> {
     let write = |name: &str, bytes: &[u8]| {
         let path = dir.join(name);
-        replace(&path, bytes).map_err(|error| WriteError::Io { path, error })
+        match replace(&path, bytes) {
+            Ok(()) => Ok(path),
+            Err(error) => Err(WriteError::Io { path, error }),
+        }
     };
     let json = json::bytes(comparison).map_err(WriteError::Json)?;
-    write("comparison.json", &json)?;
-    write("comparison.md", &markdown::bytes(comparison))?;
-    write("report.html", &html::bytes(comparison, &json).map_err(WriteError::Html)?)
+    Ok(vec![
+        write("comparison.md", &markdown::bytes(comparison))?,
+        write("comparison.json", &json)?,
+        write("report.html", &html::bytes(comparison, &json).map_err(WriteError::Html)?)?,
+    ])
 }
 
 /// Writes beside `path`, then renames: a reader sees the old file or the new one, never a part.

@@ -14,7 +14,7 @@ mod clause;
 mod finding;
 mod headroom;
 mod limits;
-mod place;
+pub(crate) mod place;
 mod sentence;
 
 /// What answers are made from.

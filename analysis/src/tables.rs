@@ -2,15 +2,18 @@
 
 pub(crate) mod layout;
 
+use std::path::PathBuf;
+
 use comfy_table::{CellAlignment, Table, presets};
 use common::report::comparison::Comparison;
 
-use layout::{Grid, page};
+use layout::{Grid, Section, page};
 
 /// Sentences are broken at this many columns; tables are as wide as they are.
 const WIDTH: usize = 118;
 
-/// The tables of `comparison` for a terminal: no colour, no dependence on its width.
+/// The tables of `comparison` for a terminal: no colour, no dependence on its width. The answer stands at the end, where it is
+/// seen first.
 #[must_use]
 pub fn terminal(comparison: &Comparison) -> String {
     let page = page(comparison);
@@ -18,21 +21,32 @@ pub fn terminal(comparison: &Comparison) -> String {
     for fact in &page.facts {
         text.push_str(&wrapped(fact, ""));
     }
-    for section in &page.sections {
-        text.push_str(&format!("\n{}\n", section.title));
-        for line in &section.lines {
-            text.push_str(&wrapped(line, "  "));
-        }
-        for grid in &section.grids {
-            text.push_str(&format!("\n{}\n", grid_text(grid)));
-        }
-        text.push_str(if section.notes.is_empty() { "" } else { "\n" });
-        for note in &section.notes {
-            text.push_str(&wrapped(note, "  "));
-        }
-    }
+    page.sections.iter().for_each(|section| text.push_str(&section_text(section)));
     text.push_str("\nnotes\n");
     for note in &page.notes {
+        text.push_str(&wrapped(note, "  "));
+    }
+    text.push_str(&section_text(&page.answer));
+    text
+}
+
+/// What follows the tables on a terminal: where they are.
+#[must_use]
+pub fn written(paths: &[PathBuf]) -> String {
+    let lines: Vec<String> = paths.iter().map(|path| format!("{}\n", path.display())).collect();
+    format!("\n{}", lines.concat())
+}
+
+fn section_text(section: &Section) -> String {
+    let mut text = format!("\n{}\n", section.title);
+    for line in &section.lines {
+        text.push_str(&wrapped(line, "  "));
+    }
+    for grid in &section.grids {
+        text.push_str(&format!("\n{}\n", grid_text(grid)));
+    }
+    text.push_str(if section.notes.is_empty() { "" } else { "\n" });
+    for note in &section.notes {
         text.push_str(&wrapped(note, "  "));
     }
     text

@@ -126,9 +126,8 @@ fn bench_plan(args: &args::Bench, plan: &Plan, placement: &Placement, interrupt:
     // Whatever was measured so far is compared: an interrupted bench keeps what it has.
     match analysis::compare(directory) {
         Ok(comparison) => {
-            analysis::write(directory, &comparison)?;
-            let paths = ["comparison.json", "report.html"].map(|name| directory.join(name).display().to_string());
-            print(&format!("{}\n{}\n", tables::terminal(&comparison), paths.join("\n")))?;
+            let written = analysis::write(directory, &comparison)?;
+            print(&format!("{}{}", tables::terminal(&comparison), tables::written(&written)))?;
         }
         Err(_) if outcome.is_err() => print(&format!("no whole block was measured; see {}\n", directory.display()))?,
         Err(error) => return Err(error.into()),

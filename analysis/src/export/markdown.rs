@@ -9,7 +9,7 @@ use crate::tables::layout::{Grid, page};
 pub fn bytes(comparison: &Comparison) -> Vec<u8> {
     let page = page(comparison);
     let mut blocks = vec![format!("# {}", page.title), list(&page.facts)];
-    for section in &page.sections {
+    for section in std::iter::once(&page.answer).chain(&page.sections) {
         blocks.push(format!("## {}", section.title));
         blocks.extend(section.lines.iter().map(|line| format!("**{line}**")));
         blocks.extend(section.grids.iter().map(grid));

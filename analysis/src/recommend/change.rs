@@ -16,6 +16,9 @@ use crate::stats::spread::BLOCKS_MIN;
 /// A wait that takes this part of a time is worth having less of.
 const WAIT: f64 = 0.05;
 
+/// A margin below this says nothing.
+const SMALL: f64 = 0.000_5;
+
 /// For one cell, given the findings of all.
 pub(super) fn of_cell(bench: &Bench<'_>, cell: usize, findings: &[Vec<Finding<'_>>]) -> Vec<Change> {
     let seen = &bench.cells[cell];
@@ -111,7 +114,7 @@ fn of_margin(finding: &Finding<'_>) -> Option<Change> {
         }
         _ => return None,
     };
-    reach.is_finite().then(|| change(Lever::Margin, name, Some(reach), sentence))
+    (reach.is_finite() && reach >= SMALL).then(|| change(Lever::Margin, name, Some(reach), sentence))
 }
 
 /// What kept the runs from any word.

@@ -39,7 +39,8 @@ pub(super) fn of_one(finding: &Finding<'_>, margin: f64, blocks_planned: u32) ->
         }
         Word::KeepsUp | Word::FallsBehind | Word::NeitherKeepsUp => {
             let p = finding.p().map(|p| format!(" ({})", p_equals("p", p))).unwrap_or_default();
-            format!("{}{p}", kept())
+            let neither = if finding.word == Word::NeitherKeepsUp { "neither keeps up: " } else { "" };
+            format!("{neither}{}{p}", kept())
         }
         Word::Unknown if contrast.cause == Some(Cause::Overload) => {
             let p = p_equals("p", finding.keeps_up.p_value);

@@ -140,13 +140,14 @@ fn sentence(headroom: &Headroom) -> String {
         );
     };
     let in_runs = if *runs == 1 { "in its only run".to_owned() } else { format!("in all {runs} runs") };
-    let mut text = format!("{variant} held {} {in_runs}", per_s(*held));
-    if factor > 1.0 {
-        text.push_str(&format!(", {} times the {} asked", times(factor), per_s(*asked_per_s)));
-    }
+    let mut text = if factor > 1.0 {
+        format!("{variant} held {} {in_runs}, {} times the {} asked", per_s(*held), times(factor), per_s(*asked_per_s))
+    } else {
+        format!("{variant} held the {} asked {in_runs}", per_s(*asked_per_s))
+    };
     match failed_per_s {
         Some(failed) => text.push_str(&format!(", and not {}", per_s(*failed))),
-        None => text.push_str("; not measured beyond"),
+        None => text.push_str(&format!(": at least {factor:.1}, not measured beyond")),
     }
     if let Some(HeadroomEstimate { factor, resource, share, machine_share }) = estimate {
         let full = match machine_share {
@@ -156,7 +157,7 @@ fn sentence(headroom: &Headroom) -> String {
             _ => format!("{resource} {} used", percent(*share)),
         };
         text.push_str(&format!(
-            "; estimated from measured shares, not measured: at most about {} times ({full})",
+            "; estimated from measured shares, not measured: at most about {} times what was asked ({full})",
             times(*factor)
         ));
     }

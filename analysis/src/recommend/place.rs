@@ -44,7 +44,7 @@ pub(super) fn of_cell(cell: &Cell) -> String {
 }
 
 /// The same of some of a cell's parameters.
-pub(super) fn of_parameters<'a>(parameters: impl Iterator<Item = (&'a String, &'a Value)>) -> String {
+pub(crate) fn of_parameters<'a>(parameters: impl Iterator<Item = (&'a String, &'a Value)>) -> String {
     let texts: Vec<String> = parameters.map(|(key, value)| values_of(key, &[value])).collect();
     texts.join(", ")
 }

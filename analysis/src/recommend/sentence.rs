@@ -13,7 +13,7 @@ use crate::format::{counted, grouped, p_equals};
 pub(super) fn of_cell(bench: &Bench<'_>, cell: usize, findings: &[Finding<'_>]) -> String {
     let kept = kept(bench, &bench.cells[cell]);
     if findings.is_empty() {
-        return format!("one variant only, nothing to compare: {}", kept_up(&bench.plan.variants, &kept));
+        return format!("one variant only, nothing to compare: {}", kept_up(bench, &kept));
     }
     let repeat = &bench.plan.repeat;
     let mut clauses: Vec<String> =
@@ -21,7 +21,7 @@ pub(super) fn of_cell(bench: &Bench<'_>, cell: usize, findings: &[Finding<'_>]) 
     // Where who keeps up is the answer it has been said.
     let said = findings.iter().any(|finding| finding.contrast.cause == Some(Cause::Overload));
     if !said && kept.iter().any(|kept| kept.of > 0) {
-        clauses.push(kept_up(&bench.plan.variants, &kept));
+        clauses.push(kept_up(bench, &kept));
     }
     clauses.join("; ")
 }
@@ -39,7 +39,7 @@ pub(super) fn overall(bench: &Bench<'_>, findings: &[Vec<Finding<'_>>]) -> Strin
     };
     let mut clauses: Vec<String> = (0..contenders).map(of_contender).collect();
     let every_run = bench.cells.iter().flat_map(|seen| kept(bench, seen)).all(Kept::always);
-    if every_run {
+    if every_run && bench.cells.iter().all(|seen| seen.blocks.len() == bench.plan.repeat.blocks) {
         clauses.push(format!("{} kept up in every block", all_of(&bench.plan.variants)));
     }
     clauses.join("; ")
@@ -100,7 +100,7 @@ fn why_unknown(findings: &[&Finding<'_>]) -> String {
     let range = needed.and_then(|needed| Some((needed.iter().copied().min()?, needed.iter().copied().max()?)));
     if let Some((least, most)) = range {
         if least == most {
-            return format!(": {} a cell", would_tell(Some(least)));
+            return format!(": about {} a cell would tell", counted(least, "block"));
         }
         return format!(": about {} to {} a cell would tell", grouped(least), counted(most, "block"));
     }
@@ -139,8 +139,9 @@ fn kept(bench: &Bench<'_>, seen: &Seen<'_>) -> Vec<Kept> {
 }
 
 /// "both kept up in every block", "threads kept up in 9 of 10 blocks, async in 10 of 10"
-fn kept_up(variants: &[Variant], kept: &[Kept]) -> String {
-    if variants.len() > 1 && kept.iter().all(|kept| kept.always()) {
+fn kept_up(bench: &Bench<'_>, kept: &[Kept]) -> String {
+    let variants = &bench.plan.variants;
+    if variants.len() > 1 && kept.iter().all(|kept| kept.always() && kept.of == bench.plan.repeat.blocks) {
         return format!("{} kept up in every block", all_of(variants));
     }
     let each = variants.iter().zip(kept).enumerate().map(|(i, (variant, kept))| {

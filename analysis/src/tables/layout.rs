@@ -10,6 +10,7 @@ use common::report::comparison::{
 use crate::format::{self, NOTHING, counted, grouped, p_equals, p_value, percent, percent_of_log};
 use crate::metric::wording;
 
+mod answer;
 mod published;
 
 /// A whole comparison.
@@ -19,6 +20,8 @@ pub(crate) struct Page {
     pub(crate) facts: Vec<String>,
     pub(crate) sections: Vec<Section>,
     pub(crate) notes: Vec<String>,
+    /// What all of it comes to.
+    pub(crate) answer: Section,
 }
 
 /// A cell, or the figures of others.
@@ -64,7 +67,7 @@ pub(crate) fn page(comparison: &Comparison) -> Page {
     if !comparison.published.is_empty() {
         sections.push(published::section(comparison));
     }
-    Page { title, facts, sections, notes: general_notes(comparison) }
+    Page { title, facts, sections, notes: general_notes(comparison), answer: answer::section(comparison) }
 }
 
 fn general_notes(comparison: &Comparison) -> Vec<String> {
