@@ -56,9 +56,9 @@ fn every_kind_of_one_cell() {
     insta::assert_snapshot!(said(&of(neither)), @"keeps-up, (), Moderate: neither keeps up: async kept up in 0 of 10 blocks, threads in 0 of 10 blocks (p = 0.002)");
     let mut void = bench(0.7, 0.01);
     void.iter_mut().filter(|run| run.block < 4).for_each(invalidate);
-    insta::assert_snapshot!(said(&of(void)), @"unknown, (), None: cannot tell async and threads apart in CPU per task: 4 attempts void of 10 blocks planned; at most 20 % may be; both kept up in every block");
+    insta::assert_snapshot!(said(&of(void)), @"unknown, (), None: cannot tell async and threads apart in CPU per task: 4 attempts void of 10 blocks planned; at most 20 % may be; threads kept up in 6 of 6 blocks and async in 6 of 6 blocks");
     let few: Vec<Run> = bench(0.5, 0.01).into_iter().filter(|run| run.block < 4).collect();
-    insta::assert_snapshot!(said(&of(few)), @"unknown, (), None: cannot tell async and threads apart in CPU per task: 4 blocks; at least 6 are needed for a 95 % interval; both kept up in every block");
+    insta::assert_snapshot!(said(&of(few)), @"unknown, (), None: cannot tell async and threads apart in CPU per task: 4 blocks; at least 6 are needed for a 95 % interval; threads kept up in 4 of 4 blocks and async in 4 of 4 blocks");
     let single = PLAN.split("[[variant]]\nname = \"async\"").next().unwrap();
     insta::assert_snapshot!(said(&compare(&plan(single), runs(&plan(single), |_| {})).answer), @"keeps-up, (), -: one variant only, nothing to compare: threads kept up in 10 of 10 blocks");
 }
@@ -140,7 +140,7 @@ fn headroom_is_measured_where_rates_are_swept_and_else_estimated_and_marked() {
     async held 2000 tasks/s in all 10 runs, 2 times the 1000 tasks/s asked, and not 4000 tasks/s
     ");
     insta::assert_snapshot!(sentences(&comparison.cells[2].recommendation), @"
-    threads held 4000 tasks/s in all 10 runs; not measured beyond; estimated from measured shares, not measured: at most about 2.2 times (server CPU 46 % used)
+    threads held the 4000 tasks/s asked in all 10 runs: at least 1.0, not measured beyond; estimated from measured shares, not measured: at most about 2.2 times what was asked (server CPU 46 % used)
     async did not hold 4000 tasks/s: ok in 9 of 10 runs
     ");
     let of_async = &comparison.answer.headroom[1];
@@ -149,8 +149,8 @@ fn headroom_is_measured_where_rates_are_swept_and_else_estimated_and_marked() {
     assert_eq!(of_async.estimate, None, "a rate that did not hold is known: nothing is estimated");
 
     insta::assert_snapshot!(sentences(&of(bench(1.0, 0.01))), @"
-    threads held 1000 tasks/s in all 10 runs; not measured beyond; estimated from measured shares, not measured: at most about 2.2 times (server CPU 46 % used)
-    async held 1000 tasks/s in all 10 runs; not measured beyond; estimated from measured shares, not measured: at most about 2.2 times (server CPU 46 % used)
+    threads held the 1000 tasks/s asked in all 10 runs: at least 1.0, not measured beyond; estimated from measured shares, not measured: at most about 2.2 times what was asked (server CPU 46 % used)
+    async held the 1000 tasks/s asked in all 10 runs: at least 1.0, not measured beyond; estimated from measured shares, not measured: at most about 2.2 times what was asked (server CPU 46 % used)
     ");
     // Everything on the machine together is used more than any part of it, and an instrument is no limit of the system.
     let mut shared = bench(1.0, 0.01);
@@ -162,8 +162,8 @@ fn headroom_is_measured_where_rates_are_swept_and_else_estimated_and_marked() {
     }
     let answer = of(shared);
     insta::assert_snapshot!(sentences(&answer), @"
-    threads held 1000 tasks/s in all 10 runs; not measured beyond; estimated from measured shares, not measured: at most about 1.5 times (all CPUs of the machine, instruments included, 65 % used)
-    async held 1000 tasks/s in all 10 runs; not measured beyond; estimated from measured shares, not measured: at most about 1.5 times (all CPUs of the machine, instruments included, 65 % used)
+    threads held the 1000 tasks/s asked in all 10 runs: at least 1.0, not measured beyond; estimated from measured shares, not measured: at most about 1.5 times what was asked (all CPUs of the machine, instruments included, 65 % used)
+    async held the 1000 tasks/s asked in all 10 runs: at least 1.0, not measured beyond; estimated from measured shares, not measured: at most about 1.5 times what was asked (all CPUs of the machine, instruments included, 65 % used)
     ");
     let estimate = answer.headroom[0].estimate.as_ref().unwrap();
     assert_eq!(estimate.resource, Resource::ServerCpu);
