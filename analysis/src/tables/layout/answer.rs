@@ -4,8 +4,8 @@ use common::plan::Metric;
 use common::report::comparison::{Answer, Cell, Certainty, Comparison, Contrast, Level, Limit};
 use common::verdict::EXHAUSTED;
 
-use super::{Grid, Section, metric_of, ratio_text, word};
-use crate::format::{NOTHING, counted, p_equals, p_value, percent};
+use super::{Grid, Section, metric_of, word};
+use crate::format::{self, NOTHING, counted, p_equals, p_value, percent};
 use crate::recommend::place;
 
 /// One sentence, a row per cell and contender, and how sure that is, why, and for how long.
@@ -82,7 +82,7 @@ fn row(cell: &Cell, contrast: &Contrast) -> Vec<String> {
         format!("{contender} / {baseline}"),
         value(baseline, *metric),
         value(contender, *metric),
-        ratio_text(contrast),
+        format::ratio_of(contrast),
         contrast.p_adjusted.map_or_else(|| NOTHING.to_owned(), p_value),
         contrast.n.to_string(),
         (not_ok(baseline) + not_ok(contender)).to_string(),
