@@ -34,6 +34,7 @@ test: ## every test that needs no timing
 verify: build ## kill and soak tests, self-tests of the instrument, models of what is shared: what takes time
 	RUSTFLAGS="--cfg loom" cargo test -q --release -p workers-threaded --lib --target-dir target/loom model
 	cargo test --release -p loadgen --features verify --test verify -- --test-threads 1
+	cargo test --release -p analysis --features verify --test browser -- --test-threads 1
 
 lint: pure ## formatting, clippy per package, no async runtime where none belongs
 	cargo fmt --all --check

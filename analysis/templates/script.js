@@ -13,6 +13,13 @@
     owner = null;
     tip.hidden = true;
   };
+  const place = () => {
+    const box = owner.getBoundingClientRect();
+    const room = root.clientWidth - tip.offsetWidth - 8;
+    tip.style.left = `${Math.max(8, Math.min(box.left + box.width / 2 - tip.offsetWidth / 2, room))}px`;
+    const above = box.top - tip.offsetHeight - 6;
+    tip.style.top = `${above > 4 ? above : box.bottom + 6}px`;
+  };
   const show = (element) => {
     if (owner === element) return;
     hide();
@@ -20,11 +27,7 @@
     tip.textContent = element.getAttribute("data-tip");
     tip.hidden = false;
     element.setAttribute("aria-describedby", "tip");
-    const box = element.getBoundingClientRect();
-    const room = root.clientWidth - tip.offsetWidth - 8;
-    tip.style.left = `${Math.max(8, Math.min(box.left + box.width / 2 - tip.offsetWidth / 2, room))}px`;
-    const above = box.top - tip.offsetHeight - 6;
-    tip.style.top = `${above > 4 ? above : box.bottom + 6}px`;
+    place();
   };
   const described = (event) => event.target.closest && event.target.closest("[data-tip]");
   document.addEventListener("pointerover", (event) => {
@@ -36,7 +39,11 @@
   document.addEventListener("focusout", hide);
   document.addEventListener("click", (event) => (described(event) ? show(described(event)) : hide()));
   document.addEventListener("keydown", (event) => event.key === "Escape" && hide());
-  document.addEventListener("scroll", hide, { capture: true, passive: true });
+  // What has the focus may have been scrolled into sight by it.
+  document.addEventListener("scroll", () => owner && (owner === document.activeElement ? place() : hide()), {
+    capture: true,
+    passive: true,
+  });
 
   // Colours: the system's until the button is used; nothing is remembered.
   const theme = by("theme");

@@ -13,6 +13,8 @@ mod load;
 #[cfg(test)]
 mod metrics;
 #[cfg(test)]
+mod page;
+#[cfg(test)]
 mod show;
 #[cfg(test)]
 mod simulation;
