@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use common::plan::{Metric, Plan};
+use common::plan::{Metric, Plan, Settings, Variant};
 use common::report::comparison::{
     Cell, CheckTally, Comparison, ComparisonKind, Contrast, Distance, Estimate, KeepsUp, RunVerdicts, VariantSummary,
 };
@@ -14,6 +14,7 @@ use crate::drawing;
 use crate::keeps_up::keeps_up;
 use crate::load::Results;
 use crate::metric::{DESCRIBED, value};
+use crate::predict::{prediction, scalability};
 use crate::recommend::{Bench, Seen};
 use crate::stats::{holm, median, middle_of};
 use crate::steady::steadiness;
@@ -49,7 +50,7 @@ pub fn comparison(results: &Results) -> Comparison {
                 .variants
                 .iter()
                 .zip(&blocks.variants)
-                .map(|(variant, runs)| summary(variant.clone(), runs))
+                .map(|(variant, runs)| summary(variant.clone(), &cell.settings, runs))
                 .collect();
             Cell {
                 index: cell.index,
@@ -82,6 +83,7 @@ pub fn comparison(results: &Results) -> Comparison {
         versions: first.versions.clone(),
         answer,
         cells,
+        scalability: scalability(plan, &blocks),
         published: plan.published.clone(),
         checks: checks(results.runs()),
         plan_toml: plan.source.clone(),
@@ -176,7 +178,7 @@ fn contrasts(plan: &Plan, cells: &[Blocks<'_>]) -> Vec<Vec<Contrast>> {
         .collect()
 }
 
-fn summary(variant: common::plan::Variant, runs: &VariantRuns<'_>) -> VariantSummary {
+fn summary(variant: Variant, settings: &Settings, runs: &VariantRuns<'_>) -> VariantSummary {
     let mut checks_failed = BTreeMap::new();
     for check in runs.all.iter().flat_map(|run| &run.validity.checks).filter(|check| !check.ok) {
         *checks_failed.entry(check.name.clone()).or_insert(0) += 1;
@@ -196,6 +198,7 @@ fn summary(variant: common::plan::Variant, runs: &VariantRuns<'_>) -> VariantSum
         metrics: of_metrics.chain(described).collect(),
         response_curve: drawing::curve(&runs.valid.iter().map(|run| &run.latency_us.response).collect::<Vec<_>>()),
         timeline: drawing::timeline(&runs.valid.iter().map(|run| run.timeline.as_slice()).collect::<Vec<_>>()),
+        prediction: prediction(settings, &runs.valid),
     }
 }
 

@@ -17,6 +17,7 @@ mod format;
 mod keeps_up;
 pub mod load;
 pub mod metric;
+pub mod predict;
 mod recommend;
 pub mod show;
 pub mod stats;

@@ -19,6 +19,7 @@ mod dyno;
 mod machine;
 mod network;
 mod pacing;
+pub mod prediction;
 mod tasks;
 mod validity;
 pub mod warmup;

@@ -311,6 +311,36 @@ fn contrast() -> Value {
     })
 }
 
+fn prediction() -> Value {
+    json!({
+        "block": 0, "utilisation": 0.5,
+        "models": [{
+            "model": "simulation", "assumes": "little", "reason": "",
+            "figures": {"queue_wait_mean_us": {"predicted": 1.0, "measured": 2.0, "residual": -0.5}},
+        }, {"model": "common-queue", "assumes": "much", "figures": null, "reason": "overloaded"}],
+        "bounds": {
+            "at_most_per_s": 1000.0, "bound_by": "server-cpu", "completed_per_s": 500.0, "used": 0.5, "assumes": "little",
+            "resources": [{"resource": "server-cpu", "units": 1.0, "demand_us": 1000.0, "at_most_per_s": 1000.0}],
+        },
+        "finding": "",
+    })
+}
+
+fn scalability() -> Value {
+    let coefficient = json!({"value": 0.1, "low": 0.0, "high": null});
+    json!({
+        "parameters": {"redis.rtt_us": 200}, "variant": "threads",
+        "points": [{
+            "workers": 1, "runs": 2, "limited": 1, "completed_per_s": 100.0, "predicted_per_s": 101.0, "residual": 0.01,
+        }],
+        "law": {
+            "lambda_per_s": coefficient, "sigma": coefficient, "kappa": coefficient, "peak_workers": null,
+            "peak_per_s": null, "runs": 4,
+        },
+        "reason": "",
+    })
+}
+
 /// The smallest comparison that has one of everything.
 fn answer() -> Value {
     json!({
@@ -373,6 +403,7 @@ fn comparison() -> Value {
                         "completed_per_s": null, "backlog": null, "response_p50_us": null, "response_p99_us": null
                     }]
                 },
+                "prediction": prediction(),
             }],
             "contrasts": [contrast()],
             "keeps_up": [{
@@ -380,6 +411,7 @@ fn comparison() -> Value {
             }],
             "recommendation": answer(),
         }],
+        "scalability": [scalability()],
         "published": [{
             "source": "x", "dyno": null, "result": "success", "sent": 1, "completed": 1, "uptime_s": 1.0,
             "real_per_s": null, "task_ms": null, "fetch_ms": null, "save_ms": null, "ping_ms": null,

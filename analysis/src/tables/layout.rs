@@ -11,6 +11,7 @@ use crate::format::{self, NOTHING, counted, grouped, p_equals, p_value, percent,
 use crate::metric::wording;
 
 mod answer;
+mod predicted;
 mod published;
 
 /// A whole comparison.
@@ -64,6 +65,7 @@ pub(crate) fn page(comparison: &Comparison) -> Page {
     ];
     facts.extend(comparison.forced.iter().map(|sentence| format!("FORCED: {sentence}")));
     let mut sections: Vec<Section> = comparison.cells.iter().map(|cell| cell_section(comparison, cell)).collect();
+    sections.extend(predicted::scalability(comparison));
     if !comparison.published.is_empty() {
         sections.push(published::section(comparison));
     }
@@ -83,6 +85,7 @@ fn general_notes(comparison: &Comparison) -> Vec<String> {
                 .to_owned(),
         );
     }
+    notes.extend(predicted::general_note(comparison));
     if contrasts().any(|contrast| !contrast.calibrated) {
         notes.push("uncalibrated (every word above): no A/A bench of this host is known".to_owned());
     }
@@ -110,10 +113,12 @@ fn cell_section(comparison: &Comparison, cell: &Cell) -> Section {
         grids.extend(cell.variants.iter().map(variant_grid));
     }
     grids.push(runs_grid(cell));
+    grids.extend(predicted::grid(cell));
     let mut notes: Vec<String> = cell.contrasts.iter().filter(|contrast| contrast.primary).map(primary_note).collect();
     notes.extend(cell.keeps_up.iter().filter(|one| one.only_baseline + one.only_contender > 0).map(keeps_up_note));
     notes.extend(secondary_notes(&cell.contrasts));
     notes.extend(cell.variants.iter().filter_map(checks_note));
+    notes.extend(predicted::notes(cell));
     let dyno = cell.dyno.as_ref().map(|dyno| format!("each dyno: {}", dyno.label));
     let distance = cell.distance.as_ref().map(|distance| format!("distance: {}", distance_of(distance)));
     let lines = dyno.into_iter().chain(distance).chain([cell.recommendation.sentence.clone()]).collect();

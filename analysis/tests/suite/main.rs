@@ -15,6 +15,8 @@ mod metrics;
 #[cfg(test)]
 mod page;
 #[cfg(test)]
+mod predict;
+#[cfg(test)]
 mod show;
 #[cfg(test)]
 mod simulation;

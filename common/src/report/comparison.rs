@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::drawing::{ResponseCurve, Timeline};
+use super::prediction::{Prediction, Scalability};
 use super::{Counts, DynoLimits, Host, RedisServer, Severity, Versions};
 use crate::plan::{Metric, Published, Variant};
 
@@ -56,6 +57,8 @@ pub struct Comparison {
     pub answer: Answer,
     /// In the plan's order.
     pub cells: Vec<Cell>,
+    /// How throughput goes with the number of workers, by sweep and variant; empty where the plan does not sweep it.
+    pub scalability: Vec<Scalability>,
     /// What others measured, where the plan quotes it.
     pub published: Vec<Published>,
     /// Every check of validity that was asked of any run, in the order of the runs.
@@ -136,6 +139,8 @@ pub struct VariantSummary {
     pub response_curve: Option<ResponseCurve>,
     /// To be drawn: the valid runs by seconds; `null` without any.
     pub timeline: Option<Timeline>,
+    /// What theory and a simulation say, beside what was measured.
+    pub prediction: Prediction,
 }
 
 /// Median of response in the last third of the window over that in the first, over the valid runs of a variant.

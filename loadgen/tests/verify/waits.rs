@@ -1,6 +1,8 @@
 //! The self-test of `docs/method.md`: mean waits in front of workers are those of queueing theory, and those of a replay of
 //! the very arrivals.
 
+use analysis::predict::queue::{after_random_choice, own_queue_wait};
+use analysis::predict::simulate;
 use common::arrivals;
 use common::random::block_seed;
 use common::report::{Run, RunResult};
@@ -15,19 +17,12 @@ const RATE_OF_A_WORKER: f64 = 70.0;
 /// Tasks of the window; their waits are far from independent.
 const BATCHES: usize = 20;
 
-/// The waits of the window's tasks, milliseconds, when every worker takes its tasks in turn and each takes `service_ms`:
-/// Lindley's recursion over the run's own arrivals.
+/// The waits of the window's tasks, milliseconds, when every task takes `service_ms`: the run's own arrivals, simulated.
 fn replay(run: &Run, service_ms: f64) -> Vec<f64> {
     let settings = &run.plan.settings;
     let schedule = arrivals::schedule(settings, block_seed(settings.load.seed, run.cell.index, run.block));
-    let mut free_ms = vec![0.0; run.workers.count as usize];
-    let waits = schedule.arrivals.iter().map(|arrival| {
-        let (at_ms, free_ms) = (arrival.intended_ns as f64 / 1e6, &mut free_ms[arrival.worker as usize]);
-        let wait_ms = (*free_ms - at_ms).max(0.0);
-        *free_ms = at_ms + wait_ms + service_ms;
-        wait_ms
-    });
-    waits.skip(schedule.warmup).collect()
+    let waits = simulate::waits(&schedule, &settings.workers, |_| (service_ms * 1e6) as u64);
+    waits.into_iter().skip(schedule.warmup).map(|wait_ns| wait_ns as f64 / 1e6).collect()
 }
 
 fn mean(values: &[f64]) -> f64 {
@@ -43,7 +38,8 @@ fn standard_error(values: &[f64]) -> f64 {
 
 #[test]
 fn mean_waits_are_those_of_theory_and_of_a_replay() {
-    for (engine, workers, seconds) in [("threaded", 1, 60), ("async", 1, 60), ("threaded", 8, 25), ("async", 8, 25)] {
+    for (engine, workers, seconds) in [("threaded", 1u32, 60), ("async", 1, 60), ("threaded", 8, 25), ("async", 8, 25)]
+    {
         // Chosen at random, a worker's arrivals are as independent of each other as all of them.
         let finished = loadgen(&format!(
             "run --engine {engine} --connections own --task synthetic --set task.redis_round_trips=0 --set task.sleep_ms={SLEEP_MS} \
@@ -58,9 +54,9 @@ fn mean_waits_are_those_of_theory_and_of_a_replay() {
         let replayed = replay(run, service_ms);
         assert_eq!(replayed.len() as u64, wait.n);
         let (replayed_ms, error_ms) = (mean(&replayed), standard_error(&replayed));
-        // M/G/1 with services that hardly vary (Pollaczek 1930, Khinchine 1932; Allen-Cunneen with Ca2 = 1, Cs2 = 0).
+        // Poisson arrivals, services that hardly vary.
         let rho = RATE_OF_A_WORKER * service_ms / 1e3;
-        let theory_ms = service_ms * rho / (1.0 - rho) / 2.0;
+        let theory_ms = own_queue_wait(rho, service_ms, after_random_choice(1.0, workers), 0.0).unwrap();
         println!(
             "{engine}, {workers} workers: service {service_ms:.3} ms, rho {rho:.3}, mean wait {wait_ms:.3} ms; replayed {replayed_ms:.3} \
              (standard error {error_ms:.3}), theory {theory_ms:.3}"
