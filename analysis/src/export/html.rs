@@ -27,12 +27,13 @@ const STYLE: &str = include_str!("../../templates/style.css");
 const SCRIPT: &str = include_str!("../../templates/script.js");
 
 /// Every template, by the name under which others include it; the names end in `.html`, which switches escaping on.
-const TEMPLATES: [(&str, &str); 10] = [
+const TEMPLATES: [(&str, &str); 11] = [
     ("report.html", include_str!("../../templates/report.html")),
     ("macros.html", include_str!("../../templates/macros.html")),
     ("answer.html", include_str!("../../templates/answer.html")),
     ("charts.html", include_str!("../../templates/charts.html")),
     ("cells.html", include_str!("../../templates/cells.html")),
+    ("headroom.html", include_str!("../../templates/headroom.html")),
     ("published.html", include_str!("../../templates/published.html")),
     ("validity.html", include_str!("../../templates/validity.html")),
     ("environment.html", include_str!("../../templates/environment.html")),
@@ -54,7 +55,6 @@ pub fn bytes(comparison: &Comparison, json: &[u8]) -> Result<Vec<u8>, Error> {
         cells => Serde(cells::views(comparison)),
         failed => Serde(notices::failed(comparison)),
         unsteady => notices::unsteady(comparison),
-        uncalibrated => notices::uncalibrated(comparison),
         charts => Serde(drawings::Drawings::new(comparison)),
         primary => metrics::about(comparison.primary).label,
         style_hash => hash(&style),

@@ -37,8 +37,3 @@ pub(super) fn unsteady(comparison: &Comparison) -> Vec<String> {
     }
     names
 }
-
-/// Whether any contrast was made without knowing how the instrument compares with itself.
-pub(super) fn uncalibrated(comparison: &Comparison) -> bool {
-    comparison.cells.iter().flat_map(|cell| &cell.contrasts).any(|contrast| !contrast.calibrated)
-}

@@ -31,6 +31,13 @@ pub(crate) fn hostile() -> Comparison {
     comparison.question = hostile();
     comparison.plan_toml.push_str(HOSTILE);
     comparison.forced = vec![hostile()];
+    comparison.answer.sentence = hostile();
+    comparison.answer.doubts.push(format!("forced: {HOSTILE}"));
+    comparison.answer.notes.push(hostile());
+    for headroom in &mut comparison.answer.headroom {
+        headroom.parameters.insert(hostile(), serde_json::Value::String(hostile()));
+        (headroom.variant, headroom.sentence) = (hostile(), hostile());
+    }
     comparison.host.cpu_model = hostile();
     comparison.redis_server.origin = hostile();
     comparison.published[0].source = hostile();
