@@ -6,7 +6,7 @@ use common::report::comparison::{Cause, Contrast, ContrastVerdict, OrderEffect, 
 
 use crate::blocks::Blocks;
 use crate::format::{counted, signed_percent_of_log};
-use crate::metric::{Percentile, TAIL_TASKS_CONTRASTED, Value, value, wording};
+use crate::metric::{CLUSTERS_CONTRASTED, Percentile, Value, value, wording};
 use crate::stats::order_effect::order_effect;
 use crate::stats::signed_rank::{Interval, Walsh};
 use crate::stats::{spread, tost};
@@ -58,10 +58,16 @@ struct Differences {
 }
 
 impl Pair<'_> {
-    /// Whether any run of either variant has a value of `metric`.
+    /// Whether any run of either variant has a value of `metric`; of an extreme percentile, whether all have enough of it.
     pub(crate) fn has(&self, metric: Metric) -> bool {
-        let runs = [self.baseline, self.contender].into_iter().flat_map(|i| &self.blocks.variants[i].valid);
-        runs.into_iter().any(|run| Percentile::of(metric).is_some() || value(run, metric) != Value::Absent)
+        let mut runs = [self.baseline, self.contender].into_iter().flat_map(|i| &self.blocks.variants[i].valid);
+        match Percentile::of(metric) {
+            Some(percentile) if percentile.is_extreme() => {
+                runs.clone().count() > 0 && runs.all(|run| percentile.has_tasks(run))
+            }
+            Some(_) => runs.next().is_some(),
+            None => runs.any(|run| value(run, metric) != Value::Absent),
+        }
     }
 
     /// Everything about `metric` but the word.
@@ -194,15 +200,20 @@ impl Pair<'_> {
         let label = wording(metric).label;
         let kept = &self.blocks.kept;
         if let Some(percentile) = Percentile::of(metric) {
-            let pair = [self.baseline, self.contender];
-            if kept.iter().any(|block| pair.iter().any(|&i| !percentile.contrastable(block[i]))) {
-                return Some((
-                    Cause::FewTasks,
-                    format!(
-                        "fewer than {TAIL_TASKS_CONTRASTED} tasks beyond {label} in some run; \
-                         a longer window or a higher rate gives more"
-                    ),
-                ));
+            let mut runs = kept.iter().flat_map(|block| [block[self.baseline], block[self.contender]]);
+            if runs.clone().any(|run| !percentile.has_tasks(run)) {
+                let reason = format!(
+                    "fewer than {} beyond {label} in some run; a longer window or a higher rate gives more",
+                    percentile.tasks_needed()
+                );
+                return Some((Cause::FewTasks, reason));
+            }
+            if runs.any(|run| !percentile.is_spread(run)) {
+                let reason = format!(
+                    "the tasks beyond {label} lie in fewer than {CLUSTERS_CONTRASTED} clusters in some run, as after a few \
+                     stalls; a longer window gives more"
+                );
+                return Some((Cause::FewClusters, reason));
             }
         }
         if differences.missing > 0 {

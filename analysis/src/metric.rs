@@ -1,12 +1,12 @@
 //! The value of a metric in one run, and when it may be printed and contrasted.
 
 use common::plan::Metric;
-use common::report::{Distribution, Ended, Run, Usage};
+use common::report::{Ended, Run, Usage};
 
-/// Tasks that must lie beyond a percentile for it to be printed.
-pub(crate) const TAIL_TASKS_PRINTED: u64 = 30;
-/// Tasks that must lie beyond a percentile, in every run, for it to be contrasted.
-pub(crate) const TAIL_TASKS_CONTRASTED: u64 = 50;
+mod percentile;
+
+pub use percentile::Percentile;
+pub(crate) use percentile::{CLUSTERS_CONTRASTED, TAIL_TASKS_PRINTED};
 
 /// What a run says of a metric.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -71,6 +71,7 @@ pub fn value(run: &Run, metric: Metric) -> Value {
         Metric::ResponseP50Us
         | Metric::ResponseP90Us
         | Metric::ResponseP99Us
+        | Metric::ResponseP999Us
         | Metric::ResponseFromSendP99Us
         | Metric::ServiceP50Us
         | Metric::ServiceP99Us
@@ -125,110 +126,6 @@ pub fn uptime_s(run: &Run) -> Option<f64> {
     Some(load.warmup_s + end_s)
 }
 
-/// Which part of a task's time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Latency {
-    Response,
-    ResponseFromSend,
-    Service,
-    QueueWait,
-    PoolWait,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Quantile {
-    P50,
-    P90,
-    P99,
-}
-
-/// A percentile of a latency.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Percentile {
-    latency: Latency,
-    quantile: Quantile,
-}
-
-impl Percentile {
-    /// The percentile that `metric` is, if it is one.
-    #[must_use]
-    pub fn of(metric: Metric) -> Option<Percentile> {
-        let (latency, quantile) = match metric {
-            Metric::ResponseP50Us => (Latency::Response, Quantile::P50),
-            Metric::ResponseP90Us => (Latency::Response, Quantile::P90),
-            Metric::ResponseP99Us => (Latency::Response, Quantile::P99),
-            Metric::ResponseFromSendP99Us => (Latency::ResponseFromSend, Quantile::P99),
-            Metric::ServiceP50Us => (Latency::Service, Quantile::P50),
-            Metric::ServiceP99Us => (Latency::Service, Quantile::P99),
-            Metric::QueueWaitP50Us => (Latency::QueueWait, Quantile::P50),
-            Metric::QueueWaitP99Us => (Latency::QueueWait, Quantile::P99),
-            Metric::PoolWaitP50Us => (Latency::PoolWait, Quantile::P50),
-            Metric::PoolWaitP99Us => (Latency::PoolWait, Quantile::P99),
-            _ => return None,
-        };
-        Some(Percentile { latency, quantile })
-    }
-
-    /// The same percentile of response counted from the send; `None` for what is not a percentile of response.
-    #[must_use]
-    pub fn from_send(self) -> Option<Percentile> {
-        (self.latency == Latency::Response).then_some(Percentile { latency: Latency::ResponseFromSend, ..self })
-    }
-
-    /// Its value in `run`, microseconds; absent with fewer than 30 tasks beyond it.
-    #[must_use]
-    pub fn read(self, run: &Run) -> Value {
-        let distribution = self.distribution(run);
-        if self.tail_permille() * tasks(distribution) < TAIL_TASKS_PRINTED * 1_000 {
-            return Value::Absent;
-        }
-        let recorded = match self.quantile {
-            Quantile::P50 => distribution.p50,
-            Quantile::P90 => distribution.p90,
-            Quantile::P99 => distribution.p99,
-        };
-        match recorded {
-            Some(value) => Value::Finite(value),
-            None if distribution.unbounded > 0 => Value::Unbounded,
-            None => Value::Absent,
-        }
-    }
-
-    /// Whether at least 50 tasks lie beyond it, which is what a contrast needs of every run.
-    ///
-    /// The recipe also asks for ten clusters of such tasks, more than 50 ms apart. That takes the instants of the
-    /// slowest tasks, which a run does not hold yet, so that rule is not applied.
-    #[must_use]
-    pub fn contrastable(self, run: &Run) -> bool {
-        self.tail_permille() * tasks(self.distribution(run)) >= TAIL_TASKS_CONTRASTED * 1_000
-    }
-
-    fn distribution(self, run: &Run) -> &Distribution {
-        let latencies = &run.latency_us;
-        match self.latency {
-            Latency::Response => &latencies.response,
-            Latency::ResponseFromSend => &latencies.response_from_send,
-            Latency::Service => &latencies.service,
-            Latency::QueueWait => &latencies.queue_wait,
-            Latency::PoolWait => &latencies.pool_wait,
-        }
-    }
-
-    /// Share of tasks beyond it, in thousandths: exact, unlike 1 - 0.9.
-    fn tail_permille(self) -> u64 {
-        match self.quantile {
-            Quantile::P50 => 500,
-            Quantile::P90 => 100,
-            Quantile::P99 => 10,
-        }
-    }
-}
-
-/// Tasks that a distribution is about, those without a value included.
-fn tasks(distribution: &Distribution) -> u64 {
-    distribution.n + distribution.unbounded
-}
-
 /// How a metric is spoken of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Wording {
@@ -257,6 +154,7 @@ pub(crate) fn wording(metric: Metric) -> Wording {
         Metric::ResponseP50Us => ("response p50", Unit::Micros),
         Metric::ResponseP90Us => ("response p90", Unit::Micros),
         Metric::ResponseP99Us => ("response p99", Unit::Micros),
+        Metric::ResponseP999Us => ("response p99.9", Unit::Micros),
         Metric::ResponseMaxUs => ("response max", Unit::Micros),
         Metric::ResponseFromSendP99Us => ("response from send p99", Unit::Micros),
         Metric::ServiceP50Us => ("service p50", Unit::Micros),

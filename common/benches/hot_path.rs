@@ -4,7 +4,7 @@
 
 use std::hint::black_box;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use common::compute::Digest;
 use common::plan::{Task, TaskKind};
@@ -118,7 +118,7 @@ fn redis_fields(flats: &[u8]) -> Option<Vec<&[u8]>> {
 
 /// Everything that is recorded of one task: counters and all histograms.
 fn recorder(c: &mut Criterion) {
-    let recorder = Recorder::new(2, 28, Span::of(TaskKind::Document));
+    let recorder = Recorder::new(2, 28, Span::of(TaskKind::Document), Duration::from_secs(240));
     let mut at = 0u64;
     let mut record = move || {
         at += 1_000_003;
@@ -231,7 +231,7 @@ fn ratios() {
     let ours = || drop(black_box(received(&flats, 1)));
     println!("ratio: receive the flats / redis-rs's parser                    {:.3}", ratio(ours, redis_rs));
     println!("ratio: whole document, receive to encode / serde_json's values  {:.3}", ratio(task, serde));
-    let recorder = Recorder::new(2, 28, Span::of(TaskKind::Document));
+    let recorder = Recorder::new(2, 28, Span::of(TaskKind::Document), Duration::from_secs(240));
     let record = Record {
         intended_ns: 1,
         sent_ns: 40_000,

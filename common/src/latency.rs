@@ -75,6 +75,13 @@ impl Latency {
         })
     }
 
+    /// What a value must be at least to lie at or beyond that percentile: within the precision of the histogram equal values
+    /// are equal.
+    #[must_use]
+    pub fn at_or_beyond_ns(&self, p: f64, unbounded: u64) -> Option<u64> {
+        self.percentile_ns(p, unbounded).map(|ns| self.histogram.lowest_equivalent(ns))
+    }
+
     /// As a report shows it; `unbounded` more values are larger than all recorded ones.
     #[must_use]
     pub fn distribution(&self, unbounded: u64) -> Distribution {

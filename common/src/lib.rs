@@ -11,6 +11,7 @@ pub mod endpoint;
 pub mod keys;
 pub mod latency;
 pub mod looks;
+pub mod peaks;
 pub mod plan;
 pub mod random;
 pub mod rate;

@@ -3,14 +3,16 @@
 //! A worker writes to the shard `worker % shards`, of which there is one per CPU, behind a lock that is nearly always
 //! free. Once a second the reporter swaps each shard's histograms against empty ones and sends what it took: a
 //! [`Delta`]. Counters are totals since the start, taken under the same lock, so that in every delta the counts and
-//! the histograms agree.
+//! the histograms agree. The largest values by bin ([`Peaks`]) stay in the shards until the end.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::latency::Latency;
+use crate::peaks::Peaks;
 use crate::report::Failures;
 use crate::request::RequestErrorKind;
 use crate::step::{Failure, Outcome, Span};
@@ -156,6 +158,8 @@ struct Shard {
     counts: [PhaseCounts; TaskPhase::COUNT],
     request_errors: [u64; RequestErrorKind::COUNT],
     histograms: Histograms,
+    peaks: Peaks,
+    window_start_ns: u64,
     last_ended_ns: u64,
     busy_ns: u64,
     /// Of workers `shard`, `shard + shards`, ...
@@ -230,15 +234,18 @@ impl Delta {
 }
 
 impl Recorder {
-    /// For `workers` workers, spread over `shards` shards (one per CPU is right), and the spans that their tasks have.
+    /// For `workers` workers, spread over `shards` shards (one per CPU is right), the spans that their tasks have, and a
+    /// window of this length.
     #[must_use]
-    pub fn new(shards: usize, workers: u32, spans: &'static [Span]) -> Recorder {
+    pub fn new(shards: usize, workers: u32, spans: &'static [Span], window: Duration) -> Recorder {
         let shards = shards.max(1);
         let of_shard = (workers as usize).div_ceil(shards);
         let shard = || Shard {
             counts: Default::default(),
             request_errors: Default::default(),
             histograms: Histograms::default(),
+            peaks: Peaks::new(window),
+            window_start_ns: 0,
             last_ended_ns: 0,
             busy_ns: 0,
             workers: vec![WorkerTotals::default(); of_shard],
@@ -253,6 +260,13 @@ impl Recorder {
 
     fn of_worker(&self, worker: u32) -> MutexGuard<'_, Shard> {
         self.shard(worker as usize % self.shards.len())
+    }
+
+    /// Says when the window begins, before any of its tasks.
+    pub fn window_begins(&self, start_ns: u64) {
+        for index in 0..self.shards.len() {
+            self.shard(index).window_start_ns = start_ns;
+        }
     }
 
     /// Records a task that ended at `worker`.
@@ -270,7 +284,9 @@ impl Recorder {
         totals.cycles += 1;
         totals.busy_ns += busy_ns;
         if record.phase == TaskPhase::Window {
-            shard.histograms.record(record, self.spans);
+            let Shard { histograms, peaks, window_start_ns, .. } = &mut *shard;
+            histograms.record(record, self.spans);
+            peaks.record(*window_start_ns, record);
         }
     }
 
@@ -321,6 +337,16 @@ impl Recorder {
             .collect();
         let response_from_send_sum_ns = u64::try_from(taken.response_from_send_sum_ns).unwrap_or(u64::MAX);
         Delta { at_ns, counts, request_errors, histograms, response_from_send_sum_ns }
+    }
+
+    /// The largest values by bin of all tasks of the window so far.
+    #[must_use]
+    pub fn peaks(&self) -> Peaks {
+        let mut all = Peaks::default();
+        for index in 0..self.shards.len() {
+            all.merge(&self.shard(index).peaks);
+        }
+        all
     }
 
     /// Timed tasks ended and nanoseconds in them, per worker.

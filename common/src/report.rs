@@ -16,6 +16,7 @@ pub mod comparison;
 mod cost;
 pub mod drawing;
 mod dyno;
+mod exceedances;
 mod machine;
 mod network;
 mod pacing;
@@ -27,6 +28,7 @@ pub mod warmup;
 pub use clock::ClockOffset;
 pub use cost::{IdleMemory, RedisWork, Resources, Startup, Usage};
 pub use dyno::{DynoLimits, Throttling};
+pub use exceedances::{Exceedances, Spread, Tails};
 pub use machine::{Machine, WatchedCpu};
 pub use network::{Network, PassedOn};
 pub use pacing::{AtRate, Ceiling, Dispersion, Pacing};
@@ -92,6 +94,8 @@ pub struct Run {
     pub rate_per_s: Rates,
     /// Distributions over the window's tasks, microseconds.
     pub latency_us: Latencies,
+    /// When the slowest of these tasks ended; `null` when a dyno was lost before it said so.
+    pub exceedances: Option<Exceedances>,
     /// Whether the load had the shape that was planned.
     pub pacing: Pacing,
     /// Tasks sent and not finished.

@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::backlog::WorstBacklogs;
+use crate::peaks::Peaks;
 use crate::plan::{Allocator, Engine, Settings, Variant};
 use crate::recorder::{Delta, Totals};
 
@@ -262,6 +263,8 @@ pub struct Final {
     pub busy_ns: Vec<u64>,
     /// Connections replaced.
     pub reconnects: u64,
+    /// The largest values of the window by bin.
+    pub peaks: Peaks,
 }
 
 /// Which part of a run a task belongs to.

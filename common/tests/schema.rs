@@ -189,6 +189,15 @@ fn pacing() -> Value {
     })
 }
 
+fn exceedances() -> Value {
+    let spread = json!({"bins": 3, "clusters": 2});
+    let tails = json!({"p50": spread, "p90": spread, "p99": spread, "p99_9": null});
+    json!({
+        "window_bins": 20, "queue_wait": tails, "pool_wait": tails, "service": tails, "response": tails,
+        "response_from_send": tails,
+    })
+}
+
 /// The smallest run: one task, nothing optional measured.
 fn run() -> Value {
     let latency = json!({
@@ -223,6 +232,7 @@ fn run() -> Value {
             "lateness": latency, "batch_wait": null, "queue_wait": latency, "pool_wait": latency, "service": latency,
             "response": latency, "response_from_send": latency, "spans": {"fetch": latency},
         },
+        "exceedances": exceedances(),
         "pacing": pacing(),
         "backlog": {
             "max": 1, "limit": 100, "max_work_s": null, "total_max": 1, "slope_per_s": null, "slope_low_per_s": null,

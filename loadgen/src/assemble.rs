@@ -23,6 +23,7 @@ use crate::send_log::SendLog;
 use crate::server::Server;
 
 mod backlog;
+mod exceedances;
 mod interval_log;
 mod looks;
 mod pressure;
@@ -104,6 +105,7 @@ pub fn run(spec: &Spec<'_>, schedule: &Schedule, measured: Measured) -> Run {
     let unbounded = counts.failed.total() + counts.unfinished;
     let lateness = measured.sends.lateness(schedule, measured.start_ns);
     let latency_us = latencies(settings, collected, &lateness, unbounded, counts.unfinished);
+    let exceedances = exceedances::of(&settings.load, collected, unbounded, counts.unfinished);
     let tasks_in_window: Option<u64> = collected.dynos.iter().map(ended_in_window).sum();
     // Of a run that ended in its warm-up only what was short is said.
     let (window, all) = match &measured.usage {
@@ -193,6 +195,7 @@ pub fn run(spec: &Spec<'_>, schedule: &Schedule, measured: Measured) -> Run {
         ended: measured.ended,
         counts,
         latency_us,
+        exceedances,
         pacing: measured.sends.pacing(schedule, measured.start_ns),
         backlog,
         little,

@@ -236,6 +236,8 @@ impl Collected {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use common::backlog::WorstBacklogs;
     use common::latency::LARGEST_NS;
     use common::plan::TaskKind;
@@ -265,7 +267,8 @@ mod tests {
     /// Counts and histograms of a dyno that dies come from the same, last delta.
     #[test]
     fn a_lost_dyno_keeps_what_its_last_delta_said() {
-        let (recorder, mut spare) = (Recorder::new(1, 1, Span::of(TaskKind::Document)), Histograms::default());
+        let (recorder, mut spare) =
+            (Recorder::new(1, 1, Span::of(TaskKind::Document), Duration::from_secs(2)), Histograms::default());
         let mut collected = Collected::new(&[Clock::Shared], 1_000_000_000);
         settle(&recorder, TaskPhase::Untimed, 1);
         settle(&recorder, TaskPhase::WarmUp, 10);
@@ -312,7 +315,8 @@ mod tests {
         let before = Estimate::of(Answer { asked_ns: 9_000_000_000, at_ns: 4_000_000_000, received_ns: 9_000_000_000 });
         let mut collected = Collected::new(&[Clock::Shared, Clock::Apart { before, during: None }], 8_000_000_000);
         for (dyno, behind_ns) in [(0, 0), (1, 5_000_000_000)] {
-            let (recorder, mut spare) = (Recorder::new(1, 1, Span::of(TaskKind::Document)), Histograms::default());
+            let (recorder, mut spare) =
+                (Recorder::new(1, 1, Span::of(TaskKind::Document), Duration::from_secs(2)), Histograms::default());
             settle(&recorder, TaskPhase::WarmUp, 3);
             let delta = recorder.collect(9_000_000_000 - behind_ns, &mut spare);
             collected.take(dyno, FromDyno::Delta(Box::new(delta)));

@@ -8,7 +8,7 @@ use common::report::comparison::{
 };
 
 use crate::format::{self, NOTHING, counted, grouped, p_equals, p_value, percent, percent_of_log};
-use crate::metric::wording;
+use crate::metric::{Percentile, wording};
 
 mod answer;
 mod predicted;
@@ -148,7 +148,7 @@ fn contrast_grid(cell: &Cell, contender: &str) -> Grid {
                 contrast.p_adjusted.map_or_else(|| NOTHING.to_owned(), p_value),
                 word(contrast),
             ],
-            None if metric.is_contrasted() => return None,
+            None if !described(cell, metric) => return None,
             None => [NOTHING, NOTHING, NOTHING, "(described only)"].map(str::to_owned),
         };
         let values = [baseline, contender].map(|variant| metric_of(cell, variant, metric));
@@ -159,6 +159,12 @@ fn contrast_grid(cell: &Cell, contender: &str) -> Grid {
     let others = Metric::ALL.into_iter().filter(|&metric| Some(metric) != primary);
     let rows = primary.into_iter().chain(others).filter_map(row);
     Grid { rows: rows.collect(), header: header.map(str::to_owned).to_vec(), left: vec![0, 6] }
+}
+
+/// Whether it is shown although it is not contrasted: the largest value always, an extreme percentile where a run has it.
+fn described(cell: &Cell, metric: Metric) -> bool {
+    let has = || cell.variants.iter().filter_map(|one| one.metrics.get(metric.name())).any(|estimate| estimate.n > 0);
+    !metric.is_contrasted() || (Percentile::of(metric).is_some_and(Percentile::is_extreme) && has())
 }
 
 fn variant_grid(summary: &VariantSummary) -> Grid {

@@ -73,8 +73,8 @@ fn a_percentile_is_printed_from_thirty_tasks_beyond_it_and_contrasted_from_fifty
         assert_eq!(value(&of(printed - 1, 0), metric), Value::Absent);
         assert_ne!(value(&of(printed, 0), metric), Value::Absent);
         assert_ne!(value(&of(printed - 10, 10), metric), Value::Absent, "unbounded tasks count");
-        assert!(!percentile.contrastable(&of(contrasted - 1, 0)));
-        assert!(percentile.contrastable(&of(contrasted, 0)));
+        assert!(!percentile.has_tasks(&of(contrasted - 1, 0)));
+        assert!(percentile.has_tasks(&of(contrasted, 0)));
     }
 }
 

@@ -7,9 +7,9 @@ use analysis::load::Results;
 use common::plan::{Metric, Plan};
 use common::report::comparison::{Cause, Comparison, Contrast, ContrastVerdict};
 use common::report::{
-    Backlog, CellId, Check, Counts, Distribution, Ended, Failures, Host, Latencies, Machine, Overload, Pacing, Phase,
-    Pressure, Rates, RedisServer, RedisWork, Resource, Resources, Run, RunKind, RunPlan, RunResult, SCHEMA_VERSION,
-    Second, Severity, Startup, Usage, Validity, Verdict, Versions, Workers,
+    Backlog, CellId, Check, Counts, Distribution, Ended, Exceedances, Failures, Host, Latencies, Machine, Overload,
+    Pacing, Phase, Pressure, Rates, RedisServer, RedisWork, Resource, Resources, Run, RunKind, RunPlan, RunResult,
+    SCHEMA_VERSION, Second, Severity, Spread, Startup, Tails, Usage, Validity, Verdict, Versions, Workers,
 };
 
 /// Two variants, 1000 tasks a second for 10 s, ten blocks.
@@ -57,6 +57,22 @@ pub(crate) fn distribution(n: u64, p50: f64) -> Distribution {
     }
 }
 
+/// Everywhere, and at the slowest in every second bin.
+pub(crate) fn exceedances(seconds: f64) -> Exceedances {
+    let window_bins = (seconds * 20.0) as u32;
+    let (all, half) =
+        (Spread { bins: window_bins, clusters: 1 }, Spread { bins: window_bins / 2, clusters: window_bins / 2 });
+    let tails = Tails { p50: Some(all), p90: Some(all), p99: Some(half), p99_9: Some(half) };
+    Exceedances {
+        window_bins,
+        queue_wait: tails,
+        pool_wait: tails,
+        service: tails,
+        response: tails,
+        response_from_send: tails,
+    }
+}
+
 /// A run of variant number `variant` that kept up; odd blocks run the variants in reverse order.
 pub(crate) fn run(plan: &Plan, cell: usize, block: u32, variant: usize) -> Run {
     let settings = plan.cells[cell].settings.clone();
@@ -84,6 +100,7 @@ pub(crate) fn run(plan: &Plan, cell: usize, block: u32, variant: usize) -> Run {
         counts: Counts { planned: tasks, sent: tasks, completed: tasks, warmup: tasks / 10, ..Counts::default() },
         rate_per_s: Rates { asked: rate_per_s, sent: rate_per_s, completed: Some(rate_per_s) },
         latency_us: latencies(tasks),
+        exceedances: Some(exceedances(seconds)),
         backlog: Backlog {
             max: Some(3),
             limit: 100,

@@ -2,7 +2,7 @@
 
 use common::plan::Metric;
 use common::report::comparison::{Cause, Comparison, ContrastVerdict, SteadyState};
-use common::report::{Ended, Run, Steady};
+use common::report::{Ended, Run, Spread, Steady};
 
 use crate::support::{
     CPU, PLAN, bench, check_word, compare, contrast, invalidate, is_async, overload, plan, plan_with, run, runs, scale,
@@ -114,6 +114,53 @@ fn a_percentile_needs_fifty_tasks_beyond_it_in_every_run() {
         assert_eq!(contrast(&comparison, Metric::ResponseP99Us).cause, cause);
         assert_eq!(contrast(&comparison, Metric::ResponseP50Us).cause, None);
     }
+}
+
+#[test]
+fn what_lies_beyond_a_percentile_must_not_be_a_few_stalls() {
+    // Of 200 bins of 50 ms.
+    for (bins, clusters, cause) in [
+        (10, 10, None),
+        (10, 9, Some(Cause::FewClusters)),
+        (99, 1, Some(Cause::FewClusters)),
+        (100, 1, None),
+        (0, 0, Some(Cause::FewClusters)),
+    ] {
+        let runs = runs(&plan(PLAN), |run| {
+            let noise = scatter(run, 0.001);
+            scale(&mut run.latency_us.response, noise);
+            if run.block == 7 && is_async(run) {
+                run.exceedances.as_mut().unwrap().response.p99 = Some(Spread { bins, clusters });
+            }
+        });
+        let comparison = compare(&plan(PLAN), runs);
+        let contrast = contrast(&comparison, Metric::ResponseP99Us);
+        assert_eq!(contrast.cause, cause, "{bins} bins, {clusters} clusters");
+        assert_eq!(contrast.reason.contains("fewer than 10 clusters"), cause.is_some(), "{}", contrast.reason);
+    }
+    // Nobody says when they ended.
+    let runs = runs(&plan(PLAN), |run| run.exceedances = None);
+    assert_eq!(contrast(&compare(&plan(PLAN), runs), Metric::ResponseP99Us).cause, Some(Cause::FewClusters));
+}
+
+#[test]
+fn the_extreme_percentile_is_compared_in_long_windows_only() {
+    let of = |sets: &[&str]| {
+        let plan = plan_with(sets);
+        let comparison = compare(&plan, runs(&plan, |_| {}));
+        let cell = &comparison.cells[0];
+        let shown = cell.variants[0].metrics["response_p99_9_us"].n;
+        let cause = cell.contrasts.iter().find(|one| one.metric == Metric::ResponseP999Us).map(|one| one.cause);
+        (shown, cause)
+    };
+    // 1000 tasks a second: a tenth of the tasks needed; enough to be shown; enough, in too short a window; both.
+    assert_eq!(of(&[]), (0, None));
+    assert_eq!(of(&["load.duration_s=99"]), (10, None));
+    assert_eq!(of(&["load.duration_s=59", "load.rate_per_s=2000"]), (10, None));
+    assert_eq!(of(&["load.duration_s=60", "load.rate_per_s=1666"]), (10, None));
+    assert_eq!(of(&["load.duration_s=60", "load.rate_per_s=1667"]), (10, Some(None)));
+    // As the question of the plan it has a word.
+    assert_eq!(of(&["primary=\"response_p99_9_us\""]), (0, Some(Some(Cause::FewTasks))));
 }
 
 #[test]

@@ -13,7 +13,7 @@ use std::time::Duration;
 use anyhow::bail;
 use common::backlog::Waiting;
 use common::looks::Looks;
-use common::plan::{Allocator, TaskKind};
+use common::plan::{Allocator, Settings, TaskKind};
 use common::random::{self, Stream, mix};
 use common::recorder::{Histograms, Recorder, Totals};
 use common::step::Span;
@@ -64,12 +64,13 @@ pub struct Shared {
 }
 
 impl Shared {
-    /// For `workers` workers with such tasks, a shard of the recorder per CPU; what is said at once goes to `events`.
+    /// For `workers` workers with such tasks and a window of this length, a shard of the recorder per CPU; what is said at
+    /// once goes to `events`.
     #[must_use]
-    pub fn new(workers: u32, backlog_max: u32, kind: TaskKind, events: Sender<FromDyno>) -> Shared {
+    pub fn new(workers: u32, backlog_max: u32, kind: TaskKind, window: Duration, events: Sender<FromDyno>) -> Shared {
         let cpus = thread::available_parallelism().map_or(1, usize::from);
         Shared {
-            recorder: Recorder::new(cpus, workers, Span::of(kind)),
+            recorder: Recorder::new(cpus, workers, Span::of(kind), window),
             waiting: Waiting::new(workers, backlog_max),
             stopping: AtomicBool::new(false),
             reconnects: AtomicU64::new(0),
@@ -162,7 +163,9 @@ pub fn run<E: Engine + Send + 'static>(connect: SocketAddr, allocator: Allocator
 
     let (events, outgoing) = unbounded();
     let clock_answers = events.clone();
-    let shared = Arc::new(Shared::new(assign.workers, assign.backlog_max, assign.settings.task.kind, events));
+    let Settings { task, load, .. } = &assign.settings;
+    let window = Duration::from_secs_f64(load.duration_s);
+    let shared = Arc::new(Shared::new(assign.workers, assign.backlog_max, task.kind, window, events));
     // End of file on the control connection ends a dyno, whatever it is doing.
     let (start, started) = bounded(1);
     let (stop, stopped) = bounded(1);
@@ -211,6 +214,7 @@ pub fn run<E: Engine + Send + 'static>(connect: SocketAddr, allocator: Allocator
             recv(stopped) -> _ => break,
             recv(started) -> instants => if let Ok([start_ns, window_start_ns, window_end_ns]) = instants {
                 reporter.window = Window::Before { run_ns: start_ns, start_ns: window_start_ns, end_ns: window_end_ns };
+                shared.recorder.window_begins(window_start_ns);
                 reporter.looks = Looks::new(looks_seed, window_start_ns, window_end_ns);
                 // From here on ticks are whole tenths of seconds of the run.
                 next_ns = start_ns + TICK_NS;
@@ -372,7 +376,8 @@ impl Reporter {
         let (cycles, busy_ns) = self.shared.recorder.per_worker();
         let reconnects = self.shared.reconnects.load(Ordering::Relaxed);
         let backlog_max = self.shared.waiting.max();
-        self.send(&FromDyno::Final(Final { backlog_max, cycles, busy_ns, reconnects }))
+        let peaks = self.shared.recorder.peaks();
+        self.send(&FromDyno::Final(Final { backlog_max, cycles, busy_ns, reconnects, peaks }))
     }
 }
 

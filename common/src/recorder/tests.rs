@@ -1,12 +1,16 @@
+use std::time::Duration;
+
 use proptest::prelude::{prop_assert_eq, proptest};
 
 use super::{Histograms, Record, Recorder, Totals};
+use crate::peaks::Of;
 use crate::plan::TaskKind;
+use crate::report::Spread;
 use crate::step::{Failure, Outcome, Span};
 use crate::wire::TaskPhase;
 
 fn recorder(shards: usize, workers: u32) -> Recorder {
-    Recorder::new(shards, workers, Span::of(TaskKind::Document))
+    Recorder::new(shards, workers, Span::of(TaskKind::Document), Duration::from_secs(1))
 }
 
 fn record(phase: TaskPhase, outcome: Outcome, response_ns: u64) -> Record {
@@ -68,6 +72,23 @@ fn a_delta_from_elsewhere_is_refused() {
     assert!(delta.decode().is_err());
 }
 
+#[test]
+fn peaks_are_of_the_windows_tasks_by_the_instant_of_its_begin() {
+    let recorder = recorder(2, 3);
+    recorder.window_begins(2_000_000_000);
+    for (phase, worker, ended_ns) in [
+        (TaskPhase::WarmUp, 0, 2_500_000_000),
+        (TaskPhase::Window, 1, 2_010_000_000),
+        (TaskPhase::Window, 2, 2_130_000_000),
+        (TaskPhase::Window, 0, 2_149_000_000),
+    ] {
+        recorder.settle(worker, &Record { ended_ns, ..record(phase, Outcome::Completed, 0) });
+    }
+    let spread = |threshold_ns| recorder.peaks().spread(Of::Response, threshold_ns);
+    assert_eq!(spread(0), Spread { bins: 2, clusters: 2 });
+    assert_eq!(spread(2_149_000_000 - 1_000), Spread { bins: 1, clusters: 1 });
+}
+
 proptest! {
     /// The number of shards and of collections changes nothing: merged totals equal the sum of the parts.
     #[test]
@@ -89,5 +110,6 @@ proptest! {
         prop_assert_eq!(merged.response.distribution(0), union.response.distribution(0));
         prop_assert_eq!(merged.response_from_send_sum_ns, union.response_from_send_sum_ns);
         prop_assert_eq!(one.per_worker(), many.per_worker());
+        prop_assert_eq!(one.peaks(), many.peaks());
     }
 }

@@ -276,6 +276,8 @@ pub enum Cause {
     NotMeasured,
     /// Too few tasks lie beyond the percentile in some run.
     FewTasks,
+    /// These tasks lie in too few clusters in some run: a few stalls made the percentile.
+    FewClusters,
     /// In too many blocks the value of both is unbounded.
     Unbounded,
     /// Response and response from send disagree on the sign: the generator made the difference.
@@ -293,6 +295,7 @@ impl std::fmt::Display for Cause {
             Cause::FewBlocks => "few blocks",
             Cause::NotMeasured => "not measured",
             Cause::FewTasks => "few tasks",
+            Cause::FewClusters => "few clusters",
             Cause::Unbounded => "unbounded",
             Cause::Generator => "generator",
             Cause::Noise => "noise",

@@ -81,7 +81,7 @@ pub fn plan(text: &str) -> Plan {
 /// What `workers` workers share; nobody listens to what they say.
 #[must_use]
 pub fn shared(workers: u32) -> Arc<Shared> {
-    Arc::new(Shared::new(workers, u32::MAX, TaskKind::Null, unbounded().0))
+    Arc::new(Shared::new(workers, u32::MAX, TaskKind::Null, Duration::from_secs(1), unbounded().0))
 }
 
 /// A task for `worker`.
