@@ -6,7 +6,7 @@ PACKAGES := common dyno testkit $(BINARIES)
 RELEASE  := target/release
 
 .DEFAULT_GOAL := help
-.PHONY: help build bench $(addprefix bench-,$(PLANS)) calibrate floor test verify lint pure doc criterion driver-diff schema clean
+.PHONY: help build bench $(addprefix bench-,$(PLANS)) calibrate floor handicap test verify lint pure doc criterion driver-diff schema clean
 
 help: ## lists the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -26,6 +26,9 @@ calibrate: build ## how many tasks a second loadgen can send to each engine on t
 
 floor: build ## what document and replay cost above a bare loop of the same bytes
 	cargo run -q --release -p loadgen --example floor
+
+handicap: build ## does the instrument see a slowdown of 3, 5, 10 %? 61 benches in two hours, resumable: results/handicap
+	cargo run -q --release -p loadgen --example handicap
 
 test: ## every test that needs no timing
 	$(foreach binary,$(BINARIES),cargo build -p $(binary) &&) true

@@ -58,8 +58,10 @@ pub struct Run {
     pub schema_version: u32,
     /// The settings that produced this run.
     pub plan: RunPlan,
-    /// What `--force` let through: each a sentence.
+    /// What `--force` let through, and who was made slower on purpose: each a sentence.
     pub forced: Vec<String>,
+    /// CPU that every task of this run burned more than the plan says, microseconds; `null`: none, as in every real run.
+    pub handicap_us: Option<f64>,
     /// SHA-256 of the plan after `--set`, in hex, 16 digits.
     pub plan_hash: String,
     /// SHA-256 of every planned arrival (instant, dyno, worker), in hex, 16 digits: equal within a block.

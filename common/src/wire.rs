@@ -15,7 +15,7 @@ use crate::plan::{Allocator, Engine, Settings, Variant};
 use crate::recorder::{Delta, Totals};
 
 /// Raised whenever a frame changes. Both sides of a handshake must have the same.
-pub const WIRE_VERSION: u32 = 6;
+pub const WIRE_VERSION: u32 = 7;
 
 /// A control frame larger than this is nonsense.
 pub const MESSAGE_MAX: usize = 64 * 1024 * 1024;

@@ -212,6 +212,7 @@ fn run() -> Value {
         "schema_version": 1,
         "plan": plan(),
         "forced": [],
+        "handicap_us": 2.5,
         "plan_hash": "0123456789abcdef",
         "arrivals_hash": "0123456789abcdef",
         "cell": {"index": 0, "parameters": {}},

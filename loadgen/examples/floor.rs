@@ -69,6 +69,7 @@ fn blocks(plan: &Plan) -> anyhow::Result<()> {
         placement: &placement,
         rounds_per_us: 0.0,
         ceilings: &Ceilings::default(),
+        handicap: None,
     };
     let mut all: Vec<Measured> = Vec::new();
     for block in 0..=plan.repeat.blocks {

@@ -9,6 +9,7 @@ use common::plan::{Engine, Plan, PlanError};
 use toml::{Table, Value};
 
 use crate::error::Refused;
+use crate::handicap::Handicap;
 use crate::placement::{Pin, Scheduling, Started};
 use crate::proxy;
 
@@ -139,9 +140,21 @@ pub struct Bench {
     /// Goes on with the bench in --out: blocks that are complete there are not run again
     #[arg(long)]
     pub resume: bool,
+    /// Makes every task of a variant burn so many microseconds of CPU more: a self-test, `synthetic` tasks only
+    #[arg(long, value_name = "NAME=US", hide = true)]
+    pub handicap: Option<Handicap>,
     /// Flags of every command
     #[command(flatten)]
     pub common: Common,
+}
+
+impl Bench {
+    /// The flags that it has to be given again when it is resumed.
+    #[must_use]
+    pub fn repeated(&self) -> String {
+        let handicap = self.handicap.as_ref().map(|handicap| format!(" --handicap {handicap}"));
+        self.common.repeated() + &handicap.unwrap_or_default()
+    }
 }
 
 /// `loadgen run`

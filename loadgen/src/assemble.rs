@@ -65,7 +65,9 @@ pub struct Measured {
     pub start_ns: u64,
     /// The same instant by the wall clock.
     pub start_at: jiff::Timestamp,
-    /// What `--force` let through.
+    /// What every task burned more than the plan says.
+    pub handicap_us: Option<f64>,
+    /// What is to be known before anything else.
     pub forced: Vec<String>,
 }
 
@@ -188,6 +190,7 @@ pub fn run(spec: &Spec<'_>, schedule: &Schedule, measured: Measured) -> Run {
         workers,
         timeline: timeline::of(schedule, &measured),
         forced: measured.forced,
+        handicap_us: measured.handicap_us,
         host: measured.host,
         clocks,
         redis_server: measured.server,

@@ -12,6 +12,7 @@ use crate::calibration::HostFile;
 use crate::ceiling::{self, Ceilings};
 use crate::dynos::Origin;
 use crate::error::{Interrupted, Refused};
+use crate::handicap::Handicap;
 use crate::host;
 use crate::limits::{self, Capacity};
 use crate::placement::Placement;
@@ -53,7 +54,7 @@ pub struct Summary {
 pub fn bench(
     plan: &Plan,
     kept: &[Run],
-    Admitted { source, ceilings }: &Admitted,
+    Admitted { source, ceilings, handicap }: &Admitted,
     placement: &Placement,
     store: &Store,
     interrupt: &Interrupt,
@@ -65,8 +66,9 @@ pub fn bench(
     let complete = blocks.iter().filter(|block| of(block).complete.is_some()).count() as u32;
     blocks.retain(|block| of(block).complete.is_none());
     let mut pace = Pace::new(plan, &blocks);
-    let rounds_per_us = rounds_per_us(plan, placement);
-    let bench = Bench { plan, source, placement, ceilings, store, interrupt, kept, rounds_per_us };
+    let handicap = handicap.as_ref();
+    let rounds_per_us = rounds_per_us(plan, handicap, placement);
+    let bench = Bench { plan, source, placement, ceilings, handicap, store, interrupt, kept, rounds_per_us };
     if let Some(first) = blocks.first() {
         // The first block finds cold caches and idle clocks: it is run and thrown away.
         bench.block(first, 0, false, &mut pace, progress)?;
@@ -135,6 +137,8 @@ pub struct Admitted {
     pub source: Source,
     /// How much loadgen can send.
     pub ceilings: Ceilings,
+    /// Who is slower on purpose.
+    pub handicap: Option<Handicap>,
 }
 
 impl Admitted {
@@ -142,20 +146,27 @@ impl Admitted {
     ///
     /// # Errors
     /// No server, or the first demand that cannot be met.
-    pub fn new(plan: &Plan, common: &Common, placement: &Placement, progress: &Progress) -> anyhow::Result<Admitted> {
+    pub fn new(
+        plan: &Plan,
+        common: &Common,
+        handicap: Option<Handicap>,
+        placement: &Placement,
+        progress: &Progress,
+    ) -> anyhow::Result<Admitted> {
+        handicap.iter().try_for_each(|handicap| handicap.admit(plan))?;
         let source = Source::find(common.redis_url.as_deref(), common.flush, &mut |line| progress.line(line))?;
         admit(plan, &source)?;
         crowded(plan).into_iter().for_each(|why| progress.line(&why));
         let ceilings = Ceilings::read(&host::read(placement.cpus()).fingerprint);
         ceilings.admit(plan, common.force, |line| progress.line(line))?;
-        Ok(Admitted { source, ceilings })
+        Ok(Admitted { source, ceilings, handicap })
     }
 }
 
 /// How fast this host computes, if any task of the plan does; else 0, and nothing is measured.
 #[must_use]
-pub fn rounds_per_us(plan: &Plan, placement: &Placement) -> f64 {
-    let computes = plan.cells.iter().any(|cell| cell.settings.task.cpu_us > 0.0);
+pub fn rounds_per_us(plan: &Plan, handicap: Option<&Handicap>, placement: &Placement) -> f64 {
+    let computes = handicap.is_some() || plan.cells.iter().any(|cell| cell.settings.task.cpu_us > 0.0);
     if computes { HostFile::of(&host::read(placement.cpus()).fingerprint).rounds_per_us() } else { 0.0 }
 }
 
@@ -186,6 +197,7 @@ struct Bench<'a> {
     source: &'a Source,
     placement: &'a Placement,
     ceilings: &'a Ceilings,
+    handicap: Option<&'a Handicap>,
     store: &'a Store,
     interrupt: &'a Interrupt,
     /// The runs that an earlier start has left.
@@ -219,6 +231,7 @@ impl Bench<'_> {
                 placement: self.placement,
                 rounds_per_us: self.rounds_per_us,
                 ceilings: self.ceilings,
+                handicap: self.handicap,
             };
             let mut what = format!("{} block {}", variant.name, block.number);
             for (key, value) in &cell.parameters {

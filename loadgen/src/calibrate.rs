@@ -150,6 +150,7 @@ impl Calibrator<'_> {
             rounds_per_us: 0.0,
             // What is being measured is held against nothing.
             ceilings: &Ceilings::default(),
+            handicap: None,
         };
         self.trials += 1;
         let one = Duration::from_secs_f64(args.trial_s + WARMUP_S) + OVERHEAD;

@@ -14,6 +14,7 @@ pub mod collect;
 pub mod dispatch;
 pub mod dynos;
 pub mod error;
+pub mod handicap;
 pub mod host;
 pub mod limits;
 pub mod live;

@@ -24,7 +24,7 @@ use loadgen::run::{Site, Spec};
 use loadgen::server::Source;
 use loadgen::signals::Interrupt;
 use loadgen::store::Store;
-use loadgen::{arrivals, bench, calibrate, ceiling, proxy, run, warmup};
+use loadgen::{arrivals, bench, calibrate, ceiling, handicap, proxy, run, warmup};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -109,10 +109,11 @@ fn show_arrivals(args: &args::Arrivals) -> anyhow::Result<u8> {
 
 fn bench_plan(args: &args::Bench, plan: &Plan, placement: &Placement, interrupt: &Interrupt) -> anyhow::Result<u8> {
     let mut progress = Progress::new(args.common.live(), interrupt)?;
-    let admitted = Admitted::new(plan, &args.common, placement, &progress)?;
+    let admitted = Admitted::new(plan, &args.common, args.handicap.clone(), placement, &progress)?;
     let out = args.common.out.as_deref();
     let (store, kept) =
         if args.resume { Store::resume(out, plan)? } else { (Store::create(out, &plan.name)?, Vec::new()) };
+    handicap::same(&kept, args.handicap.as_ref())?;
     store.write_plan(&plan.source)?;
     let outcome = bench::bench(plan, &kept, &admitted, placement, &store, interrupt, &mut progress);
     progress.finish();
@@ -134,7 +135,7 @@ fn bench_plan(args: &args::Bench, plan: &Plan, placement: &Placement, interrupt:
     }
     if interrupted {
         let plan = directory.join("plan.toml");
-        let flags = args.common.repeated();
+        let flags = args.repeated();
         eprintln!("loadgen: to go on: loadgen bench {} --out {} --resume{flags}", plan.display(), directory.display());
     }
     let summary = outcome?;
@@ -167,7 +168,7 @@ fn run_once(args: &args::Run, plan: &Plan, placement: &Placement, interrupt: &In
         .into());
     };
     let mut progress = Progress::new(args.common.live(), interrupt)?;
-    let admitted = Admitted::new(plan, &args.common, placement, &progress)?;
+    let admitted = Admitted::new(plan, &args.common, None, placement, &progress)?;
     let dynos = match args.listen {
         Some(address) if cell.settings.redis.rtt_us > 0 && !address.ip().is_loopback() => {
             return Err(Refused(format!(
@@ -189,7 +190,8 @@ fn run_once(args: &args::Run, plan: &Plan, placement: &Placement, interrupt: &In
         directory: store.directory(),
         interrupt,
         placement,
-        rounds_per_us: bench::rounds_per_us(plan, placement),
+        rounds_per_us: bench::rounds_per_us(plan, None, placement),
+        handicap: None,
         ceilings: &admitted.ceilings,
     };
     let length = cell.settings.load.duration_s + cell.settings.load.warmup_s;

@@ -21,6 +21,7 @@ use crate::collect::Collected;
 use crate::dispatch::Lane;
 use crate::dynos::{self, Dynos, Event};
 use crate::error::Interrupted;
+use crate::handicap::Handicap;
 use crate::host;
 use crate::monitor::Monitor;
 use crate::pacer::Pacer;
@@ -75,6 +76,8 @@ pub struct Site<'a> {
     pub rounds_per_us: f64,
     /// What generator and transport can do here.
     pub ceilings: &'a Ceilings,
+    /// Who is slower on purpose.
+    pub handicap: Option<&'a Handicap>,
 }
 
 /// What a run leaves.
@@ -211,7 +214,11 @@ pub fn run(spec: &Spec<'_>, site: &Site<'_>, progress: &mut Progress) -> anyhow:
         startup,
         start_ns,
         start_at,
-        forced: site.ceilings.excess(settings, spec.variant.engine).into_iter().collect(),
+        handicap_us: site.handicap.and_then(|handicap| handicap.of(&spec.variant.name)),
+        forced: [site.ceilings.excess(settings, spec.variant.engine), site.handicap.map(Handicap::sentence)]
+            .into_iter()
+            .flatten()
+            .collect(),
     };
     if let Err(error) = server.end() {
         progress.line(&format!("the server did not end in order: {error:#}"));
@@ -256,6 +263,7 @@ fn prepare(spec: &Spec<'_>, site: &Site<'_>, demand: &Demand, progress: &mut Pro
 
     let begun = Instant::now();
     progress.stage("starting the dynos");
+    let told = site.handicap.map_or_else(|| settings.clone(), |one| one.burden(settings.clone(), spec.variant));
     let assigns = (0..settings.workers.dynos)
         .map(|dyno| Assign {
             dyno,
@@ -265,7 +273,7 @@ fn prepare(spec: &Spec<'_>, site: &Site<'_>, demand: &Demand, progress: &mut Pro
             first_worker: settings.workers.first_of(dyno),
             workers: settings.workers.count_of(dyno),
             backlog_max: settings.workers.backlog_max_of(dyno),
-            settings: settings.clone(),
+            settings: told.clone(),
             seed: spec.seed,
             rounds_per_us: site.rounds_per_us,
             redis_url: far.as_ref().map_or(&server.url, |far| &far.url).expose().to_owned(),

@@ -84,15 +84,16 @@ pub fn probe(
 ) -> anyhow::Result<Warmup> {
     let plan = &plans.probed;
     let cell = cell(plan, args.cell)?;
-    let admitted = Admitted::new(plan, &args.common, placement, progress)?;
+    let admitted = Admitted::new(plan, &args.common, None, placement, progress)?;
     let site = Site {
         source: &admitted.source,
         dynos: Origin::Spawned { padding: 0 },
         directory,
         interrupt,
         placement,
-        rounds_per_us: bench::rounds_per_us(plan, placement),
+        rounds_per_us: bench::rounds_per_us(plan, None, placement),
         ceilings: &admitted.ceilings,
+        handicap: None,
     };
     let count = plan.variants.len() as u32;
     let (mut probes, mut host) = (Vec::new(), None);

@@ -124,6 +124,7 @@ pub(crate) fn run(plan: &Plan, cell: usize, block: u32, variant: usize) -> Run {
             busy_ns: (0..28).map(|worker| Some(600_000_000 + 1_000_000 * worker)).collect(),
         },
         forced: Vec::new(),
+        handicap_us: None,
         pacing: Pacing::default(),
         startup: Startup { server_ms: 20.0, prefill_ms: 30.0, dynos_ms: 15.0, untimed_ms: 5.0, memory: None },
         resources: resources(),
