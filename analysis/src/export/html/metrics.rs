@@ -39,6 +39,9 @@ pub(super) fn about(metric: Metric) -> About {
         Metric::ResponseP99Us => {
             (RESPONSE, "99 of 100 tasks took no longer, from the instant they were due to their end")
         }
+        Metric::ResponseP999Us => {
+            (RESPONSE, "999 of 1000 tasks took no longer; compared in windows of a minute and more only")
+        }
         Metric::ResponseMaxUs => (RESPONSE, "the slowest task of a run; described, never compared"),
         Metric::ResponseFromSendP99Us => (
             RESPONSE,
