@@ -128,7 +128,7 @@ impl Builder<'_> {
         }
     }
 
-    /// `None` where no variant has the metric.
+    /// `None` where no variant has the metric, and nothing says why.
     fn row(&self, metric: Metric, notes: &mut Vec<String>) -> Option<Row> {
         let values = self.values(metric);
         let contrast = self.contrast(metric).map(|(at, contrast)| {
@@ -140,10 +140,12 @@ impl Builder<'_> {
             });
             RowContrast { at, primary: contrast.primary, word: word_of(contrast), note }
         });
-        let measured = self.cell.variants.iter().any(|summary| {
-            let ours = summary.variant.name == self.baseline || Some(summary.variant.name.as_str()) == self.contender;
-            ours && summary.metrics.get(metric.name()).is_some_and(|estimate| estimate.n > 0)
-        });
+        let measured = contrast.is_some()
+            || self.cell.variants.iter().any(|summary| {
+                let ours =
+                    summary.variant.name == self.baseline || Some(summary.variant.name.as_str()) == self.contender;
+                ours && summary.metrics.get(metric.name()).is_some_and(|estimate| estimate.n > 0)
+            });
         measured.then(|| Row { about: about(metric), form: form(metric), values, contrast })
     }
 
