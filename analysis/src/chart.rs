@@ -2,6 +2,17 @@
 
 use common::report::comparison::Comparison;
 
+mod bars;
+mod crossover;
+mod forest;
+mod frame;
+mod percentiles;
+mod scale;
+mod svg;
+mod sweep;
+mod swept;
+mod time;
+
 /// One picture.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Chart {
@@ -36,6 +47,15 @@ pub const STYLE: &str = include_str!("chart/style.css");
 /// Every chart for which `comparison` has data, in the order of the page.
 #[must_use]
 pub fn charts(comparison: &Comparison) -> Vec<Chart> {
-    let _ = comparison;
-    Vec::new()
+    let mut charts: Vec<Chart> = forest::primary(comparison).into_iter().collect();
+    charts.extend(crossover::of(comparison));
+    charts.extend(sweep::of(comparison));
+    for cell in &comparison.cells {
+        charts.extend(forest::of_cell(comparison, cell));
+        charts.extend(percentiles::of(comparison, cell));
+        charts.extend(time::of(comparison, cell));
+        charts.extend(bars::resources(comparison, cell));
+    }
+    charts.extend(bars::published(comparison));
+    charts
 }

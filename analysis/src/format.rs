@@ -29,7 +29,7 @@ pub(crate) fn grouped(number: u64) -> String {
 }
 
 /// What `value` is divided by, and the unit's name after that.
-fn scale(unit: Unit, value: f64) -> (f64, &'static str) {
+pub(crate) fn unit_of(unit: Unit, value: f64) -> (f64, &'static str) {
     const KIB: f64 = 1024.0;
     match unit {
         Unit::Micros if value >= 1e6 => (1e6, " s"),
@@ -52,7 +52,7 @@ fn digits(unit: Unit) -> usize {
 
 /// `1.52 ms`
 pub(crate) fn quantity(unit: Unit, value: f64) -> String {
-    let (divisor, name) = scale(unit, value);
+    let (divisor, name) = unit_of(unit, value);
     format!("{}{name}", significant(value / divisor, digits(unit)))
 }
 
@@ -61,7 +61,7 @@ pub(crate) fn estimate(unit: Unit, estimate: &Estimate) -> String {
     if estimate.n == 0 {
         return NOTHING.to_owned();
     }
-    let (divisor, _) = scale(unit, estimate.value.or(estimate.low).unwrap_or(0.0));
+    let (divisor, _) = unit_of(unit, estimate.value.or(estimate.low).unwrap_or(0.0));
     let value = estimate.value.map_or_else(|| "unbounded".to_owned(), |value| quantity(unit, value));
     let bound = |value: f64| significant(value / divisor, digits(unit));
     match (estimate.low, estimate.high) {

@@ -183,6 +183,7 @@ fn metric_of(cell: &Cell, variant: &str, metric: Metric) -> String {
         .map_or_else(|| NOTHING.to_owned(), |estimate| format::estimate(wording(metric).unit, estimate))
 }
 
+/// The verdict of a contrast, as tables and charts say it.
 pub(crate) fn word(contrast: &Contrast) -> String {
     let word = match (contrast.verdict, contrast.cause) {
         (ContrastVerdict::Better, _) => "better".to_owned(),

@@ -1,7 +1,9 @@
-//! Everything that needs whole runs: comparison, tables, one run as text, the binary, simulated benches.
+//! Everything that needs whole runs: comparison, tables, one run as text, the binary, simulated benches, charts.
 
 #[cfg(test)]
 mod answer;
+#[cfg(test)]
+mod charts;
 #[cfg(test)]
 mod cli;
 #[cfg(test)]

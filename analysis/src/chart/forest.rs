@@ -1,0 +1,321 @@
+//! Ratios with their intervals around 1, the margin shaded: the primary metric over all cells, and all metrics of one cell.
+
+use common::report::comparison::{Cell, Comparison, Contrast, ContrastVerdict};
+
+use super::frame::{
+    Drawing, Entry, FONT, Frame, Look, SMALL, Size, chart, legend, parameters, place, runs_of, value_text,
+};
+use super::scale::Scale;
+use super::svg::{Element, fitting};
+use super::sweep::{capital, runs_of_all};
+use super::{Chart, Section};
+use crate::format::{percent, ratio_or_unbounded};
+use crate::metric::{Unit, wording};
+use crate::tables::layout::word;
+
+/// Rows beyond this are left to the tables.
+const ROWS_MAX: usize = 60;
+/// Ratios beyond this (or below its inverse) become arrows at the edge: one of 6 must not squeeze all others into a line.
+const AXIS_MAX: f64 = 2.5;
+
+/// Who is ahead, as far as can be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// The variant at this place in the plan.
+    Wins(usize),
+    /// Nobody, shown.
+    Same,
+    /// Nobody, not shown.
+    Unknown,
+}
+
+impl Outcome {
+    pub(super) fn of(comparison: &Comparison, contrast: &Contrast) -> Outcome {
+        let winner = match contrast.verdict {
+            ContrastVerdict::Better => &contrast.contender,
+            ContrastVerdict::Worse => &contrast.baseline,
+            ContrastVerdict::Same => return Outcome::Same,
+            ContrastVerdict::Unknown => return Outcome::Unknown,
+        };
+        index_of(comparison, winner).map_or(Outcome::Unknown, Outcome::Wins)
+    }
+
+    pub(super) fn look(self) -> Look {
+        match self {
+            Outcome::Wins(i) => Look::Variant(i),
+            Outcome::Same => Look::Neutral,
+            Outcome::Unknown => Look::Nothing,
+        }
+    }
+
+    /// The winner's name; empty without one.
+    pub(super) fn winner(self, comparison: &Comparison) -> String {
+        let Outcome::Wins(i) = self else { return String::new() };
+        let summary = comparison.cells.first().and_then(|cell| cell.variants.get(i));
+        summary.map_or_else(String::new, |summary| summary.variant.name.clone())
+    }
+}
+
+fn index_of(comparison: &Comparison, name: &str) -> Option<usize> {
+    comparison.cells.first()?.variants.iter().position(|summary| summary.variant.name == name)
+}
+
+/// Every contender with a primary contrast, in the order of the plan.
+pub(super) fn contenders(comparison: &Comparison) -> Vec<&str> {
+    let mut names: Vec<&str> = Vec::new();
+    for contrast in comparison.cells.iter().flat_map(|cell| &cell.contrasts).filter(|contrast| contrast.primary) {
+        if !names.contains(&contrast.contender.as_str()) {
+            names.push(&contrast.contender);
+        }
+    }
+    names
+}
+
+/// Markers of `contenders` and their baseline, of the same and of the unknown.
+pub(super) fn outcome_legend(comparison: &Comparison, contenders: &[&str]) -> Vec<Entry> {
+    let contrasts = || comparison.cells.iter().flat_map(|cell| &cell.contrasts);
+    let baseline = contrasts().map(|contrast| contrast.baseline.as_str()).next();
+    let names = baseline.into_iter().chain(contenders.iter().copied());
+    let entry = |name: &str| {
+        let look = Look::Variant(index_of(comparison, name)?);
+        Some(Entry { look, name: format!("{name} is better"), line: false })
+    };
+    let same = Entry { look: Look::Neutral, name: "the same".to_owned(), line: false };
+    let unknown = Entry { look: Look::Nothing, name: "unknown".to_owned(), line: false };
+    names.filter_map(entry).chain([same, unknown]).collect()
+}
+
+/// "async / threads: 0.880 [0.841, 0.932], better", and why where it is unknown.
+pub(super) fn ratio_words(contrast: &Contrast) -> String {
+    let Contrast { contender, baseline, ratio, .. } = contrast;
+    let reason = if contrast.reason.is_empty() { String::new() } else { format!("\n{}", contrast.reason) };
+    let runs = if contrast.n == 1 { "1 block".to_owned() } else { format!("{} blocks", contrast.n) };
+    let value = if contrast.p_value.is_none() { "no ratio".to_owned() } else { interval(ratio) };
+    format!("{contender} / {baseline}: {value}\n{}, {runs}{reason}", word(contrast))
+}
+
+/// `0.880 [0.841, 0.932]`
+fn interval(ratio: &common::report::comparison::Ratio) -> String {
+    let value = ratio_or_unbounded(ratio.value);
+    match (ratio.low, ratio.high) {
+        (None, None) => value,
+        (low, high) => format!("{value} [{}, {}]", ratio_or_unbounded(low), ratio_or_unbounded(high)),
+    }
+}
+
+/// The verdict without its cause; that of a secondary metric in brackets.
+fn short_word(contrast: &Contrast) -> String {
+    let word = match contrast.verdict {
+        ContrastVerdict::Better => "better",
+        ContrastVerdict::Worse => "worse",
+        ContrastVerdict::Same => "same",
+        ContrastVerdict::Unknown => "unknown",
+    };
+    if contrast.primary { word.to_owned() } else { format!("({word})") }
+}
+
+/// The swept keys without their tables, where they differ without them.
+fn short_parameters(cell: &Cell) -> String {
+    let ends: Vec<&str> = cell.parameters.keys().map(|key| key.rsplit('.').next().unwrap_or(key)).collect();
+    if (1..ends.len()).any(|i| ends[..i].contains(&ends[i])) {
+        return parameters(cell);
+    }
+    let words = ends.iter().zip(cell.parameters.values()).map(|(key, value)| format!("{key} = {}", value_text(value)));
+    words.collect::<Vec<_>>().join(", ")
+}
+
+struct Row<'a> {
+    name: String,
+    contrast: &'a Contrast,
+}
+
+/// The primary metric of every cell and contender; `None` where that is one ratio only, which stands with its cell.
+pub(super) fn primary(comparison: &Comparison) -> Option<Chart> {
+    let several = contenders(comparison).len() > 1;
+    let rows: Vec<Row<'_>> = comparison
+        .cells
+        .iter()
+        .flat_map(|cell| {
+            cell.contrasts.iter().filter(|contrast| contrast.primary).map(move |contrast| (cell, contrast))
+        })
+        .map(|(cell, contrast)| {
+            let parameters = short_parameters(cell);
+            let name = match (parameters.is_empty(), several) {
+                (true, _) => format!("{} / {}", contrast.contender, contrast.baseline),
+                (false, false) => parameters,
+                (false, true) => format!("{parameters}: {}", contrast.contender),
+            };
+            Row { name, contrast }
+        })
+        .collect();
+    if rows.len() < 2 {
+        return None;
+    }
+    let label = wording(comparison.primary).label;
+    let baseline = rows.first().map_or("", |row| row.contrast.baseline.as_str());
+    let count = |verdict| rows.iter().filter(|row| row.contrast.verdict == verdict).count();
+    let values = || rows.iter().filter_map(|row| row.contrast.ratio.value);
+    let range = match (values().reduce(f64::min), values().reduce(f64::max)) {
+        (Some(low), Some(high)) => {
+            format!(" Ratios lie from {} to {}.", ratio_or_unbounded(Some(low)), ratio_or_unbounded(Some(high)))
+        }
+        _ => String::new(),
+    };
+    let summary = format!(
+        "Of {} ratios to {baseline}, {} are better, {} worse, {} the same within {}, {} unknown.{range} Unadjusted 95 % \
+         intervals. {}{}",
+        rows.len(),
+        count(ContrastVerdict::Better),
+        count(ContrastVerdict::Worse),
+        count(ContrastVerdict::Same),
+        percent(comparison.margin),
+        count(ContrastVerdict::Unknown),
+        runs_of_all(comparison),
+        left_out(rows.len())
+    );
+    let title = format!("{}: ratio to {baseline} in every cell", capital(label));
+    Some(chart("ratios".to_owned(), Section::Overview, title, summary, |size, _| draw(size, comparison, &rows)))
+}
+
+/// All metrics of a cell, one chart a contender.
+pub(super) fn of_cell(comparison: &Comparison, cell: &Cell) -> Vec<Chart> {
+    let (section, suffix) = place(comparison, cell);
+    let charts = contenders(comparison).into_iter().enumerate().filter_map(|(i, contender)| {
+        let known = |contrast: &&Contrast| contrast.contender == contender && contrast.ratio.value.is_some();
+        let name = |contrast: &Contrast| wording(contrast.metric).label.to_owned();
+        let rows: Vec<Row<'_>> = cell
+            .contrasts
+            .iter()
+            .filter(known)
+            .map(|contrast| Row { name: name(contrast), contrast })
+            .collect();
+        let first = rows.first()?.contrast;
+        let baseline = &first.baseline;
+        let primary = if first.primary {
+            format!("{}: {}, {}. ", capital(&name(first)), interval(&first.ratio), word(first))
+        } else {
+            String::new()
+        };
+        let summary = format!(
+            "{primary}Ratios of {contender} to {baseline} with unadjusted 95 % intervals, the primary metric first; words of \
+             the others stand in brackets: the plan did not set out to decide them. {}",
+            runs_of(cell)
+        );
+        let title = format!("Ratios {contender} / {baseline}{suffix}");
+        let id = format!("ratios-{}-{i}", cell.index);
+        Some(chart(id, section, title, summary, |size, _| draw(size, comparison, &rows)))
+    });
+    charts.collect()
+}
+
+fn left_out(rows: usize) -> String {
+    let left_out = rows.saturating_sub(ROWS_MAX);
+    if left_out > 0 { format!(" {left_out} more are in the tables.") } else { String::new() }
+}
+
+/// As wide as the farthest interval, within [`AXIS_MAX`], and as far to either side of 1.
+fn axis(margin: f64, rows: &[Row<'_>]) -> Scale {
+    let ends = rows.iter().flat_map(|row| [row.contrast.ratio.value, row.contrast.ratio.low, row.contrast.ratio.high]);
+    let far = ends.flatten().filter(|ratio| *ratio > 0.0).map(|ratio| ratio.ln().abs()).fold(0.0, f64::max);
+    let far = far.max(2.0 * margin.ln_1p()).min(AXIS_MAX.ln()) * 1.06;
+    Scale::log((-far).exp(), far.exp())
+}
+
+fn draw(size: Size, comparison: &Comparison, rows: &[Row<'_>]) -> Drawing {
+    let rows = &rows[..rows.len().min(ROWS_MAX)];
+    let contenders: Vec<&str> =
+        rows.iter().map(|row| row.contrast.contender.as_str()).fold(Vec::new(), |mut all, one| {
+            if !all.contains(&one) {
+                all.push(one);
+            }
+            all
+        });
+    let mut entries = outcome_legend(comparison, &contenders);
+    entries.truncate(8);
+    let (mut parts, legend_height) = legend(size, &entries);
+    let high = if size.is_narrow() { 40.0 } else { 24.0 };
+    let (left, right) = if size.is_narrow() { (14.0, size.width() - 14.0) } else { (232.0, 474.0) };
+    let top = legend_height + 12.0;
+    let frame = Frame {
+        left,
+        right,
+        top,
+        bottom: top + rows.len() as f64 * high + 6.0,
+        x: axis(comparison.margin, rows),
+        y: Scale::linear(0.0, 1.0),
+    };
+    let margin = comparison.margin.ln_1p();
+    let ((from, _), (to, _)) = (frame.at((-margin).exp(), 0.0), frame.at(margin.exp(), 0.0));
+    parts.push(Element::rectangle("margin", from, frame.top, to - from, frame.bottom - frame.top));
+    let x_ticks = frame.x.ticks(Unit::Number, if size.is_narrow() { 5 } else { 7 });
+    parts.extend(frame.axes(&x_ticks, &[], "", ""));
+    let one = frame.at(1.0, 0.0).0;
+    parts.push(Element::straight("one", (one, frame.top), (one, frame.bottom)));
+    for (i, row) in rows.iter().enumerate() {
+        parts.push(drawn(size, &frame, comparison, row, frame.top + i as f64 * high));
+    }
+    let note = format!("ratio, logarithmic; shaded: the margin, {}", percent(comparison.margin));
+    parts.push(Element::label("tick middle", (left + right) / 2.0, frame.bottom + 35.0, &note));
+    Drawing { height: frame.bottom + 42.0, parts }
+}
+
+fn drawn(size: Size, frame: &Frame, comparison: &Comparison, row: &Row<'_>, top: f64) -> Element {
+    let contrast = row.contrast;
+    let outcome = Outcome::of(comparison, contrast);
+    let class = if contrast.primary { "strong" } else { "" };
+    let (mut parts, y) = if size.is_narrow() {
+        let words = interval(&contrast.ratio);
+        let room = size.width() - 20.0 - super::svg::width_of(&words, SMALL);
+        let name = Element::label(class, 4.0, top + 16.0, &fitting(&row.name, FONT, room));
+        let words = Element::label("tick end", size.width() - 4.0, top + 16.0, &words);
+        (vec![name, words], top + 29.0)
+    } else {
+        let name = Element::label(class, 4.0, top + 16.0, &fitting(&row.name, FONT, frame.left - 16.0));
+        let words = Element::label("tick end", size.width() - 76.0, top + 16.0, &interval(&contrast.ratio));
+        let verdict = Element::label(class, size.width() - 68.0, top + 16.0, &short_word(contrast));
+        (vec![name, words, verdict], top + 12.0)
+    };
+    let tip = format!("{}\n{}", row.name, ratio_words(contrast));
+    match contrast.ratio.value.filter(|ratio| *ratio > 0.0) {
+        Some(ratio) => {
+            parts.push(Element::group("", whisker(frame, contrast, y)).with(&value(frame, outcome, ratio, y)).tip(&tip))
+        }
+        None => {
+            let words = if contrast.p_value.is_none() { "no ratio" } else { "unbounded" };
+            parts.push(Element::label("tick middle", frame.at(1.0, 0.0).0, y + 4.0, words).tip(&tip));
+        }
+    }
+    Element::group(&outcome.look().class(), parts)
+}
+
+/// The interval, with an arrow where it goes on beyond the axis.
+fn whisker(frame: &Frame, contrast: &Contrast, y: f64) -> Vec<Element> {
+    let ratio = &contrast.ratio;
+    let Some(value) = ratio.value else { return Vec::new() };
+    if ratio.low.is_none() && ratio.high.is_none() {
+        return Vec::new();
+    }
+    let ends = [ratio.low.unwrap_or(0.0), ratio.high.unwrap_or(f64::INFINITY)];
+    let [from, to] = ends.map(|end| if end.is_finite() { frame.at(end, 0.0).0 } else { frame.right });
+    let mut parts = vec![Element::straight("whisker", (from, y), (to, y))];
+    if ends[0] < 1.0 / AXIS_MAX && value >= 1.0 / AXIS_MAX {
+        parts.push(Element::path("whisker", &format!("M{:.1} {:.1}l-5 4l5 4", frame.left + 5.0, y - 4.0)));
+    }
+    if ends[1] > AXIS_MAX && value <= AXIS_MAX {
+        parts.push(Element::path("whisker", &format!("M{:.1} {:.1}l5 4l-5 4", frame.right - 5.0, y - 4.0)));
+    }
+    parts
+}
+
+/// The ratio, or an arrow at the edge beyond which it lies.
+fn value(frame: &Frame, outcome: Outcome, ratio: f64, y: f64) -> Element {
+    match ratio {
+        ratio if ratio > 1.06 * AXIS_MAX => {
+            Element::path("mark", &format!("M{:.1} {:.1}l9 5l-9 5z", frame.right - 8.0, y - 5.0))
+        }
+        ratio if ratio < 1.0 / (1.06 * AXIS_MAX) => {
+            Element::path("mark", &format!("M{:.1} {:.1}l-9 5l9 5z", frame.left + 8.0, y - 5.0))
+        }
+        ratio => outcome.look().marker(frame.at(ratio, 0.0).0, y),
+    }
+}
