@@ -71,7 +71,7 @@ pub(super) fn resources(comparison: &Comparison, cell: &Cell) -> Option<Chart> {
         format!("{}. Medians over valid runs with unadjusted 95 % intervals. {}", words.join("; "), runs_of(cell));
     let (section, suffix) = place(comparison, cell);
     let id = format!("resources-{}", cell.index);
-    Some(chart(id, section, format!("What it takes{suffix}"), summary, |size, _| {
+    Some(chart(id, section, format!("What it takes{suffix}"), summary, |size| {
         draw(size, &variants(cell, false), &panels)
     }))
 }
@@ -159,7 +159,7 @@ pub(super) fn published(comparison: &Comparison) -> Option<Chart> {
     let mut entries = vec![Entry { look: Look::Neutral, name: "published".to_owned(), line: false }];
     entries.extend(comparison.cells.first().map_or_else(Vec::new, |cell| variants(cell, false)));
     let title = "Means beside published ones".to_owned();
-    Some(chart("published".to_owned(), Section::Published, title, summary, |size, _| draw(size, &entries, &panels)))
+    Some(chart("published-means".to_owned(), Section::Published, title, summary, |size| draw(size, &entries, &panels)))
 }
 
 fn draw(size: Size, entries: &[Entry], panels: &[Panel]) -> Drawing {

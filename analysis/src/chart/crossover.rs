@@ -5,7 +5,7 @@ use common::report::comparison::{Cell, Comparison, Contrast, ContrastVerdict};
 use super::forest::{Outcome, contenders, outcome_legend, ratio_words};
 use super::frame::{Drawing, FONT, SMALL, Size, chart, legend, value_text};
 use super::scale::Scale;
-use super::svg::{Element, fitting, width_of};
+use super::svg::{Element, fitting, short, width_of};
 use super::sweep::runs_of_all;
 use super::swept::{Row, Swept};
 use super::{Chart, Section};
@@ -14,6 +14,8 @@ use crate::metric::wording;
 
 /// Rows beyond this are left to the tables.
 const ROWS_MAX: usize = 40;
+/// Between the lines of a hatched area.
+const GAP: f64 = 9.0;
 /// A difference of this log ratio has the full colour.
 const FULL: f64 = 0.25;
 
@@ -22,7 +24,7 @@ pub(super) fn of(comparison: &Comparison) -> Vec<Chart> {
     let Some(swept) = Swept::of(comparison) else { return Vec::new() };
     let maps = contenders(comparison).into_iter().enumerate().map(|(i, contender)| {
         let map = Map { comparison, swept: &swept, contender };
-        chart(format!("crossover-{i}"), Section::Overview, map.title(), map.summary(), |size, id| map.draw(size, id))
+        chart(format!("crossover-{i}"), Section::Overview, map.title(), map.summary(), |size| map.draw(size))
     });
     maps.collect()
 }
@@ -66,11 +68,9 @@ impl<'a> Map<'a> {
         )
     }
 
-    fn draw(&self, size: Size, id: &str) -> Drawing {
+    fn draw(&self, size: Size) -> Drawing {
         let rows = &self.swept.rows[..self.swept.rows.len().min(ROWS_MAX)];
         let (mut parts, legend_height) = legend(size, &outcome_legend(self.comparison, &[self.contender]));
-        let hatch = format!("{id}-hatch");
-        parts.push(pattern(&hatch));
         let names = rows.iter().map(|row| width_of(&row.name, SMALL)).fold(0.0, f64::max);
         // On a phone the names of rows stand above them.
         let above = size.is_narrow() && names > 90.0;
@@ -102,7 +102,7 @@ impl<'a> Map<'a> {
             }
             for (column, cell) in row.cells.iter().enumerate() {
                 let at = (left + column as f64 * wide, y);
-                parts.push(self.cell(row, *cell, column, at, (wide - 3.0, high - 3.0), &hatch));
+                parts.push(self.cell(row, *cell, column, at, (wide - 3.0, high - 3.0)));
             }
         }
         Drawing { height: top + rows.len() as f64 * (high + over) + 6.0, parts }
@@ -115,7 +115,6 @@ impl<'a> Map<'a> {
         column: usize,
         (x, y): (f64, f64),
         (wide, high): (f64, f64),
-        hatch: &str,
     ) -> Element {
         let Some(contrast) = cell.and_then(|cell| self.contrast(cell)) else {
             return Element::rectangle("nothing", x, y, wide, high);
@@ -130,7 +129,7 @@ impl<'a> Map<'a> {
                 area.set("fill-opacity", &format!("{:.2}", 0.14 + 0.4 * strength))
             }
             Outcome::Same => area,
-            Outcome::Unknown => Element::rectangle("unknown", x, y, wide, high).set("fill", &format!("url(#{hatch})")),
+            Outcome::Unknown => hatched(x, y, wide, high),
         };
         let percent = log_ratio.map_or_else(|| "?".to_owned(), |log| signed_percent_of_log(log).replace('-', "−"));
         let said = match outcome {
@@ -156,9 +155,16 @@ impl<'a> Map<'a> {
     }
 }
 
-fn pattern(id: &str) -> Element {
-    let lines = Element::new("pattern").set("id", id).number("width", 8.0).number("height", 8.0);
-    let lines = lines.set("patternUnits", "userSpaceOnUse").set("patternTransform", "rotate(45)");
-    let ground = Element::rectangle("hatch-ground", 0.0, 0.0, 8.0, 8.0);
-    Element::new("defs").with(&lines.with(&ground).with(&Element::straight("hatch", (0.0, 0.0), (0.0, 8.0))))
+/// An area under slanting lines. Not by a `<pattern>`: a page that asks nobody for anything has no `url()`.
+fn hatched(x: f64, y: f64, wide: f64, high: f64) -> Element {
+    let mut lines = String::new();
+    let mut offset = GAP;
+    while offset < wide + high {
+        // Where the line x + y = offset enters the area at its left or lower edge, and leaves it at its upper or right one.
+        let (from, to) = ((offset - high).max(0.0), offset.min(wide));
+        let (start, end) = ((x + from, y + offset - from), (x + to, y + offset - to));
+        lines.push_str(&format!("M{} {}L{} {}", short(start.0), short(start.1), short(end.0), short(end.1)));
+        offset += GAP;
+    }
+    Element::group("unknown", [Element::rectangle("nothing", x, y, wide, high), Element::path("hatch", &lines)])
 }

@@ -9,7 +9,7 @@ use super::scale::Scale;
 use super::svg::{Element, fitting};
 use super::sweep::{capital, runs_of_all};
 use super::{Chart, Section};
-use crate::format::{percent, ratio_or_unbounded};
+use crate::format::{percent, ratio_or_unbounded, ratio_with_interval};
 use crate::metric::{Unit, wording};
 use crate::tables::layout::word;
 
@@ -90,17 +90,8 @@ pub(super) fn ratio_words(contrast: &Contrast) -> String {
     let Contrast { contender, baseline, ratio, .. } = contrast;
     let reason = if contrast.reason.is_empty() { String::new() } else { format!("\n{}", contrast.reason) };
     let runs = if contrast.n == 1 { "1 block".to_owned() } else { format!("{} blocks", contrast.n) };
-    let value = if contrast.p_value.is_none() { "no ratio".to_owned() } else { interval(ratio) };
+    let value = if contrast.p_value.is_none() { "no ratio".to_owned() } else { ratio_with_interval(ratio) };
     format!("{contender} / {baseline}: {value}\n{}, {runs}{reason}", word(contrast))
-}
-
-/// `0.880 [0.841, 0.932]`
-fn interval(ratio: &common::report::comparison::Ratio) -> String {
-    let value = ratio_or_unbounded(ratio.value);
-    match (ratio.low, ratio.high) {
-        (None, None) => value,
-        (low, high) => format!("{value} [{}, {}]", ratio_or_unbounded(low), ratio_or_unbounded(high)),
-    }
 }
 
 /// The verdict without its cause; that of a secondary metric in brackets.
@@ -174,7 +165,7 @@ pub(super) fn primary(comparison: &Comparison) -> Option<Chart> {
         left_out(rows.len())
     );
     let title = format!("{}: ratio to {baseline} in every cell", capital(label));
-    Some(chart("ratios".to_owned(), Section::Overview, title, summary, |size, _| draw(size, comparison, &rows)))
+    Some(chart("ratios".to_owned(), Section::Overview, title, summary, |size| draw(size, comparison, &rows)))
 }
 
 /// All metrics of a cell, one chart a contender.
@@ -192,7 +183,7 @@ pub(super) fn of_cell(comparison: &Comparison, cell: &Cell) -> Vec<Chart> {
         let first = rows.first()?.contrast;
         let baseline = &first.baseline;
         let primary = if first.primary {
-            format!("{}: {}, {}. ", capital(&name(first)), interval(&first.ratio), word(first))
+            format!("{}: {}, {}. ", capital(&name(first)), ratio_with_interval(&first.ratio), word(first))
         } else {
             String::new()
         };
@@ -203,7 +194,7 @@ pub(super) fn of_cell(comparison: &Comparison, cell: &Cell) -> Vec<Chart> {
         );
         let title = format!("Ratios {contender} / {baseline}{suffix}");
         let id = format!("ratios-{}-{i}", cell.index);
-        Some(chart(id, section, title, summary, |size, _| draw(size, comparison, &rows)))
+        Some(chart(id, section, title, summary, |size| draw(size, comparison, &rows)))
     });
     charts.collect()
 }
@@ -264,14 +255,14 @@ fn drawn(size: Size, frame: &Frame, comparison: &Comparison, row: &Row<'_>, top:
     let outcome = Outcome::of(comparison, contrast);
     let class = if contrast.primary { "strong" } else { "" };
     let (mut parts, y) = if size.is_narrow() {
-        let words = interval(&contrast.ratio);
+        let words = ratio_with_interval(&contrast.ratio);
         let room = size.width() - 20.0 - super::svg::width_of(&words, SMALL);
         let name = Element::label(class, 4.0, top + 16.0, &fitting(&row.name, FONT, room));
         let words = Element::label("tick end", size.width() - 4.0, top + 16.0, &words);
         (vec![name, words], top + 29.0)
     } else {
         let name = Element::label(class, 4.0, top + 16.0, &fitting(&row.name, FONT, frame.left - 16.0));
-        let words = Element::label("tick end", size.width() - 76.0, top + 16.0, &interval(&contrast.ratio));
+        let words = Element::label("tick end", size.width() - 76.0, top + 16.0, &ratio_with_interval(&contrast.ratio));
         let verdict = Element::label(class, size.width() - 68.0, top + 16.0, &short_word(contrast));
         (vec![name, words, verdict], top + 12.0)
     };

@@ -48,23 +48,23 @@ pub(super) struct Drawing {
     pub(super) parts: Vec<Element>,
 }
 
-/// Draws both sizes; `draw` is given the id under which it may define things.
+/// Draws both sizes.
 pub(super) fn chart(
     id: String,
     section: Section,
     title: String,
     summary: String,
-    draw: impl Fn(Size, &str) -> Drawing,
+    draw: impl Fn(Size) -> Drawing,
 ) -> Chart {
     let svg = [Size::Wide, Size::Narrow].map(|size| {
         let id = format!("{id}-{}", size.name());
-        let Drawing { height, parts } = draw(size, &id);
+        let Drawing { height, parts } = draw(size);
         let (title_id, summary_id) = (format!("{id}-title"), format!("{id}-desc"));
         Element::new("svg")
-            .set("xmlns", "http://www.w3.org/2000/svg")
             .set("class", size.name())
             .set("role", "img")
-            .set("aria-labelledby", &format!("{title_id} {summary_id}"))
+            .set("aria-labelledby", &title_id)
+            .set("aria-describedby", &summary_id)
             .set("viewBox", &format!("0 0 {} {}", size.width(), short(height)))
             .with(&Element::new("title").set("id", &title_id).text(&title))
             .with(&Element::new("desc").set("id", &summary_id).text(&summary))

@@ -27,7 +27,7 @@ pub(super) fn of(comparison: &Comparison, cell: &Cell) -> Option<Chart> {
         section,
         format!("Response by percentile{suffix}"),
         summary,
-        |size, _| draw(size, cell, &curves),
+        |size| draw(size, cell, &curves),
     ))
 }
 

@@ -2,6 +2,8 @@
 
 use std::fmt::{Display, Formatter, Result, Write as _};
 
+use crate::export::html::visible;
+
 /// An element with its children.
 #[derive(Debug, Clone)]
 pub(super) struct Element {
@@ -92,8 +94,9 @@ pub(super) fn short(value: f64) -> String {
     if text == "-0" { "0".to_owned() } else { text.to_owned() }
 }
 
-/// `text` as content or attribute; characters that XML does not know become U+FFFD.
+/// `text` as content or attribute, with what XML does not know, or would hide something, written out.
 fn escaped(text: &str) -> String {
+    let text = visible(text);
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
@@ -102,9 +105,10 @@ fn escaped(text: &str) -> String {
             '>' => out.push_str("&gt;"),
             '"' => out.push_str("&quot;"),
             '\'' => out.push_str("&#39;"),
+            // Else a parser would make spaces of them.
             '\n' => out.push_str("&#10;"),
             '\t' => out.push_str("&#9;"),
-            c if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') => out.push('\u{fffd}'),
+            '\u{fffe}' | '\u{ffff}' => out.push('\u{fffd}'),
             c => out.push(c),
         }
     }
@@ -170,7 +174,7 @@ mod tests {
         let text = element.to_string();
         assert!(!text.contains("<script"), "{text}");
         let document = roxmltree::Document::parse(&text).unwrap();
-        let expected = hostile.replace('\u{0}', "\u{fffd}");
+        let expected = hostile.replace('\u{0}', "\\u{0}");
         assert_eq!(document.root_element().attribute("data-tip"), Some(expected.as_str()));
         assert_eq!(document.root_element().first_element_child().unwrap().text(), Some(expected.as_str()));
     }

@@ -74,7 +74,7 @@ impl Panels<'_> {
             runs_of_all(self.comparison)
         );
         let title = format!("{} by {}", capital(label), self.swept.key);
-        chart(format!("sweep-{}", self.metric.name()), Section::Overview, title, summary, |size, _| self.draw(size))
+        chart(format!("sweep-{}", self.metric.name()), Section::Overview, title, summary, |size| self.draw(size))
     }
 
     /// From the first value to the last, of every variant, in the first row.

@@ -94,7 +94,7 @@ pub(super) fn of(comparison: &Comparison, cell: &Cell) -> Vec<Chart> {
                 section,
                 format!("{}{suffix}", kind.title),
                 summary,
-                |size, _| draw(size, kind, cell, &lines),
+                |size| draw(size, kind, cell, &lines),
             )
         })
     });

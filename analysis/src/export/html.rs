@@ -19,6 +19,7 @@ mod metrics;
 mod notices;
 mod shown;
 
+pub(crate) use escape::visible;
 pub use shown::Shown;
 
 use crate::chart;

@@ -85,11 +85,11 @@ fn check(comparison: &Comparison) -> Vec<Chart> {
         assert_eq!(svgs.len(), 2, "{}", chart.id);
         for svg in svgs {
             assert_eq!((svg.tag_name().name(), attribute(&svg, "role")), ("svg", Some("img")));
-            let labels: Vec<&str> = attribute(&svg, "aria-labelledby").unwrap().split(' ').collect();
-            let texts = labels.iter().map(|id| {
-                svg.descendants().find(|node| attribute(node, "id") == Some(*id)).and_then(|node| node.text())
+            let texts = ["aria-labelledby", "aria-describedby"].map(|name| {
+                let id = attribute(&svg, name);
+                svg.descendants().find(|node| attribute(node, "id") == id).and_then(|node| node.text())
             });
-            assert_eq!(texts.collect::<Vec<_>>(), [Some(chart.title.as_str()), Some(chart.summary.as_str())]);
+            assert_eq!(texts, [Some(chart.title.as_str()), Some(chart.summary.as_str())]);
             let view: Vec<f64> =
                 attribute(&svg, "viewBox").unwrap().split(' ').map(|number| number.parse().unwrap()).collect();
             assert!(view[3] > 20.0, "{view:?}");

@@ -16,7 +16,7 @@ pub(super) fn formatter(out: &mut Output<'_>, state: &mut State<'_, '_>, value: 
 }
 
 /// `text` with control and format characters written out, such as `\u{202e}`, which would turn the text behind it around.
-pub(super) fn visible(text: &str) -> Cow<'_, str> {
+pub(crate) fn visible(text: &str) -> Cow<'_, str> {
     if !text.chars().any(is_invisible) {
         return Cow::Borrowed(text);
     }
