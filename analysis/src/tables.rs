@@ -56,7 +56,7 @@ fn section_text(section: &Section) -> String {
 fn wrapped(text: &str, indent: &str) -> String {
     let mut lines = String::from(indent);
     let mut column = indent.len();
-    for (i, word) in text.split(' ').enumerate() {
+    for (i, word) in unbroken(text).iter().enumerate() {
         let length = word.chars().count();
         if i > 0 && column + 1 + length > WIDTH {
             lines.push_str(&format!("\n{indent}    "));
@@ -70,6 +70,21 @@ fn wrapped(text: &str, indent: &str) -> String {
     }
     lines.push('\n');
     lines
+}
+
+/// The words of `text`, a number with its percent sign and groups of digits being one.
+fn unbroken(text: &str) -> Vec<String> {
+    let mut words: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        let number = |word: &String| word.ends_with(|last: char| last.is_ascii_digit());
+        let belongs =
+            word.starts_with('%') || word.len() >= 3 && word.bytes().take(3).all(|byte| byte.is_ascii_digit());
+        match words.last_mut().filter(|last| belongs && number(last)) {
+            Some(last) => last.push_str(&format!(" {word}")),
+            None => words.push(word.to_owned()),
+        }
+    }
+    words
 }
 
 /// A table for a terminal: numbers to the right under `header`.

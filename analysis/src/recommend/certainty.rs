@@ -1,7 +1,8 @@
 //! How sure an answer is, and what must be known beside it.
 
+use std::collections::BTreeMap;
+
 use common::plan::Variant;
-use common::report::Run;
 use common::report::comparison::{Certainty, Contrast, ContrastVerdict, Level, SteadyState};
 
 use super::finding::Finding;
@@ -55,9 +56,7 @@ pub(super) fn doubts(bench: &Bench<'_>, cells: &[&Seen<'_>]) -> Vec<String> {
         doubts.push(format!("incomplete: {blocks} of {} are there and valid", counted(asked.into(), "planned block")));
     }
     doubts.extend(bench.forced.iter().map(|sentence| format!("forced: {sentence}")));
-    for (i, variant) in bench.plan.variants.iter().enumerate() {
-        doubts.extend(warnings(variant, cells.iter().flat_map(|seen| &seen.blocks.variants[i].valid).copied()));
-    }
+    doubts.extend(warnings(&bench.plan.variants, cells));
     let words = |contrast: &&Contrast| contrast.primary && contrast.verdict != ContrastVerdict::Unknown;
     for contrast in cells.iter().flat_map(|seen| seen.contrasts).filter(words) {
         // What stands beside a word is a caveat.
@@ -66,20 +65,22 @@ pub(super) fn doubts(bench: &Bench<'_>, cells: &[&Seen<'_>]) -> Vec<String> {
     doubts
 }
 
-/// Checks that more than [`WARNED`] of a variant's valid runs failed.
-fn warnings<'a>(variant: &Variant, runs: impl Iterator<Item = &'a Run>) -> Vec<String> {
-    let mut failed: std::collections::BTreeMap<&str, u64> = std::collections::BTreeMap::new();
-    let mut of = 0;
-    for run in runs {
-        of += 1;
-        for check in run.validity.checks.iter().filter(|check| !check.ok) {
+/// The checks that more than [`WARNED`] of a variant's valid runs failed: "`ticks` in 3 of 10 runs of async".
+fn warnings(variants: &[Variant], cells: &[&Seen<'_>]) -> Option<String> {
+    let mut often: Vec<String> = Vec::new();
+    for (i, variant) in variants.iter().enumerate() {
+        let runs = || cells.iter().flat_map(|seen| &seen.blocks.variants[i].valid);
+        let mut failed: BTreeMap<&str, u64> = BTreeMap::new();
+        for check in runs().flat_map(|run| &run.validity.checks).filter(|check| !check.ok) {
             *failed.entry(&check.name).or_default() += 1;
         }
+        let of = runs().count() as u64;
+        let warned = failed.into_iter().filter(|&(_, runs)| runs as f64 > WARNED * of as f64);
+        often.extend(
+            warned.map(|(name, runs)| format!("`{name}` in {runs} of {} of {}", counted(of, "run"), variant.name)),
+        );
     }
-    let often = failed.into_iter().filter(|&(_, runs)| runs as f64 > WARNED * of as f64);
-    often
-        .map(|(name, runs)| format!("{}: the check `{name}` warns in {runs} of {}", variant.name, counted(of, "run")))
-        .collect()
+    (!often.is_empty()).then(|| format!("checks that warn: {}", often.join(", ")))
 }
 
 /// What must be known and lowers nothing.
@@ -91,20 +92,23 @@ pub(super) fn notes(bench: &Bench<'_>, cells: &[&Seen<'_>]) -> Vec<String> {
     }
     let void: u32 = cells.iter().map(|seen| seen.blocks.void).sum();
     if void > 0 {
-        notes.push(format!("{} void: a run in it was invalid", counted(void.into(), "attempt at a block")));
+        notes.push(format!("{} at a block void: a run in it was invalid", counted(void.into(), "attempt")));
     }
-    for (i, variant) in bench.plan.variants.iter().enumerate() {
+    let cannot_tell = |(i, variant): (usize, &Variant)| {
         let unknown = cells.iter().filter(|seen| {
             steadiness(&seen.blocks.variants[i].valid).is_some_and(|steady| steady.state == SteadyState::Unknown)
         });
-        let unknown = unknown.count();
-        if unknown > 0 {
-            let place = if cells.len() > 1 { format!(" in {unknown} of {} cells", cells.len()) } else { String::new() };
-            notes.push(format!(
-                "whether {} was steady from start to end of the window cannot be told{place}",
-                variant.name
-            ));
-        }
+        let place = |unknown| match cells.len() {
+            1 => String::new(),
+            of => format!(" in {unknown} of {of} cells"),
+        };
+        Some(unknown.count())
+            .filter(|&unknown| unknown > 0)
+            .map(|unknown| format!("{}{}", variant.name, place(unknown)))
+    };
+    let unknown: Vec<String> = bench.plan.variants.iter().enumerate().filter_map(cannot_tell).collect();
+    if !unknown.is_empty() {
+        notes.push(format!("cannot be told whether steady over the window: {}", unknown.join(", ")));
     }
     notes
 }

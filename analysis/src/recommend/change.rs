@@ -36,7 +36,7 @@ pub(super) fn of_cell(bench: &Bench<'_>, cell: usize, findings: &[Vec<Finding<'_
     changes
 }
 
-/// For all cells together: of every lever and variant the largest figure, and where. What other cells say is in the answer,
+/// For all cells together: of every lever and variant the largest figure, of blocks the smallest, and where. What other cells say is in the answer,
 /// and a margin that is right for one is not for another.
 pub(super) fn overall(bench: &Bench<'_>, findings: &[Vec<Finding<'_>>]) -> Vec<Change> {
     let mut largest: Vec<(Change, usize)> = Vec::new();
@@ -50,7 +50,9 @@ pub(super) fn overall(bench: &Bench<'_>, findings: &[Vec<Finding<'_>>]) -> Vec<C
                     == (change.lever, &change.variant, change.figure.is_none())
             };
             match largest.iter_mut().find(like) {
-                Some(known) if change.figure > known.0.figure => *known = (change, cell),
+                Some(known) if (change.figure > known.0.figure) != (change.lever == Lever::Blocks) => {
+                    *known = (change, cell);
+                }
                 Some(_) => {}
                 None => largest.push((change, cell)),
             }

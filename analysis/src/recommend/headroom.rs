@@ -16,6 +16,9 @@ const RATE: &str = "load.rate_per_s";
 /// What can be short in production; generator and delay proxy are instruments.
 const SYSTEM: [Resource; 4] = [Resource::ServerCpu, Resource::WorkerCpu, Resource::Connections, Resource::Workers];
 
+/// Less than this over what held is nothing.
+const LITTLE: f64 = 1.05;
+
 type Parameters = BTreeMap<String, serde_json::Value>;
 
 /// Of every variant, for one cell.
@@ -87,13 +90,16 @@ fn headroom(bench: &Bench<'_>, variant: usize, rates: &[&Seen<'_>]) -> Option<He
     let estimate = held.filter(|_| failed.is_none()).zip(factor).and_then(|(seen, factor)| {
         estimate(&seen.blocks.variants[variant].valid).map(|of| HeadroomEstimate { factor: factor * of.factor, ..of })
     });
+    let failed = failed.map(|failed| run[failed]);
     let mut headroom = Headroom {
         variant: bench.plan.variants[variant].name.clone(),
         parameters: without_rate(asked),
         asked_per_s,
         held_per_s,
         factor,
-        failed_per_s: failed.map(|failed| rate(run[failed])),
+        failed_per_s: failed.map(rate),
+        failed_runs_ok: failed.map(|seen| kept(seen).ok),
+        failed_runs: failed.map(|seen| kept(seen).of),
         runs_ok,
         runs,
         estimate,
@@ -145,21 +151,25 @@ fn sentence(headroom: &Headroom) -> String {
     } else {
         format!("{variant} held the {} asked {in_runs}", per_s(*asked_per_s))
     };
-    match failed_per_s {
-        Some(failed) => text.push_str(&format!(", and not {}", per_s(*failed))),
+    match failed_per_s.zip(headroom.failed_runs_ok).zip(headroom.failed_runs) {
+        Some(((failed, ok), of)) => {
+            text.push_str(&format!(", and not {}: ok in {ok} of {}", per_s(failed), counted(of.into(), "run")));
+        }
         None => text.push_str(&format!(": at least {factor:.1}, not measured beyond")),
     }
-    if let Some(HeadroomEstimate { factor, resource, share, machine_share }) = estimate {
-        let full = match machine_share {
+    if let Some(HeadroomEstimate { factor: most, resource, share, machine_share }) = estimate {
+        let used = match machine_share {
             Some(machine) if machine > share => {
-                format!("all CPUs of the machine, instruments included, {} used", percent(*machine))
+                format!("{} of all CPUs used, instruments included", percent(*machine))
             }
             _ => format!("{resource} {} used", percent(*share)),
         };
-        text.push_str(&format!(
-            "; estimated from measured shares, not measured: at most about {} times what was asked ({full})",
-            times(*factor)
-        ));
+        let left = if *most < factor * LITTLE {
+            "nothing is left".to_owned()
+        } else {
+            format!("at most about {} times what was asked", times(*most))
+        };
+        text.push_str(&format!("; estimated, not measured: {left} ({used})"));
     }
     text
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use common::plan::Cell;
 use serde_json::Value;
 
-use crate::format::{grouped, quantity};
+use crate::format::quantity;
 use crate::metric::Unit;
 
 /// Cells that say the same, and where they are.
@@ -180,7 +180,6 @@ pub(super) fn listed(texts: &[String], last: &str) -> String {
 
 /// "28 or 500 workers"
 fn values_of(key: &str, values: &[&Value]) -> String {
-    let whole = |value: &Value| value.as_u64().map_or_else(|| text_of(value), grouped);
     let texts = |of: &dyn Fn(&Value) -> String| {
         let texts: Vec<String> = values.iter().map(|value| of(value)).collect();
         listed(&texts, "or")
@@ -189,9 +188,9 @@ fn values_of(key: &str, values: &[&Value]) -> String {
         "workers.count" | "workers.dynos" => {
             let one = if key == "workers.count" { "worker" } else { "dyno" };
             let plural = if matches!(values, [value] if value.as_u64() == Some(1)) { "" } else { "s" };
-            format!("{} {one}{plural}", texts(&whole))
+            format!("{} {one}{plural}", texts(&text_of))
         }
-        "load.rate_per_s" => format!("{} tasks/s", texts(&whole)),
+        "load.rate_per_s" => format!("{} tasks/s", texts(&text_of)),
         "redis.rtt_us" => {
             let us = |value: &Value| value.as_f64().map_or_else(|| text_of(value), |us| quantity(Unit::Micros, us));
             format!("a distance of {}", texts(&us))

@@ -136,11 +136,11 @@ fn headroom_is_measured_where_rates_are_swept_and_else_estimated_and_marked() {
         sentences.join("\n")
     };
     insta::assert_snapshot!(sentences(&comparison.answer), @"
-    threads held 4000 tasks/s in all 10 runs, 4 times the 1000 tasks/s asked: at least 4.0, not measured beyond; estimated from measured shares, not measured: at most about 8.7 times what was asked (server CPU 46 % used)
-    async held 2000 tasks/s in all 10 runs, 2 times the 1000 tasks/s asked, and not 4000 tasks/s
+    threads held 4000 tasks/s in all 10 runs, 4 times the 1000 tasks/s asked: at least 4.0, not measured beyond; estimated, not measured: at most about 8.7 times what was asked (46 % of server CPU used)
+    async held 2000 tasks/s in all 10 runs, 2 times the 1000 tasks/s asked, and not 4000 tasks/s: ok in 9 of 10 runs
     ");
     insta::assert_snapshot!(sentences(&comparison.cells[2].recommendation), @"
-    threads held the 4000 tasks/s asked in all 10 runs: at least 1.0, not measured beyond; estimated from measured shares, not measured: at most about 2.2 times what was asked (server CPU 46 % used)
+    threads held the 4000 tasks/s asked in all 10 runs: at least 1.0, not measured beyond; estimated, not measured: at most about 2.2 times what was asked (46 % of server CPU used)
     async did not hold 4000 tasks/s: ok in 9 of 10 runs
     ");
     let of_async = &comparison.answer.headroom[1];
@@ -149,8 +149,8 @@ fn headroom_is_measured_where_rates_are_swept_and_else_estimated_and_marked() {
     assert_eq!(of_async.estimate, None, "a rate that did not hold is known: nothing is estimated");
 
     insta::assert_snapshot!(sentences(&of(bench(1.0, 0.01))), @"
-    threads held the 1000 tasks/s asked in all 10 runs: at least 1.0, not measured beyond; estimated from measured shares, not measured: at most about 2.2 times what was asked (server CPU 46 % used)
-    async held the 1000 tasks/s asked in all 10 runs: at least 1.0, not measured beyond; estimated from measured shares, not measured: at most about 2.2 times what was asked (server CPU 46 % used)
+    threads held the 1000 tasks/s asked in all 10 runs: at least 1.0, not measured beyond; estimated, not measured: at most about 2.2 times what was asked (46 % of server CPU used)
+    async held the 1000 tasks/s asked in all 10 runs: at least 1.0, not measured beyond; estimated, not measured: at most about 2.2 times what was asked (46 % of server CPU used)
     ");
     // Everything on the machine together is used more than any part of it, and an instrument is no limit of the system.
     let mut shared = bench(1.0, 0.01);
@@ -162,8 +162,8 @@ fn headroom_is_measured_where_rates_are_swept_and_else_estimated_and_marked() {
     }
     let answer = of(shared);
     insta::assert_snapshot!(sentences(&answer), @"
-    threads held the 1000 tasks/s asked in all 10 runs: at least 1.0, not measured beyond; estimated from measured shares, not measured: at most about 1.5 times what was asked (all CPUs of the machine, instruments included, 65 % used)
-    async held the 1000 tasks/s asked in all 10 runs: at least 1.0, not measured beyond; estimated from measured shares, not measured: at most about 1.5 times what was asked (all CPUs of the machine, instruments included, 65 % used)
+    threads held the 1000 tasks/s asked in all 10 runs: at least 1.0, not measured beyond; estimated, not measured: at most about 1.5 times what was asked (65 % of all CPUs used, instruments included)
+    async held the 1000 tasks/s asked in all 10 runs: at least 1.0, not measured beyond; estimated, not measured: at most about 1.5 times what was asked (65 % of all CPUs used, instruments included)
     ");
     let estimate = answer.headroom[0].estimate.as_ref().unwrap();
     assert_eq!(estimate.resource, Resource::ServerCpu);
@@ -256,7 +256,7 @@ fn doubts_lower_the_certainty() {
         })
     };
     assert_eq!(warns(2), (Level::Moderate, Vec::new()));
-    assert_eq!(warns(3), (Level::Low, vec!["async: the check `ticks` warns in 3 of 10 runs".to_owned()]));
+    assert_eq!(warns(3), (Level::Low, vec!["checks that warn: `ticks` in 3 of 10 runs of async".to_owned()]));
     let mut incomplete = bench(0.7, 0.01);
     incomplete.retain(|run| run.block != 9);
     let (low, doubts) = level(incomplete);

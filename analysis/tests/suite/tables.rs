@@ -100,18 +100,18 @@ fn terminal() {
       async needs 15 % less CPU per task than threads (95 % interval 12 to 18 %, p = 0.002, 10 blocks, uncalibrated); both
           kept up in every block
 
-      cell  compared         baseline  contender                 ratio      p  blocks  runs not ok  verdict
+      cell  CPU per task     baseline  contender                 ratio      p  blocks  runs not ok  verdict
       0     async / threads    201 µs     170 µs  0.849 [0.819, 0.876]  0.002      10            0  better, uncalibrated
 
       how sure: low (p = 0.002, 10 blocks)
-      async: the check `steal` warns in 10 of 10 runs
+      doubt: checks that warn: `steal` in 10 of 10 runs of async
       uncalibrated: no A/A bench of this host is known
-      headroom: threads held the 1000 tasks/s asked in all 10 runs: at least 1.0, not measured beyond; estimated from
-          measured shares, not measured: at most about 2.2 times what was asked (server CPU 46 % used)
-      headroom: async held the 1000 tasks/s asked in all 10 runs: at least 1.0, not measured beyond; estimated from
-          measured shares, not measured: at most about 2.2 times what was asked (server CPU 46 % used)
-      nearest to a limit: threads server CPU (46 % used, named by 10 of 10 runs), async server CPU (46 % used, named by 10
-          of 10 runs)
+      headroom: threads held the 1000 tasks/s asked in all 10 runs: at least 1.0, not measured beyond; estimated, not
+          measured: at most about 2.2 times what was asked (46 % of server CPU used)
+      headroom: async held the 1000 tasks/s asked in all 10 runs: at least 1.0, not measured beyond; estimated, not
+          measured: at most about 2.2 times what was asked (46 % of server CPU used)
+      nearest to a limit: threads: server CPU (46 % used, in 10 of 10 runs); async: server CPU (46 % used, in 10 of 10
+          runs)
       would change it: with a margin of 22 % or more no difference would matter: the 95 % interval of async lies within it
     ");
 }
@@ -140,12 +140,12 @@ fn markdown_has_the_same_figures() {
 
     **async needs 15 % less CPU per task than threads (95 % interval 12 to 18 %, p = 0.002, 10 blocks, uncalibrated); both kept up in every block**
 
-    | cell | compared | baseline | contender | ratio | p | blocks | runs not ok | verdict |
+    | cell | CPU per task | baseline | contender | ratio | p | blocks | runs not ok | verdict |
     | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | --- |
     | 0 | async / threads | 201 µs | 170 µs | 0.849 [0.819, 0.876] | 0.002 | 10 | 0 | better, uncalibrated |
 
     - how sure: low (p = 0.002, 10 blocks)
-    - async: the check `steal` warns in 10 of 10 runs
+    - doubt: checks that warn: `steal` in 10 of 10 runs of async
     ");
 }
 

@@ -97,6 +97,14 @@ pub enum Resource {
     NetworkDistance,
 }
 
+impl Resource {
+    /// Whether it belongs to what measures, and not to what is measured.
+    #[must_use]
+    pub fn is_instrument(self) -> bool {
+        matches!(self, Resource::Generator | Resource::Proxy)
+    }
+}
+
 impl std::fmt::Display for Resource {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {

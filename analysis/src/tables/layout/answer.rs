@@ -6,6 +6,7 @@ use common::verdict::EXHAUSTED;
 
 use super::{Grid, Section, metric_of, word};
 use crate::format::{self, NOTHING, counted, p_equals, p_value, percent};
+use crate::metric::wording;
 use crate::recommend::place;
 
 /// One sentence, a row per cell and contender, and how sure that is, why, and for how long.
@@ -13,7 +14,8 @@ pub(super) fn section(comparison: &Comparison) -> Section {
     let answer = &comparison.answer;
     let incomplete = if comparison.complete { "" } else { ", INCOMPLETE: not every planned block is there and valid" };
     let mut notes: Vec<String> = answer.certainty.iter().map(how_sure).collect();
-    notes.extend(answer.doubts.iter().chain(&answer.notes).cloned());
+    notes.extend(answer.doubts.iter().map(|doubt| format!("doubt: {doubt}")));
+    notes.extend(answer.notes.iter().cloned());
     notes.extend(answer.headroom.iter().map(|headroom| format!("headroom: {}", headroom.sentence)));
     notes.extend(limits(answer));
     notes.extend(answer.would_change.iter().map(|change| format!("would change it: {}", change.sentence)));
@@ -36,37 +38,41 @@ fn how_sure(certainty: &Certainty) -> String {
     format!("how sure: {level} ({p}{})", counted(certainty.blocks.into(), "block"))
 }
 
-/// "nearest to a limit: threads server CPU (46 % used, named by 10 of 10 runs)"
+/// "nearest to a limit: threads: server CPU (46 % used, in 10 of 10 runs)"
 fn limits(answer: &Answer) -> Option<String> {
-    let texts: Vec<String> = answer
-        .limited_by
-        .iter()
-        .map(|Limit { variant, resource, share, runs, of }| {
-            format!(
-                "{variant} {resource} ({} used, named by {runs} of {})",
-                percent(*share),
-                counted((*of).into(), "run")
-            )
-        })
-        .collect();
+    let mut texts: Vec<String> = Vec::new();
+    for limits in answer.limited_by.chunk_by(|one, next| one.variant == next.variant) {
+        let of_variant = limits.iter().map(|Limit { resource, share, runs, of, .. }| {
+            let instrument = if resource.is_instrument() { "an instrument, " } else { "" };
+            let runs = format!("in {runs} of {}", counted((*of).into(), "run"));
+            format!("{resource} ({instrument}{} used, {runs})", percent(*share))
+        });
+        texts.push(format!("{}: {}", limits[0].variant, of_variant.collect::<Vec<_>>().join(", ")));
+    }
     let short = answer.limited_by.iter().any(|limit| limit.share >= EXHAUSTED);
     let title = if short { "limited by" } else { "nearest to a limit" };
-    (!texts.is_empty()).then(|| format!("{title}: {}", texts.join(", ")))
+    (!texts.is_empty()).then(|| format!("{title}: {}", texts.join("; ")))
 }
 
 /// What the primary contrasts of all cells say; none where nothing is compared.
 fn grid(comparison: &Comparison) -> Option<Grid> {
-    let header = ["cell", "compared", "baseline", "contender", "ratio", "p", "blocks", "runs not ok", "verdict"];
+    let metric = wording(comparison.primary).label;
+    let header = ["cell", metric, "baseline", "contender", "ratio", "p", "blocks", "runs not ok", "verdict"];
     let rows: Vec<Vec<String>> = comparison
         .cells
         .iter()
-        .flat_map(|cell| cell.contrasts.iter().filter(|contrast| contrast.primary).map(|contrast| row(cell, contrast)))
+        .flat_map(|cell| {
+            cell.contrasts
+                .iter()
+                .filter(|contrast| contrast.primary)
+                .map(|contrast| row(cell, contrast, comparison.blocks_planned))
+        })
         .collect();
     let header = header.map(str::to_owned).to_vec();
     (!rows.is_empty()).then(|| Grid { header, rows, left: vec![0, 1, 8] })
 }
 
-fn row(cell: &Cell, contrast: &Contrast) -> Vec<String> {
+fn row(cell: &Cell, contrast: &Contrast, planned: u32) -> Vec<String> {
     let Contrast { baseline, contender, metric, .. } = contrast;
     let place = place::of_parameters(cell.parameters.iter());
     let value = |variant: &str, metric: Metric| {
@@ -84,7 +90,7 @@ fn row(cell: &Cell, contrast: &Contrast) -> Vec<String> {
         value(contender, *metric),
         format::ratio_of(contrast),
         contrast.p_adjusted.map_or_else(|| NOTHING.to_owned(), p_value),
-        contrast.n.to_string(),
+        if contrast.n == planned { contrast.n.to_string() } else { format!("{} of {planned}", contrast.n) },
         (not_ok(baseline) + not_ok(contender)).to_string(),
         word(contrast),
     ]

@@ -105,6 +105,10 @@ pub struct Headroom {
     pub factor: Option<f64>,
     /// The lowest rate from that asked that did not hold; `null`: all that were run held, and nothing is known beyond.
     pub failed_per_s: Option<f64>,
+    /// Runs that were `ok` at `failed_per_s`.
+    pub failed_runs_ok: Option<u32>,
+    /// Valid runs at `failed_per_s`.
+    pub failed_runs: Option<u32>,
     /// Runs that were `ok` at the rate that held, or at that asked where it did not.
     pub runs_ok: u32,
     /// Valid runs at that rate.
