@@ -155,7 +155,8 @@ fn sentence(headroom: &Headroom) -> String {
         Some(((failed, ok), of)) => {
             text.push_str(&format!(", and not {}: ok in {ok} of {}", per_s(failed), counted(of.into(), "run")));
         }
-        None => text.push_str(&format!(": at least {factor:.1}, not measured beyond")),
+        None if factor > 1.0 => text.push_str(", not measured beyond"),
+        None => text.push_str(": at least 1.0, not measured beyond"),
     }
     if let Some(HeadroomEstimate { factor: most, resource, share, machine_share }) = estimate {
         let used = match machine_share {
@@ -167,7 +168,7 @@ fn sentence(headroom: &Headroom) -> String {
         let left = if *most < factor * LITTLE {
             "nothing is left".to_owned()
         } else {
-            format!("at most about {} times what was asked", times(*most))
+            format!("at most about {} times what was asked, at the same cost per task", times(*most))
         };
         text.push_str(&format!("; estimated, not measured: {left} ({used})"));
     }

@@ -104,19 +104,20 @@ fn why_unknown(findings: &[&Finding<'_>]) -> String {
         }
         return format!(": about {} to {} a cell would tell", grouped(least), counted(most, "block"));
     }
-    let mut reasons: Vec<String> = Vec::new();
-    for finding in findings {
-        let reason = match finding.contrast.cause {
-            Some(Cause::Noise) => would_tell(finding.blocks_needed()),
-            _ => finding.contrast.reason.clone(),
-        };
-        if !reasons.contains(&reason) {
-            reasons.push(reason);
+    let mut causes: Vec<(Cause, u64)> = Vec::new();
+    for cause in findings.iter().filter_map(|finding| finding.contrast.cause) {
+        match causes.iter_mut().find(|(known, _)| *known == cause) {
+            Some((_, cells)) => *cells += 1,
+            None => causes.push((cause, 1)),
         }
     }
-    match reasons.as_slice() {
-        [only] => format!(": {only}"),
-        several => format!(": {} different reasons, which the cells give", several.len()),
+    match causes.as_slice() {
+        // The same reason everywhere, in the words of one of the cells.
+        [(cause, _)] if *cause != Cause::Noise => format!(": {}", findings[0].contrast.reason),
+        several => {
+            let each = several.iter().map(|(cause, cells)| format!("{cause} in {}", counted(*cells, "cell")));
+            format!(": {}", listed(&each.collect::<Vec<_>>(), "and"))
+        }
     }
 }
 

@@ -107,9 +107,9 @@ fn terminal() {
       doubt: checks that warn: `steal` in 10 of 10 runs of async
       uncalibrated: no A/A bench of this host is known
       headroom: threads held the 1000 tasks/s asked in all 10 runs: at least 1.0, not measured beyond; estimated, not
-          measured: at most about 2.2 times what was asked (46 % of server CPU used)
+          measured: at most about 2.2 times what was asked, at the same cost per task (server CPU 46 % used)
       headroom: async held the 1000 tasks/s asked in all 10 runs: at least 1.0, not measured beyond; estimated, not
-          measured: at most about 2.2 times what was asked (46 % of server CPU used)
+          measured: at most about 2.2 times what was asked, at the same cost per task (server CPU 46 % used)
       nearest to a limit: threads: server CPU (46 % used, in 10 of 10 runs); async: server CPU (46 % used, in 10 of 10
           runs)
       would change it: with a margin of 22 % or more no difference would matter: the 95 % interval of async lies within it

@@ -127,6 +127,7 @@ fn an_interrupted_bench_keeps_what_it_has() {
         let comparison: Comparison = serde_json::from_slice(&bytes).unwrap();
         assert!(!comparison.complete, "{finished}");
         assert_eq!(comparison.cells[0].blocks, 0, "a run that was cut short is no measurement:\n{finished}");
+        assert!(finished.stdout.contains("answer, INCOMPLETE"), "{finished}");
     }
 }
 
