@@ -83,7 +83,7 @@ pub(super) fn of_several(word: Word, findings: &[&Finding<'_>], margin: f64, alo
 }
 
 /// What it would take, where the blocks scatter too much.
-pub(super) fn would_tell(blocks_needed: Option<u64>) -> String {
+fn would_tell(blocks_needed: Option<u64>) -> String {
     match blocks_needed {
         Some(needed) => format!("about {} would tell", counted(needed, "block")),
         None => "the difference lies too close to the margin for these blocks".to_owned(),

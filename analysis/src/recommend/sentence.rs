@@ -3,7 +3,7 @@
 use common::plan::{self, Variant};
 use common::report::comparison::Cause;
 
-use super::clause::{of_one, of_several, p_name, would_tell};
+use super::clause::{of_one, of_several, p_name};
 use super::finding::{Finding, Kept, Word};
 use super::place::{self, Stretch, listed};
 use super::{Bench, Seen};
