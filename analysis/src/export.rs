@@ -24,8 +24,8 @@ pub enum WriteError {
     #[error("comparison.json: {0}")]
     Json(serde_json::Error),
     /// A template asks for what is not there.
-    #[error("report.html: {0:#}")]
-    Html(minijinja::Error),
+    #[error("report.html")]
+    Html(#[source] minijinja::Error),
 }
 
 /// Writes `comparison.json`, `comparison.md` and `report.html` into `dir`, each whole or not at all; returns where they are,

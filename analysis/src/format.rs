@@ -1,6 +1,7 @@
 //! Numbers as people read them: sensible digits, and units that fit the size.
 
 use common::report::comparison::{Contrast, Estimate, OrderEffect, Ratio};
+use common::report::prediction::Coefficient;
 
 use crate::metric::Unit;
 
@@ -150,8 +151,19 @@ pub(crate) fn percent_of_log(log_ratio: f64) -> String {
 
 /// A log ratio as signed percent of change.
 pub(crate) fn signed_percent_of_log(log_ratio: f64) -> String {
-    let sign = if log_ratio < 0.0 { '-' } else { '+' };
-    format!("{sign}{}", percent(log_ratio.exp_m1()))
+    signed_percent(log_ratio.exp_m1())
+}
+
+/// A share that something is more or less by: -0.12 is `-12 %`.
+pub(crate) fn signed_percent(share: f64) -> String {
+    let sign = if share < 0.0 { '-' } else { '+' };
+    format!("{sign}{}", percent(share))
+}
+
+/// `0.031 [0.02, 0.045]`
+pub(crate) fn coefficient(coefficient: &Coefficient) -> String {
+    let high = coefficient.high.map_or_else(|| "no end".to_owned(), |high| significant(high, 3));
+    format!("{} [{}, {high}]", significant(coefficient.value, 3), significant(coefficient.low, 3))
 }
 
 /// `1 block`, `2 blocks`.

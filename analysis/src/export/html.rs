@@ -28,13 +28,15 @@ const STYLE: &str = include_str!("../../templates/style.css");
 const SCRIPT: &str = include_str!("../../templates/script.js");
 
 /// Every template, by the name under which others include it; the names end in `.html`, which switches escaping on.
-const TEMPLATES: [(&str, &str); 11] = [
+const TEMPLATES: [(&str, &str); 13] = [
     ("report.html", include_str!("../../templates/report.html")),
     ("macros.html", include_str!("../../templates/macros.html")),
     ("answer.html", include_str!("../../templates/answer.html")),
     ("charts.html", include_str!("../../templates/charts.html")),
     ("cells.html", include_str!("../../templates/cells.html")),
     ("headroom.html", include_str!("../../templates/headroom.html")),
+    ("scalability.html", include_str!("../../templates/scalability.html")),
+    ("predicted.html", include_str!("../../templates/predicted.html")),
     ("published.html", include_str!("../../templates/published.html")),
     ("validity.html", include_str!("../../templates/validity.html")),
     ("environment.html", include_str!("../../templates/environment.html")),

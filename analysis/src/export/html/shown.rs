@@ -2,6 +2,7 @@
 
 use common::report::Failures;
 use common::report::comparison::{Contrast, Estimate, OrderEffect, Ratio};
+use common::report::prediction::Coefficient;
 use minijinja::{Error, ErrorKind, HtmlEscape};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -30,6 +31,10 @@ enum Form {
     Ratio,
     P,
     Percent,
+    /// Of a difference: with its sign.
+    SignedPercent,
+    /// `{value, low, high}` of a fitted law.
+    Coefficient,
     /// Of a log ratio.
     PercentOfLog,
     /// `{value, low, high}` of log ratios.
@@ -41,7 +46,7 @@ enum Form {
 }
 
 /// What templates call the forms.
-const FORMS: [(&str, Form); 20] = [
+const FORMS: [(&str, Form); 22] = [
     ("us", Form::Quantity(Unit::Micros)),
     ("ms", Form::Quantity(Unit::Millis)),
     ("bytes", Form::Quantity(Unit::Bytes)),
@@ -58,6 +63,8 @@ const FORMS: [(&str, Form); 20] = [
     ("ratio", Form::Ratio),
     ("p", Form::P),
     ("percent", Form::Percent),
+    ("signed_percent", Form::SignedPercent),
+    ("coefficient", Form::Coefficient),
     ("percent_of_log", Form::PercentOfLog),
     ("order_effect", Form::OrderEffect),
     ("failures", Form::Failures),
@@ -86,6 +93,8 @@ impl Shown {
             Form::Ratio => parsed(value).map(|ratio: Ratio| format::ratio_with_interval(&ratio)),
             Form::P => value.as_f64().map(format::p_value),
             Form::Percent => value.as_f64().map(format::percent),
+            Form::SignedPercent => value.as_f64().map(format::signed_percent),
+            Form::Coefficient => parsed(value).map(|coefficient: Coefficient| format::coefficient(&coefficient)),
             Form::PercentOfLog => value.as_f64().map(format::percent_of_log),
             Form::OrderEffect => parsed(value).map(|effect: OrderEffect| format::order_effect(&effect)),
             Form::Failures => parsed(value).map(|failures: Failures| format::grouped(failures.total())),

@@ -4,7 +4,7 @@ use common::report::comparison::{Cell, Comparison, VariantSummary};
 use common::report::prediction::{Coefficient, Predicted, PredictionModel, Scalability, ScalabilityLaw};
 
 use super::{Grid, Section};
-use crate::format::{NOTHING, counted, percent, quantity, significant};
+use crate::format::{NOTHING, coefficient, counted, percent, quantity, significant};
 use crate::metric::Unit;
 use crate::predict::{WAIT_MEAN, figure};
 
@@ -107,10 +107,7 @@ fn name(sweep: &Scalability) -> String {
 }
 
 fn coefficients(law: &ScalabilityLaw) -> String {
-    let of = |name: &str, coefficient: Coefficient| {
-        let high = coefficient.high.map_or_else(|| "no end".to_owned(), |high| significant(high, 3));
-        format!("{name} {} [{}, {high}]", significant(coefficient.value, 3), significant(coefficient.low, 3))
-    };
+    let of = |name: &str, one: Coefficient| format!("{name} {}", coefficient(&one));
     let peak = law.peak_workers.zip(law.peak_per_s).map_or_else(
         || "no peak".to_owned(),
         |(workers, per_s)| format!("peak {} at {} workers", quantity(Unit::PerSecond, per_s), significant(workers, 3)),
