@@ -24,8 +24,13 @@ pub enum WriteError {
     #[error("comparison.json: {0}")]
     Json(serde_json::Error),
     /// A template asks for what is not there.
-    #[error("report.html")]
-    Html(#[source] minijinja::Error),
+    #[error("report.html: {}", causes(.0))]
+    Html(minijinja::Error),
+}
+
+/// An error and what it came from: which template, and what it asked for.
+fn causes(error: &dyn std::error::Error) -> String {
+    error.source().map_or_else(|| error.to_string(), |source| format!("{error}: {}", causes(source)))
 }
 
 /// Writes `comparison.json`, `comparison.md` and `report.html` into `dir`, each whole or not at all; returns where they are,

@@ -130,7 +130,7 @@ fn paper_clips_nothing() {
     page.narrow(700);
     page.emulate("print", "dark");
     let clipped = page.value(
-        "[...document.querySelectorAll('.wide, pre')].filter((e) => e.scrollWidth > e.clientWidth + 1 || \
+        "[...document.querySelectorAll('.scroll, pre')].filter((e) => e.scrollWidth > e.clientWidth + 1 || \
          e.clientHeight === 0).map((e) => `${e.textContent.trim().slice(0, 60)}: ${e.scrollWidth} in ${e.clientWidth}`)",
     );
     assert_eq!(clipped, Value::Array(Vec::new()));
