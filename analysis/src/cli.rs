@@ -4,16 +4,18 @@ use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use analysis::load::LoadError;
-use analysis::{compare, load, show, tables, write};
+use analysis::diff::{self, Incomparable};
+use analysis::load::{LoadError, Mixed};
+use analysis::validate::Schemas;
+use analysis::{compare, escape, export, load, show, tables, write};
 use clap::{Parser, Subcommand};
 
-/// Compares the runs of a bench, and shows single runs.
+/// Compares the runs of a bench or of two, shows single runs, and checks reports.
 #[derive(Debug, Parser)]
 #[command(
     name = "analysis",
     version,
-    after_help = "Exit codes: 0 done (whatever the verdicts are), 1 internal error, 2 usage, or results that cannot be read or compared."
+    after_help = "Exit codes: 0 done (whatever the verdicts are), 1 internal error, 2 usage, results that cannot be read or compared, or a report with violations, 6 regression (diff)."
 )]
 struct Args {
     #[command(subcommand)]
@@ -22,7 +24,8 @@ struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Compare the variants of a bench: prints the tables, writes comparison.json, comparison.md and report.html into DIR.
+    /// Compare the variants of a bench: prints the tables, writes comparison.json, comparison.md, report.html and
+    /// runs.csv into DIR.
     ///
     /// Every variant is compared with the plan's baseline, block by block: ratio (Hodges-Lehmann), exact signed-rank
     /// interval and p, and a word: better, worse, same or unknown, with the reason. All runs must be of one plan,
@@ -31,6 +34,9 @@ enum Command {
         /// A results directory, such as results/latest: plan.toml and runs/*.json.
         #[arg(value_name = "DIR")]
         dir: PathBuf,
+        /// Compare runs of different hosts, servers or scheduling nevertheless; everything that comes of it is marked.
+        #[arg(long)]
+        force: bool,
     },
     /// Show runs: constants, messaging, workers, latencies, resources, validity and verdict of each.
     Show {
@@ -38,24 +44,97 @@ enum Command {
         #[arg(value_name = "RUN.json", required = true)]
         runs: Vec<PathBuf>,
     },
+    /// Compare a bench with an earlier one of the same plan: before and after a change of the workers.
+    ///
+    /// Every variant's new runs against its old ones, metric by metric: ratio NEW / OLD (Hodges-Lehmann), exact rank-sum
+    /// interval and p, and a word: better, worse, same or unknown. The runs were not made side by side: what changed on the
+    /// host between the two benches is in the ratios. Exits with 6 when the primary metric of any variant is worse, or it keeps
+    /// up less often.
+    Diff {
+        /// The results directory of the bench before.
+        #[arg(value_name = "OLD")]
+        old: PathBuf,
+        /// The one after.
+        #[arg(value_name = "NEW")]
+        new: PathBuf,
+        /// Print JSON instead of tables.
+        #[arg(long)]
+        json: bool,
+        /// Compare other plans, hosts or servers, and benches with invalid blocks nevertheless; what comes of it is marked.
+        #[arg(long)]
+        force: bool,
+    },
+    /// Check reports: by the JSON Schema of their kind, then whether their figures add up.
+    ///
+    /// Prints each violation with the JSON pointer of where it is. Runs, comparisons and calibrations are told apart by
+    /// their "kind".
+    Validate {
+        /// Reports, such as results/latest/comparison.json and results/latest/runs/*.json.
+        #[arg(value_name = "FILE", required = true)]
+        files: Vec<PathBuf>,
+    },
 }
 
+/// Usage, and what is refused.
+const REFUSED: u8 = 2;
+const REGRESSION: u8 = 6;
+
 /// Parses the arguments and does what they say; on bad usage clap prints it and exits with 2.
-pub(crate) fn run() -> anyhow::Result<()> {
+pub(crate) fn run() -> anyhow::Result<ExitCode> {
     match Args::parse().command {
-        Command::Compare { dir } => {
-            let comparison = compare(&dir)?;
-            let written = write(&dir, &comparison)?;
-            print(&format!("{}{}", tables::terminal(&comparison), tables::written(&written)))
+        Command::Compare { dir, force } => {
+            let (results, comparison) = compare(&dir, mixed(force))?;
+            let written = write(&dir, &results, &comparison)?;
+            print(&format!("{}{}", tables::terminal(&comparison), tables::written(&written)))?;
+            Ok(ExitCode::SUCCESS)
         }
         Command::Show { runs } => {
             for (number, path) in runs.iter().enumerate() {
                 let between = if number > 0 { "\n" } else { "" };
                 print(&format!("{between}{}", show::text(&load::run(path)?)))?;
             }
-            Ok(())
+            Ok(ExitCode::SUCCESS)
         }
+        Command::Diff { old, new, json, force } => {
+            let mixed = mixed(force);
+            let diff = diff::diff(&load::directory(&old, mixed)?, &load::directory(&new, mixed)?, mixed)?;
+            if json {
+                print(&escape::json(&String::from_utf8(export::json::bytes(&diff)?)?))?;
+            } else {
+                print(&diff::terminal(&diff))?;
+            }
+            Ok(if diff.regression { ExitCode::from(REGRESSION) } else { ExitCode::SUCCESS })
+        }
+        Command::Validate { files } => validate_all(&files),
     }
+}
+
+fn mixed(force: bool) -> Mixed {
+    if force { Mixed::Forced } else { Mixed::Refused }
+}
+
+/// Every file is looked at, whatever is wrong with those before it.
+fn validate_all(files: &[PathBuf]) -> anyhow::Result<ExitCode> {
+    let mut valid = true;
+    let schemas = Schemas::default();
+    for path in files {
+        let name = path.display();
+        let lines = match schemas.check_file(path) {
+            Ok(report) if report.violations.is_empty() => vec![format!("{name}: a valid {}", report.kind)],
+            Ok(report) => {
+                valid = false;
+                let told = report.violations.iter().map(|one| format!("{name}: {}: {}", one.pointer, one.message));
+                let rest = (report.untold > 0).then(|| format!("{name}: and {} more violations", report.untold));
+                told.chain(rest).collect()
+            }
+            Err(error) => {
+                valid = false;
+                vec![error.to_string()]
+            }
+        };
+        print(&lines.iter().map(|line| format!("{}\n", escape::line(line))).collect::<String>())?;
+    }
+    Ok(if valid { ExitCode::SUCCESS } else { ExitCode::from(REFUSED) })
 }
 
 /// A reader that has seen enough (`| head`) is no error.
@@ -68,5 +147,5 @@ fn print(text: &str) -> anyhow::Result<()> {
 
 /// 2 for results that were refused, 1 for everything else.
 pub(crate) fn exit_code(error: &anyhow::Error) -> ExitCode {
-    ExitCode::from(if error.is::<LoadError>() { 2 } else { 1 })
+    ExitCode::from(if error.is::<LoadError>() || error.is::<Incomparable>() { REFUSED } else { 1 })
 }

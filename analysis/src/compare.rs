@@ -35,7 +35,7 @@ pub fn comparison(results: &Results) -> Comparison {
     let contrasts = contrasts(plan, &blocks);
     let keeps_up: Vec<Vec<KeepsUp>> =
         blocks.iter().map(|blocks| pairs(plan, blocks).map(|pair| keeps_up(&pair)).collect()).collect();
-    let forced = forced(results.runs());
+    let forced = forced(results);
     let seen = plan.cells.iter().zip(&blocks).zip(&contrasts).zip(&keeps_up);
     let seen = seen.map(|(((cell, blocks), contrasts), keeps_up)| Seen { cell, blocks, contrasts, keeps_up });
     let (recommendations, answer) = Bench { plan, cells: seen.collect(), forced: &forced }.answers();
@@ -124,10 +124,10 @@ fn distance(results: &Results, cell: u32) -> Option<Distance> {
     Some(Distance { asked_rtt_us: first.asked_rtt_us, jitter_us: first.jitter_us, added_us })
 }
 
-/// Every sentence once, in the order of the runs.
-fn forced(runs: &[Run]) -> Vec<String> {
-    let mut all: Vec<String> = Vec::new();
-    for sentence in runs.iter().flat_map(|run| &run.forced) {
+/// What was let through now, then every sentence of the runs once, in their order.
+fn forced(results: &Results) -> Vec<String> {
+    let mut all: Vec<String> = results.forced().to_vec();
+    for sentence in results.runs().iter().flat_map(|run| &run.forced) {
         if !all.contains(sentence) {
             all.push(sentence.clone());
         }
@@ -203,7 +203,7 @@ fn summary(variant: Variant, settings: &Settings, runs: &VariantRuns<'_>) -> Var
 }
 
 /// The median of `values`, infinite ones included, with its interval.
-fn estimate(values: impl Iterator<Item = f64>) -> Estimate {
+pub(crate) fn estimate(values: impl Iterator<Item = f64>) -> Estimate {
     let values: Vec<f64> = values.collect();
     let median = median::median(&values, ALPHA);
     let finite = |value: f64| Some(value).filter(|value| value.is_finite());
@@ -216,7 +216,8 @@ fn estimate(values: impl Iterator<Item = f64>) -> Estimate {
     }
 }
 
-fn verdicts(runs: &[&Run]) -> RunVerdicts {
+/// Runs by verdict.
+pub(crate) fn verdicts(runs: &[&Run]) -> RunVerdicts {
     let mut verdicts = RunVerdicts::default();
     for run in runs {
         match run.verdict.result {

@@ -5,6 +5,9 @@ use std::path::{Path, PathBuf};
 
 use common::report::comparison::Comparison;
 
+use crate::load::Results;
+
+pub mod csv;
 pub mod html;
 pub mod json;
 pub mod markdown;
@@ -26,6 +29,9 @@ pub enum WriteError {
     /// A template asks for what is not there.
     #[error("report.html: {}", causes(.0))]
     Html(minijinja::Error),
+    /// The runs have no CSV.
+    #[error("runs.csv: {0}")]
+    Csv(::csv::Error),
 }
 
 /// An error and what it came from: which template, and what it asked for.
@@ -33,12 +39,12 @@ fn causes(error: &dyn std::error::Error) -> String {
     error.source().map_or_else(|| error.to_string(), |source| format!("{error}: {}", causes(source)))
 }
 
-/// Writes `comparison.json`, `comparison.md` and `report.html` into `dir`, each whole or not at all; returns where they are,
-/// what people open last.
+/// Writes `comparison.json`, `comparison.md`, `runs.csv` and `report.html` into `dir`, each whole or not at all; returns where
+/// they are, what people open last.
 ///
 /// # Errors
 /// The directory is missing or cannot be written to.
-pub fn write(dir: &Path, comparison: &Comparison) -> Result<Vec<PathBuf>, WriteError> {
+pub fn write(dir: &Path, results: &Results, comparison: &Comparison) -> Result<Vec<PathBuf>, WriteError> {
     let write = |name: &str, bytes: &[u8]| {
         let path = dir.join(name);
         match replace(&path, bytes) {
@@ -50,6 +56,7 @@ pub fn write(dir: &Path, comparison: &Comparison) -> Result<Vec<PathBuf>, WriteE
     Ok(vec![
         write("comparison.md", &markdown::bytes(comparison))?,
         write("comparison.json", &json)?,
+        write("runs.csv", &csv::bytes(results.runs()).map_err(WriteError::Csv)?)?,
         write("report.html", &html::bytes(comparison, &json).map_err(WriteError::Html)?)?,
     ])
 }

@@ -166,6 +166,14 @@ pub(crate) fn coefficient(coefficient: &Coefficient) -> String {
     format!("{} [{}, {high}]", significant(coefficient.value, 3), significant(coefficient.low, 3))
 }
 
+/// At most `characters` of `text`, and dots in place of the rest.
+pub(crate) fn excerpt(text: &str, characters: usize) -> String {
+    match text.char_indices().nth(characters) {
+        Some((end, _)) => format!("{}...", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
 /// `1 block`, `2 blocks`.
 pub(crate) fn counted(number: u64, one: &str) -> String {
     if number == 1 { format!("1 {one}") } else { format!("{} {one}s", grouped(number)) }

@@ -1,5 +1,5 @@
 //! Compares the runs of a bench: reads a results directory, applies the recipe of `docs/method.md`, writes
-//! `comparison.json`, `comparison.md` and `report.html`.
+//! `comparison.json`, `comparison.md`, `report.html` and `runs.csv`.
 //!
 //! [`compare()`] reads and computes, [`write()`] writes, [`tables::terminal`] prints, [`show::text`] prints one run.
 
@@ -11,7 +11,9 @@ mod blocks;
 pub mod chart;
 mod compare;
 mod contrast;
+pub mod diff;
 mod drawing;
+pub mod escape;
 pub mod export;
 mod format;
 mod keeps_up;
@@ -23,6 +25,7 @@ pub mod show;
 pub mod stats;
 mod steady;
 pub mod tables;
+pub mod validate;
 pub mod warmup;
 
 pub use compare::comparison;
@@ -31,7 +34,9 @@ pub use export::write;
 /// Reads the results in `dir` (`plan.toml`, `runs/*.json`) and compares their variants.
 ///
 /// # Errors
-/// The first file that cannot be read or does not belong to the others.
-pub fn compare(dir: &Path) -> Result<Comparison, load::LoadError> {
-    load::directory(dir).map(|results| comparison(&results))
+/// The first file that cannot be read or, unless `mixed` lets it through, does not belong to the others.
+pub fn compare(dir: &Path, mixed: load::Mixed) -> Result<(load::Results, Comparison), load::LoadError> {
+    let results = load::directory(dir, mixed)?;
+    let comparison = comparison(&results);
+    Ok((results, comparison))
 }

@@ -4,90 +4,33 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use common::plan::{Plan, PlanError};
-use common::report::{Run, SCHEMA_VERSION};
-use serde::Deserialize;
+use common::plan::Plan;
+use common::report::Run;
 
 use crate::format::counted;
 
-/// Why results were refused. The message is complete: file, what is wrong, and what would do.
-#[derive(Debug, thiserror::Error)]
-pub enum LoadError {
-    /// The file system said no.
-    #[error("{path}: {error}; give the file of a run, such as results/latest/runs/NAME.json", path = path.display())]
-    Io {
-        /// What was read.
-        path: PathBuf,
-        /// What the system said.
-        error: std::io::Error,
-    },
-    /// The directory lacks a part of what a bench leaves behind.
-    #[error("{path}: {error}; a results directory holds plan.toml and runs/*.json", path = path.display())]
-    NotResults {
-        /// What was looked for.
-        path: PathBuf,
-        /// What the system said.
-        error: std::io::Error,
-    },
-    /// The stored plan does not parse.
-    #[error("{path}: {error}", path = path.display())]
-    Plan {
-        /// The plan file.
-        path: PathBuf,
-        /// What is wrong with it.
-        error: PlanError,
-    },
-    /// Not JSON, or without a field that every run has.
-    #[error(
-        "{path}: not a run that can be read: {error}; runs are the files runs/*.json of a results directory",
-        path = path.display()
-    )]
-    Json {
-        /// The file.
-        path: PathBuf,
-        /// What the parser said, with line and column.
-        error: serde_json::Error,
-    },
-    /// JSON, but not a run.
-    #[error("{path}: \"kind\" is {found}, expected \"run\"", path = path.display())]
-    Kind {
-        /// The file.
-        path: PathBuf,
-        /// What stands there, as JSON.
-        found: String,
-    },
-    /// Written by another version of Headroom.
-    #[error(
-        "{path}: \"schema_version\" is {found}, this analysis reads {SCHEMA_VERSION}; use the version of Headroom that wrote it",
-        path = path.display()
-    )]
-    SchemaVersion {
-        /// The file.
-        path: PathBuf,
-        /// What stands there, as JSON.
-        found: String,
-    },
-    /// There is nothing to compare.
-    #[error("{path}: no run (*.json) in it; `loadgen bench` writes one after every run", path = path.display())]
-    NoRuns {
-        /// The directory of the runs.
-        path: PathBuf,
-    },
-    /// A run does not belong to the others.
-    #[error("{path}: {reason}", path = path.display())]
-    Mixed {
-        /// The file that does not fit.
-        path: PathBuf,
-        /// What differs from what.
-        reason: String,
-    },
+pub(crate) mod alike;
+mod error;
+pub(crate) mod file;
+
+pub use error::LoadError;
+pub use file::BYTES_MAX;
+
+/// What to do with runs that do not belong together: of other hosts, servers, or ways to share the CPUs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mixed {
+    /// Refuse them.
+    Refused,
+    /// Take them, and say so (`--force`). Runs of another plan are refused all the same.
+    Forced,
 }
 
-/// A plan and the runs made from it: at least one, all from one host and one server.
+/// A plan and the runs made from it: at least one, all from one host and one server unless that was forced.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Results {
     plan: Plan,
     runs: Vec<Run>,
+    forced: Vec<String>,
 }
 
 impl Results {
@@ -95,53 +38,26 @@ impl Results {
     ///
     /// # Errors
     /// [`LoadError::NoRuns`] without runs, [`LoadError::Mixed`] for the first run that does not fit.
-    pub fn new(plan: Plan, runs: Vec<(PathBuf, Run)>) -> Result<Results, LoadError> {
-        let Some((first_path, first)) = runs.first() else {
+    pub fn new(plan: Plan, runs: Vec<(PathBuf, Run)>, mixed: Mixed) -> Result<Results, LoadError> {
+        let Some(first) = runs.first() else {
             return Err(LoadError::NoRuns { path: PathBuf::from("runs") });
         };
         let mut seen: HashMap<(u32, u32, u32, &str), &Path> = HashMap::new();
         let mut arrivals: HashMap<(u32, u32, u32), (&str, &Path)> = HashMap::new();
+        let mut forced: Vec<String> = Vec::new();
         for (path, run) in &runs {
             let refuse = |reason: String| LoadError::Mixed { path: path.clone(), reason };
             misfit(&plan, run).map_or(Ok(()), |reason| Err(refuse(reason)))?;
-            if run.host.fingerprint != first.host.fingerprint {
-                return Err(refuse(format!(
-                    "host {} ({}), but {} was made on {} ({}); results of different hosts are not compared",
-                    run.host.fingerprint,
-                    run.host.cpu_model,
-                    first_path.display(),
-                    first.host.fingerprint,
-                    first.host.cpu_model
-                )));
-            }
-            let server = |run: &Run| format!("{} {}", run.redis_server.product, run.redis_server.version);
-            if server(run) != server(first) {
-                return Err(refuse(format!(
-                    "server {}, but {} used {}; results of different servers are not compared",
-                    server(run),
-                    first_path.display(),
-                    server(first)
-                )));
-            }
             // Dynos of another size are elsewhere, and so is everybody else.
-            let alike = |(_, other): &&(PathBuf, Run)| other.plan.settings.dyno == run.plan.settings.dyno;
-            let (like_path, like) = runs.iter().find(alike).unwrap_or(&runs[0]);
-            if run.host.scheduling != like.host.scheduling {
-                return Err(refuse(format!(
-                    "scheduling {:?}, but {} had {:?}; where processes run and how they share CPUs is part of the cost",
-                    run.host.scheduling,
-                    like_path.display(),
-                    like.host.scheduling
-                )));
-            }
-            let label = |run: &Run| run.dyno.as_ref().map_or_else(String::new, |dyno| dyno.label.clone());
-            if label(run) != label(like) {
-                return Err(refuse(format!(
-                    "dynos {:?}, but {} had {:?}; what dynos have is part of the cost",
-                    label(run),
-                    like_path.display(),
-                    label(like)
-                )));
+            let same_dynos = |(_, other): &&(PathBuf, Run)| other.plan.settings.dyno == run.plan.settings.dyno;
+            let like = runs.iter().find(same_dynos).unwrap_or(first);
+            for difference in alike::differences(run, &first.1, &like.1) {
+                let other = if difference.of_dynos { &like.0 } else { &first.0 };
+                match mixed {
+                    Mixed::Refused => return Err(refuse(difference.refusal(&other.display().to_string()))),
+                    Mixed::Forced if forced.contains(&difference.admission()) => {}
+                    Mixed::Forced => forced.push(difference.admission()),
+                }
             }
             let attempt = (run.cell.index, run.block, run.attempt);
             if let Some(other) = seen.insert((attempt.0, attempt.1, attempt.2, &run.variant.name), path) {
@@ -158,7 +74,7 @@ impl Results {
         }
         let mut runs: Vec<Run> = runs.into_iter().map(|(_, run)| run).collect();
         runs.sort_by_key(|run| (run.cell.index, run.block, run.attempt, run.position));
-        Ok(Results { plan, runs })
+        Ok(Results { plan, runs, forced })
     }
 
     /// The plan that all runs were made from.
@@ -171,6 +87,12 @@ impl Results {
     #[must_use]
     pub fn runs(&self) -> &[Run] {
         &self.runs
+    }
+
+    /// What was let through although it does not belong together: each a sentence.
+    #[must_use]
+    pub fn forced(&self) -> &[String] {
+        &self.forced
     }
 }
 
@@ -211,7 +133,7 @@ fn misfit(plan: &Plan, run: &Run) -> Option<String> {
 ///
 /// # Errors
 /// The first file that cannot be read or does not belong to the others.
-pub fn directory(dir: &Path) -> Result<Results, LoadError> {
+pub fn directory(dir: &Path, mixed: Mixed) -> Result<Results, LoadError> {
     let plan_path = dir.join("plan.toml");
     let not_results = |path: &Path, error| LoadError::NotResults { path: path.to_owned(), error };
     let text = std::fs::read_to_string(&plan_path).map_err(|error| not_results(&plan_path, error))?;
@@ -229,31 +151,26 @@ pub fn directory(dir: &Path) -> Result<Results, LoadError> {
         return Err(LoadError::NoRuns { path: runs_path });
     }
     paths.sort();
+    // Whoever opens a pipe that nobody writes to waits for ever.
+    if let Some(other) = paths.iter().find(|path| path.metadata().is_ok_and(|metadata| !metadata.is_file())) {
+        return Err(LoadError::NotAFile { path: other.clone() });
+    }
     let runs = paths.into_iter().map(|path| run(&path).map(|run| (path, run))).collect::<Result<_, _>>()?;
-    Results::new(plan, runs)
+    Results::new(plan, runs, mixed)
 }
 
 /// Reads one run.
 ///
 /// # Errors
-/// A file that is missing, is no JSON, is of another kind or of another schema version.
+/// A file that is missing, has more than [`BYTES_MAX`], is no JSON, is of another kind or of another schema version.
 pub fn run(path: &Path) -> Result<Run, LoadError> {
-    /// What every report starts with; read first, so that the message is about the version and not about a field.
-    #[derive(Deserialize)]
-    struct Head {
-        #[serde(default)]
-        kind: serde_json::Value,
-        #[serde(default)]
-        schema_version: serde_json::Value,
-    }
-    let text = std::fs::read_to_string(path).map_err(|error| LoadError::Io { path: path.to_owned(), error })?;
-    let json = |error| LoadError::Json { path: path.to_owned(), error };
-    let head: Head = serde_json::from_str(&text).map_err(json)?;
-    if head.kind != "run" {
-        return Err(LoadError::Kind { path: path.to_owned(), found: head.kind.to_string() });
-    }
-    if head.schema_version != SCHEMA_VERSION {
-        return Err(LoadError::SchemaVersion { path: path.to_owned(), found: head.schema_version.to_string() });
-    }
-    serde_json::from_str(&text).map_err(json)
+    file::report(path, "run")
+}
+
+/// The run in `text`; `path` is for messages.
+///
+/// # Errors
+/// As [`run`], but for the file system.
+pub fn run_of(path: &Path, text: &str) -> Result<Run, LoadError> {
+    file::parse(path, text, "run")
 }

@@ -9,9 +9,9 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     match cli::run() {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
-            eprintln!("analysis: {error}");
+            eprintln!("analysis: {}", analysis::escape::lines(&error.to_string()));
             cli::exit_code(&error)
         }
     }

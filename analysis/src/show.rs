@@ -4,6 +4,7 @@
 use common::plan::Connections;
 use common::report::{Check, Ended, Run, RunResult, Severity};
 
+use crate::escape;
 use crate::format::{NOTHING, counted, grouped, quantity, significant};
 use crate::metric::{Unit, uptime_s};
 use crate::tables::{grid_text, layout::Grid};
@@ -16,7 +17,7 @@ const WORST_WORKERS: usize = 5;
 /// `run` for a terminal. Pure; ends with a newline.
 #[must_use]
 pub fn text(run: &Run) -> String {
-    let mut text = heading(run);
+    let mut text: String = heading(run).iter().map(|line| format!("{}\n", escape::line(line))).collect();
     for (title, lines) in [
         ("constants", constants(run)),
         ("messaging", messaging(run)),
@@ -31,22 +32,26 @@ pub fn text(run: &Run) -> String {
     ] {
         text.push_str(&format!("\n{title}\n"));
         for line in lines {
-            text.push_str(&format!("  {line}\n"));
+            text.push_str(&format!("  {}\n", escape::line(&line)));
         }
     }
     text
 }
 
-fn heading(run: &Run) -> String {
+fn heading(run: &Run) -> Vec<String> {
     let plan = &run.plan;
     let question = if plan.question.is_empty() { String::new() } else { format!(": {}", plan.question) };
     let parameters: Vec<String> = run.cell.parameters.iter().map(|(key, value)| format!("{key} = {value}")).collect();
     let parameters = if parameters.is_empty() { String::new() } else { format!(" ({})", parameters.join(", ")) };
-    let forced: String = run.forced.iter().map(|sentence| format!("FORCED: {sentence}\n")).collect();
-    format!(
-        "{}{question}\nvariant {}, cell {}{parameters}, block {}, attempt {}, started {}\n{forced}",
-        plan.name, run.variant.name, run.cell.index, run.block, run.attempt, run.started_at
-    )
+    let mut lines = vec![
+        format!("{}{question}", plan.name),
+        format!(
+            "variant {}, cell {}{parameters}, block {}, attempt {}, started {}",
+            run.variant.name, run.cell.index, run.block, run.attempt, run.started_at
+        ),
+    ];
+    lines.extend(run.forced.iter().map(|sentence| format!("FORCED: {sentence}")));
+    lines
 }
 
 fn constants(run: &Run) -> Vec<String> {

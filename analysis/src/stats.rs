@@ -2,11 +2,13 @@
 
 pub mod binomial;
 pub mod clopper_pearson;
+pub mod fisher;
 pub mod holm;
 pub mod median;
 pub mod normal;
 pub mod order_effect;
 pub mod pelt;
+pub mod rank_sum;
 pub mod sign;
 pub mod signed_rank;
 pub mod spread;

@@ -7,7 +7,8 @@ use std::path::PathBuf;
 use comfy_table::{CellAlignment, Table, presets};
 use common::report::comparison::Comparison;
 
-use layout::{Grid, Section, page};
+use crate::escape;
+use layout::{Grid, Page, Section, page};
 
 /// Sentences are broken at this many columns; tables are as wide as they are.
 const WIDTH: usize = 118;
@@ -16,8 +17,12 @@ const WIDTH: usize = 118;
 /// seen first.
 #[must_use]
 pub fn terminal(comparison: &Comparison) -> String {
-    let page = page(comparison);
-    let mut text = format!("{}\n", page.title);
+    text(&page(comparison))
+}
+
+/// `page` for a terminal.
+pub(crate) fn text(page: &Page) -> String {
+    let mut text = format!("{}\n", escape::line(&page.title));
     for fact in &page.facts {
         text.push_str(&wrapped(fact, ""));
     }
@@ -33,12 +38,12 @@ pub fn terminal(comparison: &Comparison) -> String {
 /// What follows the tables on a terminal: where they are.
 #[must_use]
 pub fn written(paths: &[PathBuf]) -> String {
-    let lines: Vec<String> = paths.iter().map(|path| format!("{}\n", path.display())).collect();
+    let lines: Vec<String> = paths.iter().map(|path| format!("{}\n", escape::line(&path.display().to_string()))).collect();
     format!("\n{}", lines.concat())
 }
 
 fn section_text(section: &Section) -> String {
-    let mut text = format!("\n{}\n", section.title);
+    let mut text = format!("\n{}\n", escape::line(&section.title));
     for line in &section.lines {
         text.push_str(&wrapped(line, "  "));
     }
@@ -54,6 +59,7 @@ fn section_text(section: &Section) -> String {
 
 /// `text` in lines of at most [`WIDTH`], all indented, the second and later ones further.
 fn wrapped(text: &str, indent: &str) -> String {
+    let text = escape::line(text);
     let mut lines = String::from(indent);
     let mut column = indent.len();
     for (i, word) in unbroken(text).iter().enumerate() {
@@ -98,9 +104,9 @@ pub fn grid(header: &[&str], rows: Vec<Vec<String>>) -> String {
 pub(crate) fn grid_text(grid: &Grid) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
-    table.set_header(&grid.header);
+    table.set_header(grid.header.iter().map(|cell| escape::line(cell)));
     for row in &grid.rows {
-        table.add_row(row);
+        table.add_row(row.iter().map(|cell| escape::line(cell)));
     }
     for (i, column) in table.column_iter_mut().enumerate() {
         column.set_cell_alignment(if grid.left.contains(&i) { CellAlignment::Left } else { CellAlignment::Right });

@@ -14,6 +14,7 @@ pub mod calibration;
 mod clock;
 pub mod comparison;
 mod cost;
+pub mod diff;
 pub mod drawing;
 mod dyno;
 mod exceedances;

@@ -14,6 +14,7 @@ use std::path::PathBuf;
 use common::report::Run;
 use common::report::calibration::Calibration;
 use common::report::comparison::Comparison;
+use common::report::diff::Diff;
 use common::report::warmup::Warmup;
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
@@ -54,6 +55,7 @@ fn the_committed_schemas_are_those_of_the_types() {
     check_committed::<Comparison>("comparison.schema.json");
     check_committed::<Calibration>("calibration.schema.json");
     check_committed::<Warmup>("warmup.schema.json");
+    check_committed::<Diff>("diff.schema.json");
 }
 
 /// Names of all properties in a schema, at any depth.
@@ -80,6 +82,7 @@ fn every_field_is_explained() {
     properties(schema::<Comparison>().as_value(), &mut names);
     properties(schema::<Calibration>().as_value(), &mut names);
     properties(schema::<Warmup>().as_value(), &mut names);
+    properties(schema::<Diff>().as_value(), &mut names);
     let missing: Vec<&String> = names.iter().filter(|name| !words.contains(name.as_str())).collect();
     assert!(missing.is_empty(), "docs/report.md does not explain {missing:?}");
 }
@@ -121,6 +124,11 @@ fn a_calibration_is_valid() {
 #[test]
 fn a_warm_up_is_valid() {
     check_valid::<Warmup>(&warmup());
+}
+
+#[test]
+fn a_diff_is_valid() {
+    check_valid::<Diff>(&diff());
 }
 
 fn variant() -> Value {
@@ -309,6 +317,50 @@ fn warmup() -> Value {
             "variant": variant(), "result": "ok", "service_us": [250.5, 251.5],
             "segments": [{"from_s": 0.0, "to_s": 0.5, "mean_us": 251.0}], "steady_from_s": null,
         }],
+    })
+}
+
+/// The smallest diff that has one of everything.
+fn diff() -> Value {
+    let side = json!({
+        "plan_hash": "0123456789abcdef", "started_first": "2026-11-25T12:00:00Z", "started_last": "2026-11-25T12:02:00Z",
+        "versions": versions(), "host": host(), "redis_server": redis_server(),
+    });
+    let estimate = json!({"value": 300.0, "low": null, "high": null, "n": 4});
+    let ratio = json!({"value": 1.0, "low": null, "high": null});
+    let runs = json!({"ok": 4, "overloaded": 0, "invalid": 0, "inconclusive": 0});
+    json!({
+        "kind": "diff",
+        "schema_version": 1,
+        "plan": "t",
+        "question": "",
+        "primary": "cpu_us_per_task",
+        "margin": 0.03,
+        "alpha": 0.05,
+        "forced": [],
+        "old": side,
+        "new": side,
+        "yardstick": {"old": estimate, "new": estimate, "ratio": ratio, "p_value": 1.0},
+        "caveats": ["not made side by side"],
+        "cells": [{
+            "index": 0,
+            "parameters": {"load.rate_per_s": 100},
+            "variants": [{
+                "variant": "threads",
+                "runs_old": runs,
+                "runs_new": runs,
+                "kept_up": {
+                    "ok_old": 4, "n_old": 4, "ok_new": 4, "n_new": 4, "p_value": 1.0, "p_adjusted": 1.0,
+                    "verdict": "unknown",
+                },
+                "changes": [{
+                    "metric": "cpu_us_per_task", "primary": true, "old": estimate, "new": estimate, "ratio": ratio,
+                    "p_value": null, "p_adjusted": null, "p_same": null, "p_same_adjusted": null, "noise_floor": null,
+                    "detectable": null, "verdict": "unknown", "cause": "few-blocks", "reason": "3 old runs",
+                }],
+            }],
+        }],
+        "regression": false,
     })
 }
 

@@ -5,6 +5,7 @@ use std::io::{ErrorKind, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
+use analysis::load::Mixed;
 use analysis::tables;
 use anyhow::Context;
 use clap::Parser;
@@ -125,9 +126,9 @@ fn bench_plan(args: &args::Bench, plan: &Plan, placement: &Placement, interrupt:
     }
     let directory = store.directory();
     // Whatever was measured so far is compared: an interrupted bench keeps what it has.
-    match analysis::compare(directory) {
-        Ok(comparison) => {
-            let written = analysis::write(directory, &comparison)?;
+    match analysis::compare(directory, Mixed::Refused) {
+        Ok((results, comparison)) => {
+            let written = analysis::write(directory, &results, &comparison)?;
             print(&format!("{}{}", tables::terminal(&comparison), tables::written(&written)))?;
         }
         Err(_) if outcome.is_err() => print(&format!("no whole block was measured; see {}\n", directory.display()))?,

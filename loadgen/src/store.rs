@@ -5,7 +5,7 @@ use std::io;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
-use analysis::export;
+use analysis::{export, load};
 use anyhow::Context;
 use common::plan::Plan;
 use common::report::Run;
@@ -62,8 +62,7 @@ impl Store {
             if path.extension().is_none_or(|extension| extension != "json") {
                 continue;
             }
-            let run: Run = serde_json::from_slice(&fs::read(&path)?)
-                .map_err(|error| Refused(format!("--resume {}: no run of this version: {error}", path.display())))?;
+            let run = load::run(&path).map_err(|error| Refused(format!("--resume: {error}")))?;
             if run.plan_hash != plan.hash {
                 return Err(Refused(format!(
                     "--resume {}: measured under another plan ({}, this one is {}): repeat the --set options of that \

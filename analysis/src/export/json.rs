@@ -1,13 +1,13 @@
-//! `comparison.json`.
+//! `comparison.json`, and other reports.
 
-use common::report::comparison::Comparison;
+use serde::Serialize;
 
-/// The comparison as indented JSON with a newline at the end.
+/// The report as indented JSON with a newline at the end.
 ///
 /// # Errors
-/// Never for a comparison made by this crate.
-pub fn bytes(comparison: &Comparison) -> Result<Vec<u8>, serde_json::Error> {
-    let mut bytes = serde_json::to_vec_pretty(comparison)?;
+/// Never for a report made by this crate.
+pub fn bytes(report: &impl Serialize) -> Result<Vec<u8>, serde_json::Error> {
+    let mut bytes = serde_json::to_vec_pretty(report)?;
     bytes.push(b'\n');
     Ok(bytes)
 }

@@ -2,16 +2,17 @@
 
 use common::report::comparison::Comparison;
 
+use crate::escape;
 use crate::tables::layout::{Grid, page};
 
 /// The tables of the comparison as Markdown.
 #[must_use]
 pub fn bytes(comparison: &Comparison) -> Vec<u8> {
     let page = page(comparison);
-    let mut blocks = vec![format!("# {}", page.title), list(&page.facts)];
+    let mut blocks = vec![format!("# {}", escape::markdown(&page.title)), list(&page.facts)];
     for section in std::iter::once(&page.answer).chain(&page.sections) {
-        blocks.push(format!("## {}", section.title));
-        blocks.extend(section.lines.iter().map(|line| format!("**{line}**")));
+        blocks.push(format!("## {}", escape::markdown(&section.title)));
+        blocks.extend(section.lines.iter().map(|line| format!("**{}**", escape::markdown(line))));
         blocks.extend(section.grids.iter().map(grid));
         blocks.push(list(&section.notes));
     }
@@ -24,12 +25,12 @@ pub fn bytes(comparison: &Comparison) -> Vec<u8> {
 }
 
 fn list(lines: &[String]) -> String {
-    lines.iter().map(|line| format!("- {line}")).collect::<Vec<_>>().join("\n")
+    lines.iter().map(|line| format!("- {}", escape::markdown(line))).collect::<Vec<_>>().join("\n")
 }
 
 fn grid(grid: &Grid) -> String {
     let line = |cells: &[String]| {
-        let cells: Vec<String> = cells.iter().map(|cell| cell.replace('|', "\\|")).collect();
+        let cells: Vec<String> = cells.iter().map(|cell| escape::markdown(cell)).collect();
         format!("| {} |", cells.join(" | "))
     };
     let rule = (0..grid.header.len()).map(|i| if grid.left.contains(&i) { "---" } else { "---:" }.to_owned());

@@ -1,10 +1,7 @@
 //! Carry-over: does it matter which of the two ran first?
 
-use super::normal;
+use super::rank_sum::rank_sum_index;
 use super::signed_rank::{Interval, Walsh};
-
-/// Up to this many pairs of blocks the null distribution is counted out; beyond, the normal approximation is as good.
-const EXACT_PAIRS_MAX: usize = 10_000;
 
 /// Half of the shift between blocks that ran the baseline first and those that ran the contender first, log ratio.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -34,85 +31,12 @@ pub fn order_effect(baseline_first: &[f64], contender_first: &[f64], alpha: f64)
     Some(OrderEffect { value, interval })
 }
 
-/// Largest k with 2 P(U <= k - 1) <= `alpha` under the null distribution of the Mann-Whitney statistic of samples
-/// of `m` and `n`; `None` where there is none.
-#[must_use]
-pub fn rank_sum_index(m: usize, n: usize, alpha: f64) -> Option<usize> {
-    let pairs = m * n;
-    let k = if pairs <= EXACT_PAIRS_MAX {
-        let mut sum = 0.0;
-        let rare = |p: &f64| {
-            sum += p;
-            2.0 * sum <= alpha
-        };
-        count_out(m, n).into_iter().take_while(rare).count()
-    } else {
-        let mean = pairs as f64 / 2.0;
-        let deviation = (pairs as f64 * (m + n + 1) as f64 / 12.0).sqrt();
-        let rare = |u: &usize| 2.0 * normal::upper_tail((mean - *u as f64 - 0.5) / deviation) <= alpha;
-        (0..pairs).take_while(rare).count()
-    };
-    (k > 0).then_some(k)
-}
-
-/// P(U = u) for all u.
-fn count_out(m: usize, n: usize) -> Vec<f64> {
-    // U counts the pairs in which the first sample's value is larger. The distribution of U is the product of
-    // (1 - x^(n+i)) / (1 - x^i), i = 1..m, scaled to sum to 1 [Mann, Whitney 1947]: one multiplication and one
-    // division of the series per step; the factor i / (n+i) keeps it a distribution.
-    let mut probability = vec![0.0; m * n + 1];
-    probability[0] = 1.0;
-    for i in 1..=m {
-        for u in (n + i..probability.len()).rev() {
-            probability[u] -= probability[u - n - i];
-        }
-        for u in i..probability.len() {
-            probability[u] += probability[u - i];
-        }
-        let scale = i as f64 / (n + i) as f64;
-        probability.iter_mut().for_each(|p| *p *= scale);
-    }
-    probability
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::{prop, proptest};
     use proptest::prop_assert;
 
-    use super::{order_effect, rank_sum_index};
-
-    /// Counts, by going through all arrangements of the two samples' ranks.
-    fn by_enumeration(m: usize, n: usize, alpha: f64) -> Option<usize> {
-        let arrangements: Vec<usize> = (0..1u32 << (m + n))
-            .filter(|bits| bits.count_ones() as usize == m)
-            .map(|bits| {
-                (0..m + n).filter(|i| bits >> i & 1 == 1).map(|i| (0..i).filter(|j| bits >> j & 1 == 0).count()).sum()
-            })
-            .collect();
-        let rare = |u: usize| {
-            2.0 * arrangements.iter().filter(|&&x| x <= u).count() as f64 / arrangements.len() as f64 <= alpha
-        };
-        let k = (0..=m * n).take_while(|&u| rare(u)).count();
-        (k > 0).then_some(k)
-    }
-
-    #[test]
-    fn index_agrees_with_enumeration() {
-        for m in 0..=7 {
-            for n in 0..=7 {
-                assert_eq!(rank_sum_index(m, n, 0.05), by_enumeration(m, n, 0.05), "m = {m}, n = {n}");
-            }
-        }
-    }
-
-    #[test]
-    fn index_of_larger_samples() {
-        // Critical values of the two-sided 5 % Mann-Whitney test, plus 1.
-        for (m, n, k) in [(5, 5, 3), (10, 10, 24), (15, 15, 65), (20, 20, 128)] {
-            assert_eq!(rank_sum_index(m, n, 0.05), Some(k), "m = {m}, n = {n}");
-        }
-    }
+    use super::order_effect;
 
     #[test]
     fn table() {

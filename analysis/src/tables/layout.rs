@@ -95,9 +95,10 @@ fn general_notes(comparison: &Comparison) -> Vec<String> {
 fn cell_section(comparison: &Comparison, cell: &Cell) -> Section {
     let parameters: Vec<String> = cell.parameters.iter().map(|(key, value)| format!("{key} = {value}")).collect();
     let parameters = if parameters.is_empty() { String::new() } else { format!(": {}", parameters.join(", ")) };
+    let forced = if comparison.forced.is_empty() { "" } else { ", FORCED" };
     let void = if cell.blocks_void > 0 { format!(", {} void", cell.blocks_void) } else { String::new() };
     let title = format!(
-        "cell {}{parameters} ({} of {}{void})",
+        "cell {}{parameters} ({} of {}{void}{forced})",
         cell.index,
         cell.blocks,
         counted(comparison.blocks_planned.into(), "block")

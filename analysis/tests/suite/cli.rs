@@ -2,39 +2,41 @@
 
 use std::path::Path;
 
+use analysis::load::Mixed;
 use assert_cmd::Command;
 use common::report::Run;
 use common::report::comparison::Comparison;
 
 use crate::support::{PLAN, named, plan, runs, scale_cpu, scatter};
 
-fn analysis(arguments: &[&str]) -> assert_cmd::assert::Assert {
+pub(crate) fn analysis(arguments: &[&str]) -> assert_cmd::assert::Assert {
     Command::new(env!("CARGO_BIN_EXE_analysis")).args(arguments).assert()
 }
 
-fn stdout(assert: &assert_cmd::assert::Assert) -> String {
+pub(crate) fn stdout(assert: &assert_cmd::assert::Assert) -> String {
     String::from_utf8(assert.get_output().stdout.clone()).unwrap()
 }
 
-fn stderr(assert: &assert_cmd::assert::Assert) -> String {
+pub(crate) fn stderr(assert: &assert_cmd::assert::Assert) -> String {
     String::from_utf8(assert.get_output().stderr.clone()).unwrap()
 }
 
 fn results() -> tempfile::TempDir {
+    results_with(|run| scale_cpu(run, scatter(run, 0.02) * if run.variant.name == "async" { 0.8 } else { 1.0 }))
+}
+
+/// A results directory of the default bench, each run changed by `change`.
+pub(crate) fn results_with(change: impl FnMut(&mut Run)) -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
-    let plan = plan(PLAN);
     std::fs::write(dir.path().join("plan.toml"), PLAN).unwrap();
     std::fs::create_dir(dir.path().join("runs")).unwrap();
-    let runs = runs(&plan, |run: &mut Run| {
-        scale_cpu(run, scatter(run, 0.02) * if run.variant.name == "async" { 0.8 } else { 1.0 });
-    });
-    for (name, run) in named(runs) {
+    for (name, run) in named(runs(&plan(PLAN), change)) {
         std::fs::write(dir.path().join("runs").join(name), serde_json::to_string(&run).unwrap()).unwrap();
     }
     dir
 }
 
-fn path(dir: &Path) -> &str {
+pub(crate) fn path(dir: &Path) -> &str {
     dir.to_str().unwrap()
 }
 
@@ -47,7 +49,7 @@ fn compare_prints_and_writes() {
     assert!(!printed.contains('\u{1b}'), "no colour where there is no terminal");
     let json = std::fs::read_to_string(dir.path().join("comparison.json")).unwrap();
     let comparison: Comparison = serde_json::from_str(&json).unwrap();
-    let again = analysis::compare(dir.path()).unwrap();
+    let again = analysis::compare(dir.path(), Mixed::Refused).unwrap().1;
     assert_eq!(String::from_utf8(analysis::export::json::bytes(&again).unwrap()).unwrap(), json);
     let written = ["comparison.md", "comparison.json", "report.html"].map(|name| dir.path().join(name));
     let tables = analysis::tables::terminal(&comparison);
@@ -59,12 +61,41 @@ fn compare_prints_and_writes() {
     files.sort();
     assert_eq!(
         files,
-        ["comparison.json", "comparison.md", "plan.toml", "report.html", "runs"],
+        ["comparison.json", "comparison.md", "plan.toml", "report.html", "runs", "runs.csv"],
         "no temporary file stays"
     );
     // Again over its own results: the same bytes.
     analysis(&["compare", path(dir.path())]).success();
     assert_eq!(std::fs::read_to_string(dir.path().join("comparison.json")).unwrap(), json);
+}
+
+#[test]
+fn force_lets_other_hosts_through_and_says_so_everywhere() {
+    let dir = results_with(|run| {
+        if run.variant.name == "async" {
+            run.host.fingerprint = "bb".to_owned();
+            run.redis_server.version = "7.2.4".to_owned();
+        }
+    });
+    analysis(&["compare", path(dir.path())]).code(2);
+    assert!(!dir.path().join("comparison.json").exists());
+    let printed = stdout(&analysis(&["compare", "--force", path(dir.path())]).success());
+    let sentences = [
+        "compared although the host of some is 00000000000000aa (Example CPU) and of others bb (Example CPU)",
+        "compared although the server of some is valkey 9.1.2 and of others valkey 7.2.4",
+    ];
+    for sentence in sentences {
+        assert!(printed.contains(&format!("FORCED: {sentence}")), "{printed}");
+    }
+    assert!(printed.contains("cell 0 (10 of 10 blocks, FORCED)"), "{printed}");
+    let json = std::fs::read_to_string(dir.path().join("comparison.json")).unwrap();
+    assert_eq!(serde_json::from_str::<Comparison>(&json).unwrap().forced, sentences);
+    // Runs of another plan are no pairs, whatever is forced.
+    let path_of_run = dir.path().join("runs/c0-b1-a0-async.json");
+    let other = std::fs::read_to_string(&path_of_run).unwrap().replace(&plan(PLAN).hash, "ffff");
+    std::fs::write(&path_of_run, other).unwrap();
+    let message = stderr(&analysis(&["compare", "--force", path(dir.path())]).code(2));
+    assert!(message.contains("results of different plans are not compared"), "{message}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The statistics against SciPy and exact counting: `tests/fixtures/make.py` made what is read here.
 
-use analysis::stats::order_effect::rank_sum_index;
+use analysis::stats::rank_sum::rank_sum_index;
 use analysis::stats::signed_rank::{Null, Walsh};
 use analysis::stats::{sign, tost};
 use serde::Deserialize;

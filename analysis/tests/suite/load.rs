@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use analysis::load::{self, Results};
+use analysis::load::{self, Mixed, Results};
 use common::report::Run;
 use serde_json::json;
 
@@ -12,14 +12,14 @@ use crate::support::{PLAN, named, plan, plan_with, runs};
 fn refusal(change: impl FnOnce(&mut Vec<(PathBuf, Run)>)) -> String {
     let mut runs = named(runs(&plan(PLAN), |_| {}));
     change(&mut runs);
-    Results::new(plan(PLAN), runs).unwrap_err().to_string()
+    Results::new(plan(PLAN), runs, Mixed::Refused).unwrap_err().to_string()
 }
 
 #[test]
 fn a_whole_bench_is_accepted_whatever_the_order_of_files() {
     let mut runs = named(runs(&plan(PLAN), |_| {}));
     runs.reverse();
-    let results = Results::new(plan(PLAN), runs).unwrap();
+    let results = Results::new(plan(PLAN), runs, Mixed::Refused).unwrap();
     let places: Vec<(u32, u32)> = results.runs().iter().map(|run| (run.block, run.position)).collect();
     assert!(places.is_sorted());
 }
@@ -54,7 +54,7 @@ fn directory(text: &str) -> tempfile::TempDir {
 }
 
 fn message(dir: &Path) -> String {
-    load::directory(dir).unwrap_err().to_string().replace(&dir.display().to_string(), "DIR")
+    load::directory(dir, Mixed::Refused).unwrap_err().to_string().replace(&dir.display().to_string(), "DIR")
 }
 
 #[test]
@@ -71,7 +71,7 @@ fn files_that_are_no_runs_are_refused() {
     insta::assert_snapshot!(refused(&with("kind", json!("comparison"))), @r#"DIR/runs/run.json: "kind" is "comparison", expected "run""#);
     insta::assert_snapshot!(refused(&with("schema_version", json!(99))), @r#"DIR/runs/run.json: "schema_version" is 99, this analysis reads 1; use the version of Headroom that wrote it"#);
     insta::assert_snapshot!(refused(&with("counts", json!({}))), @"DIR/runs/run.json: not a run that can be read: missing field `planned` at line 1 column 277; runs are the files runs/*.json of a results directory");
-    assert!(load::directory(directory(&run().to_string()).path()).is_ok());
+    assert!(load::directory(directory(&run().to_string()).path(), Mixed::Refused).is_ok());
 }
 
 #[test]
@@ -97,7 +97,7 @@ fn the_stored_plan_is_the_plan_after_set() {
     for (name, run) in named(runs(&plan, |_| {})) {
         std::fs::write(dir.path().join("runs").join(name), serde_json::to_string(&run).unwrap()).unwrap();
     }
-    let results = load::directory(dir.path()).unwrap();
+    let results = load::directory(dir.path(), Mixed::Refused).unwrap();
     assert_eq!(results.plan(), &plan);
     assert_eq!(results.runs().len(), 20);
 }

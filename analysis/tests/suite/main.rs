@@ -9,11 +9,25 @@ mod cli;
 #[cfg(test)]
 mod compare;
 #[cfg(test)]
+mod csv;
+#[cfg(test)]
+mod diff;
+#[cfg(test)]
+#[path = "../../examples/fuzz/drive.rs"]
+mod drive;
+#[cfg(test)]
 mod fixtures;
+#[cfg(test)]
+mod hostile;
 #[cfg(test)]
 mod load;
 #[cfg(test)]
 mod metrics;
+#[cfg(test)]
+#[path = "../../examples/fuzz/mutate.rs"]
+mod mutate;
+#[cfg(test)]
+mod mutated;
 #[cfg(test)]
 mod page;
 #[cfg(test)]
@@ -28,3 +42,5 @@ mod support;
 mod tables;
 #[cfg(test)]
 mod unknown;
+#[cfg(test)]
+mod validate;

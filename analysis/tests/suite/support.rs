@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use analysis::load::Results;
+use analysis::load::{Mixed, Results};
 use common::plan::{Metric, Plan};
 use common::report::comparison::{Cause, Comparison, Contrast, ContrastVerdict};
 use common::report::{
@@ -310,7 +310,7 @@ pub(crate) fn named(runs: Vec<Run>) -> Vec<(PathBuf, Run)> {
 }
 
 pub(crate) fn compare(plan: &Plan, runs: Vec<Run>) -> Comparison {
-    analysis::comparison(&Results::new(plan.clone(), named(runs)).unwrap())
+    analysis::comparison(&Results::new(plan.clone(), named(runs), Mixed::Refused).unwrap())
 }
 
 /// The contrast of `metric` in the first cell, against the first contender.

@@ -45,7 +45,7 @@ pub struct Comparison {
     pub blocks_planned: u32,
     /// Whether every planned block is there and valid.
     pub complete: bool,
-    /// What `--force` let through in any of the runs: each a sentence.
+    /// What `--force` let through, in any of the runs or when they were compared: each a sentence.
     pub forced: Vec<String>,
     /// The machine, as the first run saw it.
     pub host: Host,

@@ -1,0 +1,212 @@
+//! One metric of one variant in two benches: numbers, then the word.
+
+use common::plan::Metric;
+use common::report::Run;
+use common::report::comparison::{Cause, ContrastVerdict, Ratio, SteadyState};
+use common::report::diff::Change;
+
+use crate::compare::estimate;
+use crate::contrast::ALPHA;
+use crate::format::{counted, percent, percent_of_log, signed_percent_of_log};
+use crate::keeps_up::is_overloaded;
+use crate::metric::{Percentile, TAIL_TASKS_CONTRASTED, value, wording};
+use crate::stats::rank_sum::{Differences, detectable, rank_sum_index, sigma};
+use crate::stats::signed_rank::Interval;
+use crate::steady::steadiness;
+
+/// Fewer runs than this in a bench give no 95 % interval.
+pub(super) const RUNS_MIN: usize = 4;
+
+/// The valid runs of a variant in a cell, one a block, of both benches.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Samples<'a> {
+    old: &'a [&'a Run],
+    new: &'a [&'a Run],
+    /// As a log ratio.
+    margin: f64,
+}
+
+/// A change with all its numbers, waiting for its family before it gets its word.
+#[derive(Debug)]
+pub(super) struct Measured {
+    change: Change,
+    /// Of the log ratio.
+    interval: Option<Interval>,
+    log_ratio: Option<f64>,
+    /// The same of the percentile counted from the send; for percentiles of response only.
+    log_ratio_from_send: Option<f64>,
+    margin: f64,
+}
+
+impl<'a> Samples<'a> {
+    /// `margin` is a share.
+    pub(super) fn new(old: &'a [&'a Run], new: &'a [&'a Run], margin: f64) -> Samples<'a> {
+        Samples { old, new, margin: margin.ln_1p() }
+    }
+
+    /// Everything about `metric` but the word.
+    pub(super) fn measure(&self, metric: Metric, primary: bool) -> Measured {
+        let values = |runs: &[&Run]| runs.iter().filter_map(|run| value(run, metric).number()).collect::<Vec<f64>>();
+        let (old, new) = (values(self.old), values(self.new));
+        let mut change = Change {
+            metric,
+            primary,
+            old: estimate(old.iter().copied()),
+            new: estimate(new.iter().copied()),
+            ratio: Ratio { value: None, low: None, high: None },
+            p_value: None,
+            p_adjusted: None,
+            p_same: None,
+            p_same_adjusted: None,
+            noise_floor: None,
+            detectable: None,
+            verdict: ContrastVerdict::Unknown,
+            cause: None,
+            reason: String::new(),
+        };
+        let unusable = self.unusable(metric, old.len() + new.len());
+        let (mut interval, mut log_ratio, mut log_ratio_from_send) = (None, None, None);
+        if unusable.is_none() {
+            let logs = |values: &[f64]| values.iter().map(|value| value.ln()).collect::<Vec<f64>>();
+            let (old, new) = (logs(&old), logs(&new));
+            let differences = Differences::new(&old, &new);
+            let finite = |log_ratio: f64| Some(log_ratio.exp()).filter(|ratio| ratio.is_finite());
+            log_ratio = differences.estimate();
+            interval = differences.interval(ALPHA);
+            change.ratio = Ratio {
+                value: log_ratio.and_then(finite),
+                low: interval.and_then(|interval| finite(interval.low)),
+                high: interval.and_then(|interval| finite(interval.high)),
+            };
+            change.p_value = Some(differences.p_two_sided());
+            change.p_same = Some(differences.p_same(self.margin));
+            change.noise_floor = sigma(&old, &new);
+            change.detectable = change.noise_floor.and_then(|sigma| detectable(old.len(), new.len(), sigma));
+            log_ratio_from_send = Percentile::of(metric).and_then(Percentile::from_send).and_then(|from_send| {
+                let logs = |runs: &[&Run]| {
+                    runs.iter().filter_map(|run| from_send.read(run).number()).map(f64::ln).collect::<Vec<f64>>()
+                };
+                Differences::new(&logs(self.old), &logs(self.new)).estimate()
+            });
+        }
+        if let Some((cause, reason)) = self.no_verdict().or(unusable) {
+            change.cause = Some(cause);
+            change.reason = reason;
+        }
+        Measured { change, interval, log_ratio, log_ratio_from_send, margin: self.margin }
+    }
+
+    /// Why the variant gives no word on any metric.
+    fn no_verdict(&self) -> Option<(Cause, String)> {
+        let (m, n) = (self.old.len(), self.new.len());
+        for (bench, runs) in [("old", self.old), ("new", self.new)] {
+            let overloaded = runs.iter().filter(|run| is_overloaded(run)).count();
+            if overloaded * 10 > runs.len() {
+                let runs = counted(runs.len() as u64, &format!("{bench} run"));
+                let reason =
+                    format!("{overloaded} of {runs} were overloaded; beyond 10 % only whether it keeps up can be told");
+                return Some((Cause::Overload, reason));
+            }
+            if let Some(steady) = steadiness(runs).filter(|steady| steady.state == SteadyState::Unsteady) {
+                let moved = signed_percent_of_log(steady.ratio.value.unwrap_or(1.0).ln());
+                let reason = format!(
+                    "response of the {bench} runs moved by {moved} from the first third of the window to the last: \
+                     raise load.warmup_s"
+                );
+                return Some((Cause::Unsteady, reason));
+            }
+        }
+        rank_sum_index(m, n, ALPHA).is_none().then(|| {
+            let reason =
+                format!("{m} old and {n} new runs; at least {RUNS_MIN} of each are needed for a 95 % interval");
+            (Cause::FewBlocks, reason)
+        })
+    }
+
+    /// Why `metric`, of which there are `values`, cannot be compared at all.
+    fn unusable(&self, metric: Metric, values: usize) -> Option<(Cause, String)> {
+        let label = wording(metric).label;
+        let runs = self.old.iter().chain(self.new);
+        if Percentile::of(metric).is_some_and(|percentile| runs.clone().any(|run| !percentile.contrastable(run))) {
+            let reason = format!(
+                "fewer than {TAIL_TASKS_CONTRASTED} tasks beyond {label} in some run; a longer window or a higher rate gives \
+                 more"
+            );
+            return Some((Cause::FewTasks, reason));
+        }
+        let all = runs.count();
+        (values < all || all == 0).then(|| {
+            let reason = format!("{label} is missing in {} of {}", all - values, counted(all as u64, "run"));
+            (Cause::NotMeasured, reason)
+        })
+    }
+}
+
+impl Measured {
+    /// Two-sided p of "no shift"; `None` when the metric could not be compared.
+    pub(super) fn p_value(&self) -> Option<f64> {
+        self.change.p_value
+    }
+
+    /// p of "beyond the margin".
+    pub(super) fn p_same(&self) -> Option<f64> {
+        self.change.p_same
+    }
+
+    /// Whether any run has a value.
+    pub(super) fn has_values(&self) -> bool {
+        self.change.old.n + self.change.new.n > 0
+    }
+
+    /// The change with its word, given the p values after adjustment for its family.
+    pub(super) fn judge(self, p_adjusted: Option<f64>, p_same_adjusted: Option<f64>) -> Change {
+        let (verdict, cause, reason) = match self.change.cause {
+            Some(cause) => (ContrastVerdict::Unknown, Some(cause), self.change.reason.clone()),
+            None => self.word(p_adjusted, p_same_adjusted),
+        };
+        Change { p_adjusted, p_same_adjusted, verdict, cause, reason, ..self.change }
+    }
+
+    /// As for the contrasts of a comparison: `same` before `better` and `worse`, and no word that the interval contradicts.
+    fn word(&self, p_adjusted: Option<f64>, p_same_adjusted: Option<f64>) -> (ContrastVerdict, Option<Cause>, String) {
+        let log_ratio = self.log_ratio.unwrap_or(0.0);
+        let rare = |p: Option<f64>| p.is_some_and(|p| p <= ALPHA);
+        let excludes_one = self.interval.is_some_and(|interval| interval.low > 0.0 || interval.high < 0.0);
+        let verdict = if rare(p_same_adjusted) {
+            ContrastVerdict::Same
+        } else if rare(p_adjusted) && excludes_one {
+            if (log_ratio > 0.0) == self.change.metric.more_is_better() {
+                ContrastVerdict::Better
+            } else {
+                ContrastVerdict::Worse
+            }
+        } else {
+            return (ContrastVerdict::Unknown, Some(Cause::Noise), self.why_unknown());
+        };
+        let contradiction = self.log_ratio_from_send.filter(|&from_send| {
+            let matters = verdict != ContrastVerdict::Same || from_send.abs() > self.margin;
+            log_ratio * from_send < 0.0 && matters
+        });
+        if let Some(from_send) = contradiction {
+            let reason = format!(
+                "response changes by {}, response from send by {}: the generator made the difference",
+                signed_percent_of_log(log_ratio),
+                signed_percent_of_log(from_send)
+            );
+            return (ContrastVerdict::Unknown, Some(Cause::Generator), reason);
+        }
+        (verdict, None, String::new())
+    }
+
+    fn why_unknown(&self) -> String {
+        let margin = percent(self.margin.exp_m1());
+        match self.change.detectable {
+            Some(seen) => format!(
+                "differences of {} would have been seen, and sameness within {margin} could not be shown; more blocks in \
+                 both benches see smaller ones",
+                percent_of_log(seen)
+            ),
+            None => format!("too much is unbounded to tell, or to show sameness within {margin}"),
+        }
+    }
+}
