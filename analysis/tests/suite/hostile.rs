@@ -41,7 +41,7 @@ fn what_is_no_json() {
     check_refused(b"", "nothing in it");
     check_refused(b" \n\t", "nothing in it");
     check_refused(&run.as_bytes()[..run.len() / 2], "EOF while parsing");
-    check_refused(run[1..].as_bytes(), "line 1 column");
+    check_refused(&run.as_bytes()[1..], "line 1 column");
     check_refused(&[b"\xef\xbb\xbf", run.as_bytes()].concat(), "byte order mark");
     check_refused(
         &[&run.as_bytes()[..100], b"\xff\xfe", &run.as_bytes()[100..]].concat(),
