@@ -38,7 +38,8 @@ pub(crate) fn text(page: &Page) -> String {
 /// What follows the tables on a terminal: where they are.
 #[must_use]
 pub fn written(paths: &[PathBuf]) -> String {
-    let lines: Vec<String> = paths.iter().map(|path| format!("{}\n", escape::line(&path.display().to_string()))).collect();
+    let lines: Vec<String> =
+        paths.iter().map(|path| format!("{}\n", escape::line(&path.display().to_string()))).collect();
     format!("\n{}", lines.concat())
 }
 
@@ -62,7 +63,7 @@ fn wrapped(text: &str, indent: &str) -> String {
     let text = escape::line(text);
     let mut lines = String::from(indent);
     let mut column = indent.len();
-    for (i, word) in unbroken(text).iter().enumerate() {
+    for (i, word) in unbroken(&text).iter().enumerate() {
         let length = word.chars().count();
         if i > 0 && column + 1 + length > WIDTH {
             lines.push_str(&format!("\n{indent}    "));

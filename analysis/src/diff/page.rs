@@ -19,22 +19,41 @@ fn page(diff: &Diff) -> Page {
     let question = if question.is_empty() { String::new() } else { format!(" ({question})") };
     let mut facts = vec![side("OLD", &diff.old), side("NEW", &diff.new)];
     facts.push(format!("primary metric: {}, margin {}", wording(diff.primary).label, percent(diff.margin)));
-    facts.push(if diff.regression { "REGRESSION" } else { "no regression was shown" }.to_owned());
     facts.extend(diff.forced.iter().map(|sentence| format!("FORCED: {sentence}")));
-    let mut notes = diff.caveats.clone();
-    notes.push("values: medians over runs; all intervals are unadjusted 95 % intervals".to_owned());
-    notes.push(
+    let notes = [
+        "values: medians over runs; all intervals are unadjusted 95 % intervals",
         "ratio: NEW / OLD over unpaired runs (Hodges-Lehmann, rank-sum); detectable: found with 80 % power; p of the primary \
-         metric is adjusted for all cells and variants, words about others stand in brackets"
-            .to_owned(),
-    );
+         metric is adjusted for all cells and variants, words about others stand in brackets",
+    ];
     let forced = !diff.forced.is_empty();
     Page {
         title: format!("{plan}{question}: NEW against OLD"),
         facts,
         sections: diff.cells.iter().map(|cell| section(cell, forced)).collect(),
-        notes,
+        notes: notes.map(str::to_owned).to_vec(),
+        answer: answer(diff),
     }
+}
+
+/// Whether anything got worse, and what that rests on: said last, where it is seen first.
+fn answer(diff: &Diff) -> Section {
+    let worse = diff.cells.iter().flat_map(|cell| {
+        cell.variants.iter().filter_map(move |variant| {
+            let worse = |verdict| verdict == ContrastVerdict::Worse;
+            let primary = variant.changes.iter().find(|change| change.primary && worse(change.verdict));
+            let metric = primary.map(|change| format!("{} {}", wording(change.metric).label, ratio(change)));
+            let kept_up = worse(variant.kept_up.verdict).then(|| "keeps up less often".to_owned());
+            let what: Vec<String> = metric.into_iter().chain(kept_up).collect();
+            (!what.is_empty()).then(|| format!("{} in cell {}: {}", variant.variant, cell.index, what.join(", ")))
+        })
+    });
+    let lines = if diff.regression {
+        std::iter::once("REGRESSION".to_owned()).chain(worse).collect()
+    } else {
+        vec!["no regression was shown, which is not to say that there is none: see detectable".to_owned()]
+    };
+    let forced = if diff.forced.is_empty() { "" } else { " (FORCED)" };
+    Section { title: format!("answer{forced}"), lines, grids: Vec::new(), notes: diff.caveats.clone() }
 }
 
 fn side(name: &str, side: &Side) -> String {

@@ -51,10 +51,10 @@ fn compare_prints_and_writes() {
     let comparison: Comparison = serde_json::from_str(&json).unwrap();
     let again = analysis::compare(dir.path(), Mixed::Refused).unwrap().1;
     assert_eq!(String::from_utf8(analysis::export::json::bytes(&again).unwrap()).unwrap(), json);
-    let written = ["comparison.md", "comparison.json", "report.html"].map(|name| dir.path().join(name));
+    let written = ["comparison.md", "comparison.json", "runs.csv", "report.html"].map(|name| dir.path().join(name));
     let tables = analysis::tables::terminal(&comparison);
     assert_eq!(printed, format!("{tables}{}", analysis::tables::written(&written)));
-    assert!(std::fs::read_to_string(&written[2]).unwrap().starts_with("<!doctype html>"));
+    assert!(std::fs::read_to_string(&written[3]).unwrap().starts_with("<!doctype html>"));
     assert!(std::fs::read_to_string(dir.path().join("comparison.md")).unwrap().starts_with("# two: which costs less?"));
     let mut files: Vec<String> =
         dir.path().read_dir().unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();

@@ -213,7 +213,6 @@ fn exit_codes_tables_and_json() {
     OLD: from 2026-11-23T12:00:00Z to 2026-11-23T12:00:00Z, Example CPU, valkey 9.1.2, workers test
     NEW: from 2026-11-24T12:00:00Z to 2026-11-24T12:00:00Z, Example CPU, valkey 9.1.2, workers test
     primary metric: CPU per task, margin 3 %
-    no regression was shown
 
     cell 0
       threads, CPU per task: same (adjusted p = 1.00, adjusted p of a difference beyond the margin = 0.002)
@@ -225,6 +224,7 @@ fn exit_codes_tables_and_json() {
       CPU per task, redis            50.1 µs [49.2, 50.9]  50.1 µs [49.1, 50.9]  0.999 [0.983, 1.015]         3 %  0.85  (same)
       completed                      1000 /s [1000, 1000]  1000 /s [1000, 1000]  1.000 [1.000, 1.000]         0 %  1.00  (same)
       response p50                      900 µs [900, 900]     900 µs [900, 900]  1.000 [1.000, 1.000]         0 %  1.00  (same)
+      response p90                      1.8 ms [1.8, 1.8]     1.8 ms [1.8, 1.8]  1.000 [1.000, 1.000]         0 %  1.00  (same)
     ");
     let json = stdout(&analysis(&["diff", "--json", path(old.path()), path(worse.path())]).code(6));
     let diff: Diff = serde_json::from_str(&json).unwrap();

@@ -129,7 +129,7 @@ fn markdown_has_the_same_figures() {
         words
     };
     assert_eq!(words(&markdown), words(&terminal));
-    insta::assert_snapshot!(markdown.lines().take(16).collect::<Vec<_>>().join("\n"), @"
+    insta::assert_snapshot!(markdown.lines().take(16).collect::<Vec<_>>().join("\n"), @r"
     # two: which costs less?
 
     - host: Example CPU, 2 CPUs, 8 GiB of memory, Linux 6.1.0, scheduling own sessions
@@ -145,7 +145,7 @@ fn markdown_has_the_same_figures() {
     | 0 | async / threads | 201 µs | 170 µs | 0.849 [0.819, 0.876] | 0.002 | 10 | 0 | better, uncalibrated |
 
     - how sure: low (p = 0.002, 10 blocks)
-    - doubt: checks that warn: `steal` in 10 of 10 runs of async
+    - doubt: checks that warn: \`steal\` in 10 of 10 runs of async
     ");
 }
 

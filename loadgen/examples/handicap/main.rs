@@ -95,7 +95,7 @@ impl Bench<'_> {
         if !directory.join(FINISHED).exists() {
             self.measure(&directory)?;
         }
-        Ok(analysis::load::directory(&directory)?)
+        Ok(analysis::load::directory(&directory, analysis::load::Mixed::Refused)?)
     }
 
     fn measure(&self, directory: &Path) -> anyhow::Result<()> {
