@@ -199,22 +199,9 @@ impl Pair<'_> {
     fn unusable(&self, metric: Metric, differences: &Differences) -> Option<(Cause, String)> {
         let label = wording(metric).label;
         let kept = &self.blocks.kept;
-        if let Some(percentile) = Percentile::of(metric) {
-            let mut runs = kept.iter().flat_map(|block| [block[self.baseline], block[self.contender]]);
-            if runs.clone().any(|run| !percentile.has_tasks(run)) {
-                let reason = format!(
-                    "fewer than {} beyond {label} in some run; a longer window or a higher rate gives more",
-                    percentile.tasks_needed()
-                );
-                return Some((Cause::FewTasks, reason));
-            }
-            if runs.any(|run| !percentile.is_spread(run)) {
-                let reason = format!(
-                    "the tasks beyond {label} lie in fewer than {CLUSTERS_CONTRASTED} clusters in some run, as after a few \
-                     stalls; a longer window gives more"
-                );
-                return Some((Cause::FewClusters, reason));
-            }
+        let runs = kept.iter().flat_map(|block| [block[self.baseline], block[self.contender]]);
+        if let Some(lack) = lacks_tail(metric, runs) {
+            return Some(lack);
         }
         if differences.missing > 0 {
             let total = counted(kept.len() as u64, "block");
@@ -232,6 +219,28 @@ impl Pair<'_> {
         }
         None
     }
+}
+
+/// Why `metric` of `runs` cannot be compared if it is a percentile: too few tasks beyond it, or all in a few stalls.
+pub(crate) fn lacks_tail<'a>(
+    metric: Metric,
+    mut runs: impl Iterator<Item = &'a Run> + Clone,
+) -> Option<(Cause, String)> {
+    let (percentile, label) = (Percentile::of(metric)?, wording(metric).label);
+    if runs.clone().any(|run| !percentile.has_tasks(run)) {
+        let reason = format!(
+            "fewer than {} beyond {label} in some run; a longer window or a higher rate gives more",
+            percentile.tasks_needed()
+        );
+        return Some((Cause::FewTasks, reason));
+    }
+    runs.any(|run| !percentile.is_spread(run)).then(|| {
+        let reason = format!(
+            "the tasks beyond {label} lie in fewer than {CLUSTERS_CONTRASTED} clusters in some run, as after a few stalls; a \
+             longer window gives more"
+        );
+        (Cause::FewClusters, reason)
+    })
 }
 
 impl Measured {

@@ -6,10 +6,10 @@ use common::report::comparison::{Cause, ContrastVerdict, Ratio, SteadyState};
 use common::report::diff::Change;
 
 use crate::compare::estimate;
-use crate::contrast::ALPHA;
+use crate::contrast::{ALPHA, lacks_tail};
 use crate::format::{counted, percent, percent_of_log, signed_percent_of_log};
 use crate::keeps_up::is_overloaded;
-use crate::metric::{Percentile, TAIL_TASKS_CONTRASTED, value, wording};
+use crate::metric::{Percentile, value, wording};
 use crate::stats::rank_sum::{Differences, detectable, rank_sum_index, sigma};
 use crate::stats::signed_rank::Interval;
 use crate::steady::steadiness;
@@ -126,13 +126,9 @@ impl<'a> Samples<'a> {
     /// Why `metric`, of which there are `values`, cannot be compared at all.
     fn unusable(&self, metric: Metric, values: usize) -> Option<(Cause, String)> {
         let label = wording(metric).label;
-        let runs = self.old.iter().chain(self.new);
-        if Percentile::of(metric).is_some_and(|percentile| runs.clone().any(|run| !percentile.contrastable(run))) {
-            let reason = format!(
-                "fewer than {TAIL_TASKS_CONTRASTED} tasks beyond {label} in some run; a longer window or a higher rate gives \
-                 more"
-            );
-            return Some((Cause::FewTasks, reason));
+        let runs = self.old.iter().chain(self.new).copied();
+        if let Some(lack) = lacks_tail(metric, runs.clone()) {
+            return Some(lack);
         }
         let all = runs.count();
         (values < all || all == 0).then(|| {
@@ -153,9 +149,11 @@ impl Measured {
         self.change.p_same
     }
 
-    /// Whether any run has a value.
+    /// Whether any run has a value; of an extreme percentile, whether all have enough of it.
     pub(super) fn has_values(&self) -> bool {
-        self.change.old.n + self.change.new.n > 0
+        let extreme = Percentile::of(self.change.metric).is_some_and(Percentile::is_extreme);
+        let rare = extreme && self.change.cause == Some(Cause::FewTasks);
+        self.change.old.n + self.change.new.n > 0 && !rare
     }
 
     /// The change with its word, given the p values after adjustment for its family.

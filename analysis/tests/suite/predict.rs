@@ -1,6 +1,6 @@
 //! Predictions beside what runs measured.
 
-use analysis::load::Results;
+use analysis::load::{Mixed, Results};
 use analysis::predict::simulate::{Services, waits};
 use analysis::tables;
 use common::arrivals;
@@ -182,7 +182,7 @@ fn bounds_name_what_is_short_first() {
     // 28 workers of 0.96 ms, 28 connections of 0.96 ms, a server of one thread that takes 50 us, two CPUs shared by all.
     run.host.placement.clear();
     let bounds_of = |run: &Run| {
-        let results = Results::new(plan.clone(), named(vec![run.clone()])).unwrap();
+        let results = Results::new(plan.clone(), named(vec![run.clone()]), Mixed::Refused).unwrap();
         analysis::comparison(&results).cells[0].variants[0].prediction.bounds.clone().unwrap()
     };
     let bounds = bounds_of(&run);
@@ -226,7 +226,7 @@ fn bounds_name_what_is_short_first() {
     assert_eq!(bounds_of(&run).bound_by, Resource::Proxy);
     // More than all of it.
     run.rate_per_s.completed = Some(6_000.0);
-    let results = Results::new(plan.clone(), named(vec![run])).unwrap();
+    let results = Results::new(plan.clone(), named(vec![run]), Mixed::Refused).unwrap();
     let finding = analysis::comparison(&results).cells[0].variants[0].prediction.finding.clone();
     assert!(finding.contains("20 % more was completed than the bounds allow"), "{finding}");
 }
