@@ -25,7 +25,7 @@ pub struct Chart {
     /// The text alternative: one or two sentences with the main figures. Plain text.
     pub summary: String,
     /// HTML that may stand anywhere in a page: a `<div class="chart">` with an `<svg>` for wide places and one for narrow
-    /// ones, of which [`STYLE`] shows one. What carries values has `tabindex="0"`, `data-tip` (plain text, lines divided by
+    /// ones, of which [`STYLE`] shows one; `<div class="chart small">` has only that for narrow ones. What carries values has `tabindex="0"`, `data-tip` (plain text, lines divided by
     /// line feeds) and the same text as its `<title>`.
     pub svg: String,
 }
@@ -47,7 +47,7 @@ pub const STYLE: &str = include_str!("chart/style.css");
 /// Every chart for which `comparison` has data, in the order of the page.
 #[must_use]
 pub fn charts(comparison: &Comparison) -> Vec<Chart> {
-    let mut charts: Vec<Chart> = forest::primary(comparison).into_iter().collect();
+    let mut charts: Vec<Chart> = forest::primary(comparison);
     charts.extend(crossover::of(comparison));
     charts.extend(sweep::of(comparison));
     for cell in &comparison.cells {

@@ -3,7 +3,7 @@
 use common::plan::Metric;
 use common::report::comparison::{Cell, Comparison, Estimate, VariantSummary};
 
-use super::frame::{Drawing, Entry, Look, SMALL, Size, chart, legend, parameters, place, runs_of, variants};
+use super::frame::{Drawing, Entry, Look, Place, SMALL, Size, legend, parameters, runs_of, variants};
 use super::svg::{Element, fitting, width_of};
 use super::sweep::runs_of_all;
 use super::{Chart, Section};
@@ -69,11 +69,11 @@ pub(super) fn resources(comparison: &Comparison, cell: &Cell) -> Option<Chart> {
     let words: Vec<String> = words.collect();
     let summary =
         format!("{}. Medians over valid runs with unadjusted 95 % intervals. {}", words.join("; "), runs_of(cell));
-    let (section, suffix) = place(comparison, cell);
     let id = format!("resources-{}", cell.index);
-    Some(chart(id, section, format!("What it takes{suffix}"), summary, |size| {
-        draw(size, &variants(cell, false), &panels)
-    }))
+    Some(
+        Place::cell(comparison, cell)
+            .chart(id, "What it takes", summary, |size| draw(size, &variants(cell, false), &panels)),
+    )
 }
 
 fn metric_of(summary: &VariantSummary, metric: Metric) -> Option<&Estimate> {
@@ -158,8 +158,9 @@ pub(super) fn published(comparison: &Comparison) -> Option<Chart> {
     );
     let mut entries = vec![Entry { look: Look::Neutral, name: "published".to_owned(), line: false }];
     entries.extend(comparison.cells.first().map_or_else(Vec::new, |cell| variants(cell, false)));
-    let title = "Means beside published ones".to_owned();
-    Some(chart("published-means".to_owned(), Section::Published, title, summary, |size| draw(size, &entries, &panels)))
+    let place = Place::section(Section::Published);
+    let title = "Means beside published ones";
+    Some(place.chart("published-means".to_owned(), title, summary, |size| draw(size, &entries, &panels)))
 }
 
 fn draw(size: Size, entries: &[Entry], panels: &[Panel]) -> Drawing {

@@ -3,7 +3,7 @@
 use common::report::comparison::{Cell, Comparison, Contrast, ContrastVerdict};
 
 use super::forest::{Outcome, contenders, outcome_legend, ratio_words};
-use super::frame::{Drawing, FONT, SMALL, Size, chart, legend, value_text};
+use super::frame::{Drawing, FONT, Place, SMALL, Size, legend, value_text};
 use super::scale::Scale;
 use super::svg::{Element, fitting, short, width_of};
 use super::sweep::runs_of_all;
@@ -24,7 +24,8 @@ pub(super) fn of(comparison: &Comparison) -> Vec<Chart> {
     let Some(swept) = Swept::of(comparison) else { return Vec::new() };
     let maps = contenders(comparison).into_iter().enumerate().map(|(i, contender)| {
         let map = Map { comparison, swept: &swept, contender };
-        chart(format!("crossover-{i}"), Section::Overview, map.title(), map.summary(), |size| map.draw(size))
+        Place::section(Section::Overview)
+            .chart(format!("crossover-{i}"), &map.title(), map.summary(), |size| map.draw(size))
     });
     maps.collect()
 }

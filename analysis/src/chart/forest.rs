@@ -2,9 +2,7 @@
 
 use common::report::comparison::{Cell, Comparison, Contrast, ContrastVerdict};
 
-use super::frame::{
-    Drawing, Entry, FONT, Frame, Look, SMALL, Size, chart, legend, parameters, place, runs_of, value_text,
-};
+use super::frame::{Drawing, Entry, FONT, Frame, Look, Place, SMALL, Size, legend, parameters, runs_of, value_text};
 use super::scale::Scale;
 use super::svg::{Element, fitting};
 use super::sweep::{capital, runs_of_all};
@@ -120,30 +118,39 @@ struct Row<'a> {
     contrast: &'a Contrast,
 }
 
-/// The primary metric of every cell and contender; `None` where that is one ratio only, which stands with its cell.
-pub(super) fn primary(comparison: &Comparison) -> Option<Chart> {
-    let several = contenders(comparison).len() > 1;
-    let rows: Vec<Row<'_>> = comparison
-        .cells
-        .iter()
-        .flat_map(|cell| {
-            cell.contrasts.iter().filter(|contrast| contrast.primary).map(move |contrast| (cell, contrast))
-        })
-        .map(|(cell, contrast)| {
-            let parameters = short_parameters(cell);
-            let name = match (parameters.is_empty(), several) {
-                (true, _) => format!("{} / {}", contrast.contender, contrast.baseline),
-                (false, false) => parameters,
-                (false, true) => format!("{parameters}: {}", contrast.contender),
-            };
-            Row { name, contrast }
-        })
-        .collect();
-    if rows.len() < 2 {
-        return None;
-    }
-    let label = wording(comparison.primary).label;
-    let baseline = rows.first().map_or("", |row| row.contrast.baseline.as_str());
+/// The primary metric of every cell, one chart a contender; of one cell all contenders together. None where that is one ratio
+/// only, which stands with its cell.
+pub(super) fn primary(comparison: &Comparison) -> Vec<Chart> {
+    let of = |contender: Option<&str>| -> Vec<Row<'_>> {
+        let contrasts = comparison.cells.iter().flat_map(|cell| cell.contrasts.iter().map(move |one| (cell, one)));
+        contrasts
+            .filter(|(_, contrast)| contrast.primary && contender.is_none_or(|name| contrast.contender == name))
+            .map(|(cell, contrast)| {
+                let parameters = short_parameters(cell);
+                let alone = parameters.is_empty() || contender.is_none();
+                Row { name: if alone { contrast.contender.clone() } else { parameters }, contrast }
+            })
+            .collect()
+    };
+    let groups: Vec<Vec<Row<'_>>> = match comparison.cells.as_slice() {
+        [_] => vec![of(None)],
+        _ => contenders(comparison).into_iter().map(|contender| of(Some(contender))).collect(),
+    };
+    let charts = groups.into_iter().enumerate().filter_map(|(i, rows)| {
+        let first = rows.first().filter(|_| rows.len() > 1)?.contrast;
+        let (label, baseline) = (capital(wording(comparison.primary).label), &first.baseline);
+        let title = match comparison.cells.len() {
+            1 => format!("{label}: ratios to {baseline}"),
+            _ => format!("{label}: ratio {} / {baseline} in every cell", first.contender),
+        };
+        let place = Place::section(Section::Overview);
+        let summary = summary(comparison, &rows);
+        Some(place.chart(format!("ratios-{i}"), &title, summary, |size| draw(size, comparison, &rows)))
+    });
+    charts.collect()
+}
+
+fn summary(comparison: &Comparison, rows: &[Row<'_>]) -> String {
     let count = |verdict| rows.iter().filter(|row| row.contrast.verdict == verdict).count();
     let values = || rows.iter().filter_map(|row| row.contrast.ratio.value);
     let range = match (values().reduce(f64::min), values().reduce(f64::max)) {
@@ -152,8 +159,8 @@ pub(super) fn primary(comparison: &Comparison) -> Option<Chart> {
         }
         _ => String::new(),
     };
-    let summary = format!(
-        "Of {} ratios to {baseline}, {} are better, {} worse, {} the same within {}, {} unknown.{range} Unadjusted 95 % \
+    format!(
+        "Of {} ratios, {} are better than the baseline, {} worse, {} the same within {}, {} unknown.{range} Unadjusted 95 % \
          intervals. {}{}",
         rows.len(),
         count(ContrastVerdict::Better),
@@ -163,14 +170,12 @@ pub(super) fn primary(comparison: &Comparison) -> Option<Chart> {
         count(ContrastVerdict::Unknown),
         runs_of_all(comparison),
         left_out(rows.len())
-    );
-    let title = format!("{}: ratio to {baseline} in every cell", capital(label));
-    Some(chart("ratios".to_owned(), Section::Overview, title, summary, |size| draw(size, comparison, &rows)))
+    )
 }
 
 /// All metrics of a cell, one chart a contender.
 pub(super) fn of_cell(comparison: &Comparison, cell: &Cell) -> Vec<Chart> {
-    let (section, suffix) = place(comparison, cell);
+    let place = Place::cell(comparison, cell);
     let charts = contenders(comparison).into_iter().enumerate().filter_map(|(i, contender)| {
         let known = |contrast: &&Contrast| contrast.contender == contender && contrast.ratio.value.is_some();
         let name = |contrast: &Contrast| wording(contrast.metric).label.to_owned();
@@ -192,9 +197,9 @@ pub(super) fn of_cell(comparison: &Comparison, cell: &Cell) -> Vec<Chart> {
              the others stand in brackets: the plan did not set out to decide them. {}",
             runs_of(cell)
         );
-        let title = format!("Ratios {contender} / {baseline}{suffix}");
-        let id = format!("ratios-{}-{i}", cell.index);
-        Some(chart(id, section, title, summary, |size| draw(size, comparison, &rows)))
+        let title = format!("Ratios {contender} / {baseline}");
+        let id = format!("metrics-{}-{i}", cell.index);
+        Some(place.chart(id, &title, summary, |size| draw(size, comparison, &rows)))
     });
     charts.collect()
 }

@@ -48,30 +48,54 @@ pub(super) struct Drawing {
     pub(super) parts: Vec<Element>,
 }
 
-/// Draws both sizes.
-pub(super) fn chart(
-    id: String,
+/// Where a chart belongs, and in which sizes it is drawn there.
+#[derive(Debug, Clone)]
+pub(super) struct Place {
     section: Section,
-    title: String,
-    summary: String,
-    draw: impl Fn(Size) -> Drawing,
-) -> Chart {
-    let svg = [Size::Wide, Size::Narrow].map(|size| {
-        let id = format!("{id}-{}", size.name());
-        let Drawing { height, parts } = draw(size);
-        let (title_id, summary_id) = (format!("{id}-title"), format!("{id}-desc"));
-        Element::new("svg")
-            .set("class", size.name())
-            .set("role", "img")
-            .set("aria-labelledby", &title_id)
-            .set("aria-describedby", &summary_id)
-            .set("viewBox", &format!("0 0 {} {}", size.width(), short(height)))
-            .with(&Element::new("title").set("id", &title_id).text(&title))
-            .with(&Element::new("desc").set("id", &summary_id).text(&summary))
-            .all(parts)
-    });
-    let svg = Element::new("div").set("class", "chart").all(svg).to_string();
-    Chart { id, section, title, summary, svg }
+    /// Stands behind its title.
+    suffix: String,
+    sizes: &'static [Size],
+}
+
+/// Comparisons of more cells have small charts of each of them: a page of a hundred large ones is no help, and heavy.
+const CELLS_WITH_LARGE_CHARTS: usize = 6;
+
+impl Place {
+    /// With what is about all cells, or about none.
+    pub(super) fn section(section: Section) -> Place {
+        Place { section, suffix: String::new(), sizes: &[Size::Wide, Size::Narrow] }
+    }
+
+    /// With `cell`.
+    pub(super) fn cell(comparison: &Comparison, cell: &Cell) -> Place {
+        let (name, cells) = (parameters(cell), comparison.cells.len());
+        let suffix = if cells > 1 && !name.is_empty() { format!(" ({name})") } else { String::new() };
+        let sizes: &[Size] =
+            if cells > CELLS_WITH_LARGE_CHARTS { &[Size::Narrow] } else { &[Size::Wide, Size::Narrow] };
+        Place { section: Section::Cell(cell.index), suffix, sizes }
+    }
+
+    /// A chart at this place, in its sizes.
+    pub(super) fn chart(&self, id: String, title: &str, summary: String, draw: impl Fn(Size) -> Drawing) -> Chart {
+        let title = format!("{title}{}", self.suffix);
+        let svg = self.sizes.iter().map(|&size| {
+            let id = format!("{id}-{}", size.name());
+            let Drawing { height, parts } = draw(size);
+            let (title_id, summary_id) = (format!("{id}-title"), format!("{id}-desc"));
+            Element::new("svg")
+                .set("class", size.name())
+                .set("role", "img")
+                .set("aria-labelledby", &title_id)
+                .set("aria-describedby", &summary_id)
+                .set("viewBox", &format!("0 0 {} {}", size.width(), short(height)))
+                .with(&Element::new("title").set("id", &title_id).text(&title))
+                .with(&Element::new("desc").set("id", &summary_id).text(&summary))
+                .all(parts)
+        });
+        let class = if self.sizes.len() > 1 { "chart" } else { "chart small" };
+        let svg = Element::new("div").set("class", class).all(svg).to_string();
+        Chart { id, section: self.section, title, summary, svg }
+    }
 }
 
 /// How a variant (or something else that has a line in the legend) is drawn.
@@ -246,11 +270,4 @@ pub(super) fn verdicts(runs: &RunVerdicts) -> String {
 pub(super) fn runs_of(cell: &Cell) -> String {
     let words = cell.variants.iter().map(|summary| format!("{}: {}", summary.variant.name, verdicts(&summary.runs)));
     format!("Runs: {}.", words.collect::<Vec<_>>().join("; "))
-}
-
-/// Where the charts of `cell` belong, and what stands behind their titles where there are several cells.
-pub(super) fn place(comparison: &Comparison, cell: &Cell) -> (Section, String) {
-    let name = parameters(cell);
-    let suffix = if comparison.cells.len() > 1 && !name.is_empty() { format!(" ({name})") } else { String::new() };
-    (Section::Cell(cell.index), suffix)
 }

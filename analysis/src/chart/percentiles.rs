@@ -4,7 +4,7 @@ use common::report::comparison::{Cell, Comparison, VariantSummary};
 use common::report::drawing::ResponseCurve;
 
 use super::Chart;
-use super::frame::{Drawing, Frame, Look, SMALL, Size, chart, legend, place, room_for, runs_of, variants};
+use super::frame::{Drawing, Frame, Look, Place, SMALL, Size, legend, room_for, runs_of, variants};
 use super::scale::{Scale, percentile};
 use super::svg::{Element, fitting, line};
 use crate::format::{counted, grouped, quantity};
@@ -19,16 +19,10 @@ pub(super) fn of(comparison: &Comparison, cell: &Cell) -> Option<Chart> {
     if curves.is_empty() {
         return None;
     }
-    let (section, suffix) = place(comparison, cell);
     let figures = curves.iter().map(Curve::words).collect::<Vec<_>>().join("; ");
     let summary = format!("{figures}. Histograms of all valid runs, merged only to draw. {}", runs_of(cell));
-    Some(chart(
-        format!("percentiles-{}", cell.index),
-        section,
-        format!("Response by percentile{suffix}"),
-        summary,
-        |size| draw(size, cell, &curves),
-    ))
+    let id = format!("percentiles-{}", cell.index);
+    Some(Place::cell(comparison, cell).chart(id, "Response by percentile", summary, |size| draw(size, cell, &curves)))
 }
 
 struct Curve<'a> {

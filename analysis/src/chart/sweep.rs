@@ -3,7 +3,7 @@
 use common::plan::Metric;
 use common::report::comparison::{Comparison, Estimate, RunVerdicts, VariantSummary};
 
-use super::frame::{Drawing, Entry, FONT, Frame, Look, Size, chart, legend, room_for, variants, verdicts};
+use super::frame::{Drawing, Entry, FONT, Frame, Look, Place, Size, legend, room_for, variants, verdicts};
 use super::scale::{Scale, Tick};
 use super::svg::{Element, band, fitting, line};
 use super::swept::{Row, Swept};
@@ -74,7 +74,8 @@ impl Panels<'_> {
             runs_of_all(self.comparison)
         );
         let title = format!("{} by {}", capital(label), self.swept.key);
-        chart(format!("sweep-{}", self.metric.name()), Section::Overview, title, summary, |size| self.draw(size))
+        let id = format!("sweep-{}", self.metric.name());
+        Place::section(Section::Overview).chart(id, &title, summary, |size| self.draw(size))
     }
 
     /// From the first value to the last, of every variant, in the first row.

@@ -5,7 +5,7 @@ use common::report::comparison::{Cell, Comparison};
 use common::report::drawing::{Moment, Spread, Timeline};
 
 use super::Chart;
-use super::frame::{Drawing, Frame, Look, SMALL, Size, chart, legend, place, room_for, runs_of, variants};
+use super::frame::{Drawing, Frame, Look, Place, SMALL, Size, legend, room_for, runs_of, variants};
 use super::scale::Scale;
 use super::svg::{Element, band, line, width_of};
 use crate::format::{quantity, significant};
@@ -75,7 +75,7 @@ pub(super) fn of(comparison: &Comparison, cell: &Cell) -> Vec<Chart> {
             Some(Line { look: Look::Variant(i), name: &summary.variant.name, timeline })
         })
         .collect();
-    let (section, suffix) = place(comparison, cell);
+    let place = Place::cell(comparison, cell);
     let charts = KINDS.iter().filter_map(|kind| {
         let has = |line: &Line<'_>| {
             kind.figures.iter().any(|(_, value)| line.timeline.moments.iter().any(|moment| value(moment).is_some()))
@@ -89,13 +89,8 @@ pub(super) fn of(comparison: &Comparison, cell: &Cell) -> Vec<Chart> {
                 if kind.note.is_empty() { "" } else { " " },
                 runs_of(cell)
             );
-            chart(
-                format!("time-{}-{}", kind.id, cell.index),
-                section,
-                format!("{}{suffix}", kind.title),
-                summary,
-                |size| draw(size, kind, cell, &lines),
-            )
+            let id = format!("time-{}-{}", kind.id, cell.index);
+            place.chart(id, kind.title, summary, |size| draw(size, kind, cell, &lines))
         })
     });
     charts.collect()
@@ -138,8 +133,8 @@ fn draw(size: Size, kind: &Kind, cell: &Cell, lines: &[Line<'_>]) -> Drawing {
     let x_ticks = frame.x.ticks(Unit::Number, if size.is_narrow() { 6 } else { 11 });
     parts.extend(frame.axes(&x_ticks, &y_ticks, "seconds since the window began", kind.y_title));
     for line in lines {
-        for (_, value) in kind.figures {
-            parts.push(drawn(&frame, line, *value));
+        for (i, (_, value)) in kind.figures.iter().enumerate() {
+            parts.push(drawn(&frame, line, *value, i));
         }
     }
     parts.extend(names(&frame, kind, lines));
@@ -160,7 +155,8 @@ fn outside_of_the_window(frame: &Frame, from: f64, to: f64, lines: &[Line<'_>]) 
     warm_up.into_iter().chain(drain).collect()
 }
 
-fn drawn(frame: &Frame, of: &Line<'_>, value: fn(&Moment) -> Option<Spread>) -> Element {
+/// The first figure of several has the heavier line.
+fn drawn(frame: &Frame, of: &Line<'_>, value: fn(&Moment) -> Option<Spread>, figure: usize) -> Element {
     let moments = &of.timeline.moments;
     let places = |part: fn(&Spread) -> f64| -> Vec<Option<(f64, f64)>> {
         moments.iter().map(|moment| value(moment).map(|spread| frame.at(moment.t_s, part(&spread)))).collect()
@@ -168,32 +164,40 @@ fn drawn(frame: &Frame, of: &Line<'_>, value: fn(&Moment) -> Option<Spread>) -> 
     let (low, middle, high) = (places(|s| s.low), places(|s| s.median), places(|s| s.high));
     let edges: Vec<_> =
         low.iter().zip(&high).map(|(low, high)| low.zip(*high).map(|((x, low), (_, high))| (x, low, high))).collect();
-    let mut parts = vec![Element::path("band", &band(&edges)), Element::path("line", &line(&middle))];
+    let class = if figure == 0 { "line" } else { "line thin" };
+    let mut parts = vec![Element::path("band", &band(&edges)), Element::path(class, &line(&middle))];
     if moments.len() <= STOPS_MAX {
         parts.extend(middle.iter().flatten().map(|&(x, y)| of.look.marker(x, y)));
     }
     Element::group(&of.look.class(), parts)
 }
 
-/// At the right end of the lines, where there are several a variant.
+/// At the right end of every line, where there are several a variant.
 fn names(frame: &Frame, kind: &Kind, lines: &[Line<'_>]) -> Vec<Element> {
     if kind.figures.len() < 2 {
         return Vec::new();
     }
-    let mut places: Vec<(f64, &str)> = kind
-        .figures
-        .iter()
-        .filter_map(|(name, value)| {
-            let ends = lines.iter().filter_map(|line| line.timeline.moments.iter().rev().find_map(value));
-            let ends: Vec<f64> = ends.map(|spread| frame.at(0.0, spread.median).1).collect();
-            (!ends.is_empty()).then(|| (ends.iter().sum::<f64>() / ends.len() as f64, *name))
-        })
-        .collect();
+    let mut places: Vec<(f64, Look, &str)> = Vec::new();
+    for line in lines {
+        for (name, value) in kind.figures {
+            let last = line.timeline.moments.iter().rev().find_map(value);
+            places.extend(last.map(|spread| (frame.at(0.0, spread.median).1, line.look, *name)));
+        }
+    }
     places.sort_by(|a, b| a.0.total_cmp(&b.0));
+    // Those that would lie on each other make room downwards, but not out of the chart.
     for i in 1..places.len() {
         places[i].0 = places[i].0.max(places[i - 1].0 + SMALL);
     }
-    places.iter().map(|(y, name)| Element::label("tick", frame.right + 8.0, y + 4.0, name)).collect()
+    let mut lowest = frame.bottom;
+    for place in places.iter_mut().rev() {
+        place.0 = place.0.min(lowest);
+        lowest = place.0 - SMALL;
+    }
+    let label = |(y, look, name): (f64, Look, &str)| {
+        Element::group(&look.class(), [Element::label("tick name", frame.right + 9.0, y + 4.0, name)])
+    };
+    places.into_iter().map(label).collect()
 }
 
 /// One invisible area a moment, which says all that there is at that time.
