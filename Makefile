@@ -34,7 +34,7 @@ test: ## every test that needs no timing
 	$(foreach binary,$(BINARIES),cargo build -p $(binary) &&) true
 	$(foreach package,$(PACKAGES),cargo test -p $(package) &&) true
 
-verify: build ## kill and soak tests, self-tests of the instrument, models of what is shared: what takes time
+verify: build ## kill and soak tests, self-tests of the instrument, models of what is shared, the report in a browser: what takes time
 	RUSTFLAGS="--cfg loom" cargo test -q --release -p workers-threaded --lib --target-dir target/loom model
 	cargo test --release -p loadgen --features verify --test verify -- --test-threads 1
 	cargo test --release -p analysis --features verify --test browser -- --test-threads 1

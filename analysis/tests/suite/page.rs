@@ -7,7 +7,7 @@ use analysis::export::json;
 use common::report::comparison::Comparison;
 use serde_json::Value;
 
-use crate::support::{PLAN, bench, compare, plan};
+use crate::support::{PLAN, bench, compare, plan, plan_with, runs};
 use markup::{Element, elements};
 
 mod markup;
@@ -143,6 +143,22 @@ fn cells_of_tables_with_digits_are_numbers_of_the_json() {
             let mut inner = all[..position].iter().rev().take_while(|one| one.within.len() > cell.within.len());
             assert!(inner.any(|one| one.attribute("data-json").is_some()), "{:?} comes from nowhere", cell.text);
         }
+    }
+}
+
+#[test]
+fn sixty_cells_are_an_overview_and_closed_details() {
+    let counts: Vec<String> = (1..=60).map(|count| count.to_string()).collect();
+    let plan = plan_with(&[&format!("workers.count=[{}]", counts.join(", ")), "repeat.blocks=1"]);
+    let page = page(&compare(&plan, runs(&plan, |_| {})));
+    let all = elements(&page);
+    let cells: Vec<&Element> =
+        named(&all, "details").into_iter().filter(|cell| cell.attribute("class") == Some("cell")).collect();
+    assert_eq!(cells.len(), 60);
+    for (position, cell) in cells.iter().enumerate() {
+        assert_eq!(cell.attribute("open"), None);
+        let link = format!("#cell-{position}");
+        assert!(named(&all, "a").iter().any(|a| a.attribute("href") == Some(&link)), "{link} is not in the overview");
     }
 }
 
