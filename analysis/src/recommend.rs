@@ -13,6 +13,7 @@ mod choice;
 mod clause;
 mod finding;
 mod headroom;
+mod held;
 mod limits;
 pub(crate) mod place;
 mod sentence;
@@ -76,6 +77,7 @@ impl Bench<'_> {
             variant: choice.variant.clone(),
             tied: choice.tied.clone(),
             certainty: certainty::certainty(self, findings, !doubts.is_empty()),
+            held: held::held(self, &seen),
             headroom: Vec::new(),
             limited_by: limits::limits(&self.plan.variants, &seen),
             would_change: Vec::new(),

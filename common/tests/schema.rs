@@ -415,6 +415,7 @@ fn answer() -> Value {
             "level": "none", "cell": 0, "metric": "cpu_us_per_task", "baseline": "threads", "contender": "async", "p": null,
             "interval": {"value": 1.1, "low": null, "high": null}, "blocks": 1, "calibrated": false,
         },
+        "held": [{"variant": "threads", "cells": [0], "sentence": "threads kept up"}],
         "headroom": [{
             "variant": "threads", "parameters": {"workers.count": 28}, "asked_per_s": 100.0, "held_per_s": null, "factor": null,
             "failed_per_s": 100.0, "failed_runs_ok": 0, "failed_runs": 1, "runs_ok": 0, "runs": 1,

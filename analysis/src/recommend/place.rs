@@ -28,7 +28,11 @@ pub(super) fn stretches<W: Copy + PartialEq>(
     let all: Vec<usize> = (0..cells.len().min(words.len())).collect();
     let Some(&first) = words.first() else { return Vec::new() };
     if words.iter().all(|&word| word == first) {
-        let place = if all.len() > 1 { format!("in all {} cells", all.len()) } else { String::new() };
+        let place = match all.len() {
+            1 => String::new(),
+            2 => "in both cells".to_owned(),
+            cells => format!("in all {cells} cells"),
+        };
         return vec![Stretch { word: first, cells: all, place }];
     }
     let deciding = keys(cells).into_iter().find_map(|key| along(cells, words, &key).map(|runs| (key, runs)));

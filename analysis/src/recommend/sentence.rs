@@ -5,6 +5,7 @@ use common::report::comparison::Cause;
 
 use super::clause::{of_one, of_several, p_name};
 use super::finding::{Finding, Kept, Word};
+use super::held::held;
 use super::place::{self, Stretch, listed};
 use super::{Bench, Seen};
 use crate::format::{counted, grouped, p_equals};
@@ -31,7 +32,9 @@ pub(super) fn overall(bench: &Bench<'_>, findings: &[Vec<Finding<'_>>]) -> Strin
     let cells: Vec<plan::Cell> = bench.cells.iter().map(|seen| seen.cell.clone()).collect();
     let contenders = findings.first().map_or(0, Vec::len);
     if contenders == 0 {
-        return format!("one variant only, nothing to compare: {}", one_variant(bench, &cells));
+        let all: Vec<&Seen<'_>> = bench.cells.iter().collect();
+        let held: Vec<String> = held(bench, &all).into_iter().map(|held| held.sentence).collect();
+        return format!("one variant only, nothing to compare: {}", held.join("; "));
     }
     let of_contender = |contender: usize| {
         let findings: Vec<&Finding<'_>> = findings.iter().map(|of_cell| &of_cell[contender]).collect();
@@ -55,7 +58,8 @@ fn one_contender(bench: &Bench<'_>, cells: &[plan::Cell], findings: &[&Finding<'
         .map(|Stretch { word, cells, place }| {
             let here: Vec<&Finding<'_>> = cells.iter().map(|&cell| findings[cell]).collect();
             let place = match word {
-                Word::Unknown if alone => place.replacen("in all", "in any of the", 1),
+                Word::Unknown if alone && cells.len() == 2 => "in either cell".to_owned(),
+                Word::Unknown if alone => format!("in any of the {} cells", cells.len()),
                 _ => place.clone(),
             };
             format!("{} {place}", of_several(*word, &here, bench.plan.repeat.margin, alone))
@@ -119,18 +123,6 @@ fn why_unknown(findings: &[&Finding<'_>]) -> String {
             format!(": {}", listed(&each.collect::<Vec<_>>(), "and"))
         }
     }
-}
-
-/// Where a single variant kept up.
-fn one_variant(bench: &Bench<'_>, cells: &[plan::Cell]) -> String {
-    let name = &bench.plan.variants[0].name;
-    let words: Vec<bool> = bench.cells.iter().map(|seen| kept(bench, seen).iter().all(|kept| kept.always())).collect();
-    let stretches = place::stretches(cells, &words, |always| !always);
-    let clauses = stretches.iter().map(|Stretch { word, place, .. }| match word {
-        true => format!("{name} kept up in every block {place}"),
-        false => format!("{name} did not keep up in every block {place}"),
-    });
-    clauses.collect::<Vec<_>>().join("; ")
 }
 
 /// In how many blocks of a cell every variant kept up, in the plan's order.

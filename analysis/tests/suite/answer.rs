@@ -60,6 +60,13 @@ fn every_kind_of_one_cell() {
     let few: Vec<Run> = bench(0.5, 0.01).into_iter().filter(|run| run.block < 4).collect();
     insta::assert_snapshot!(said(&of(few)), @"unknown, (), None: cannot tell async and threads apart in CPU per task: 4 blocks; at least 6 are needed for a 95 % interval; threads kept up in 4 of 4 blocks and async in 4 of 4 blocks");
     let single = PLAN.split("[[variant]]\nname = \"async\"").next().unwrap();
+    let swept = plan_with_workers(single);
+    let enough = runs(&swept, |run| {
+        if parameter(run, "workers.count") < 100.0 && run.block > 5 {
+            overload(run);
+        }
+    });
+    insta::assert_snapshot!(said(&compare(&swept, enough).answer), @"keeps-up, (), -: one variant only, nothing to compare: threads kept up in every block from 500 workers on, not in every block below");
     insta::assert_snapshot!(said(&compare(&plan(single), runs(&plan(single), |_| {})).answer), @"keeps-up, (), -: one variant only, nothing to compare: threads kept up in 10 of 10 blocks");
 }
 
@@ -81,11 +88,39 @@ fn of_several_contenders_only_what_was_shown_is_ranked() {
         );
         said(&comparison.answer)
     };
+    let both = plan_with_workers(&text);
+    let by_cell = compare(
+        &both,
+        runs(&both, |run| {
+            let many = parameter(run, "workers.count") > 100.0;
+            let factor = match run.variant.name.as_str() {
+                "async" if many => 0.9,
+                "shared" => 0.6,
+                _ => 1.0,
+            };
+            scale_cpu(run, scatter(run, 0.004) * factor);
+            if !many && run.variant.name == "shared" && run.block == 2 {
+                overload(run);
+            }
+        }),
+    );
+    insta::assert_snapshot!(said(&by_cell.answer), @"wins, shared, Moderate: async needs 10 % less CPU per task than threads from 500 workers on; no difference that matters below (largest adjusted p = 0.008, 10 blocks a cell, uncalibrated); shared needs 40 % less CPU per task than threads in both cells (largest adjusted p = 0.008, 10 blocks a cell, uncalibrated)");
+    let held: Vec<&str> = by_cell.answer.held.iter().map(|held| held.sentence.as_str()).collect();
+    insta::assert_snapshot!(held.join("\n"), @"
+    threads kept up in every block in both cells
+    async kept up in every block in both cells
+    shared kept up in every block from 500 workers on, not in every block below
+    ");
+    assert_eq!(by_cell.answer.held[2].cells, [1]);
     // Both better, one beyond the other; both better, which of them unknown; one worse and one the same; all worse.
     insta::assert_snapshot!(of(0.9, 0.6, 0.02), @"wins, shared, Moderate: async needs 10 % less CPU per task than threads (95 % interval 8.1 to 12 %, adjusted p = 0.004, 10 blocks, uncalibrated); shared needs 40 % less CPU per task than threads (95 % interval 39 to 41 %, adjusted p = 0.004, 10 blocks, uncalibrated); all kept up in every block");
     insta::assert_snapshot!(of(0.8, 0.79, 0.04), @"wins, (async, shared), Moderate: async needs 20 % less CPU per task than threads (95 % interval 17 to 24 %, adjusted p = 0.004, 10 blocks, uncalibrated); shared needs 21 % less CPU per task than threads (95 % interval 19 to 23 %, adjusted p = 0.004, 10 blocks, uncalibrated); all kept up in every block");
     insta::assert_snapshot!(of(1.3, 1.0, 0.004), @"same, (threads, shared), Moderate: async needs 30 % more CPU per task than threads (95 % interval 29 to 31 %, adjusted p = 0.004, 10 blocks, uncalibrated); no difference that matters in CPU per task between shared and threads: within 3 % (95 % interval -0.24 % to +0.25 %, p of a larger difference = 0.002, 10 blocks, uncalibrated); all kept up in every block");
     insta::assert_snapshot!(of(1.3, 1.5, 0.01), @"wins, threads, Moderate: async needs 30 % more CPU per task than threads (95 % interval 28 to 31 %, adjusted p = 0.004, 10 blocks, uncalibrated); shared needs 50 % more CPU per task than threads (95 % interval 49 to 51 %, adjusted p = 0.004, 10 blocks, uncalibrated); all kept up in every block");
+}
+
+fn plan_with_workers(text: &str) -> Plan {
+    Plan::parse(text, &["workers.count=[28, 500]".to_owned()]).unwrap()
 }
 
 #[test]
@@ -338,8 +373,9 @@ fn trouble() -> impl Strategy<Value = Trouble> {
 fn texts(answer: &Answer) -> Vec<&String> {
     let headroom = answer.headroom.iter().map(|one| &one.sentence);
     let changes = answer.would_change.iter().map(|one| &one.sentence);
+    let held = answer.held.iter().map(|one| &one.sentence);
     let own = [&answer.sentence].into_iter().chain(&answer.doubts).chain(&answer.notes);
-    own.chain(headroom).chain(changes).collect()
+    own.chain(held).chain(headroom).chain(changes).collect()
 }
 
 proptest! {

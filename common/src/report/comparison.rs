@@ -12,7 +12,7 @@ use crate::plan::{Metric, Published, Variant};
 
 mod answer;
 
-pub use answer::{Answer, AnswerKind, Certainty, Change, Headroom, HeadroomEstimate, Level, Lever, Limit};
+pub use answer::{Answer, AnswerKind, Certainty, Change, Headroom, HeadroomEstimate, Held, Level, Lever, Limit};
 
 /// Says that a file holds a [`Comparison`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -16,6 +16,10 @@ pub(super) fn section(comparison: &Comparison) -> Section {
     let mut notes: Vec<String> = answer.certainty.iter().map(how_sure).collect();
     notes.extend(answer.doubts.iter().map(|doubt| format!("doubt: {doubt}")));
     notes.extend(answer.notes.iter().cloned());
+    // Where everything held the answer has said so.
+    let everywhere = answer.held.iter().all(|held| held.cells.len() == comparison.cells.len());
+    let held = answer.held.iter().filter(|_| !everywhere && comparison.cells.len() > 1);
+    notes.extend(held.map(|held| held.sentence.clone()));
     notes.extend(answer.headroom.iter().map(|headroom| format!("headroom: {}", headroom.sentence)));
     notes.extend(limits(answer));
     notes.extend(answer.would_change.iter().map(|change| format!("would change it: {}", change.sentence)));

@@ -23,6 +23,8 @@ pub struct Answer {
     pub tied: Vec<String>,
     /// How sure it is; `null` when there is nothing to compare.
     pub certainty: Option<Certainty>,
+    /// In which cells each variant kept up in every block.
+    pub held: Vec<Held>,
     /// What each variant held of what was asked; over all cells one entry per variant and setting but the rate.
     pub headroom: Vec<Headroom>,
     /// What was short, or nearest to it, most often first; variants in the plan's order.
@@ -88,6 +90,17 @@ pub enum Level {
     Moderate,
     /// Shown with p at most 0.01 after adjustment, calibrated, without doubts.
     High,
+}
+
+/// Where a variant kept up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Held {
+    /// Its name.
+    pub variant: String,
+    /// Numbers of the cells in which every valid run of it was `ok`, and there was one.
+    pub cells: Vec<u32>,
+    /// The same in words.
+    pub sentence: String,
 }
 
 /// How much more than asked a variant held.
