@@ -79,7 +79,7 @@ fn finding_of_waits(run: &Run, models: &[ModelPrediction]) -> Option<String> {
     let figures = format!("({} measured, {} {how})", us(measured), us(predicted));
     Some(if predicted < EXPLAINED * measured {
         format!(
-            "tasks wait, and the queue explains hardly any of it {figures}: handing over and waking up take time, too"
+            "tasks wait, and the queue explains hardly any of it {figures}: handing over, waking up and waiting for a CPU take time, too"
         )
     } else if predicted < measured {
         format!("tasks wait {} times as long as the queue alone explains {figures}", significant(apart, 2))

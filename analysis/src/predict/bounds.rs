@@ -7,8 +7,8 @@ use common::plan::{Checkout, Connections};
 use common::report::prediction::{ResourceBound, ThroughputBounds};
 use common::report::{Placed, Resource, Run, Usage};
 
-const ASSUMES: &str = "what a task needs of each resource, and what other programs take, is at every rate as it was in this run; \
-                       the generator's CPU grows with the rate like everybody's";
+const ASSUMES: &str = "a task needs at every rate what it needed in this run, of the generator too, and other programs need \
+                       nothing";
 
 /// The bounds of `run`; `None` when it says of no resource what a task needs.
 pub(super) fn bounds(run: &Run) -> Option<ThroughputBounds> {
@@ -80,8 +80,7 @@ fn worker_cpu(run: &Run) -> Option<ResourceBound> {
     let redis_us = run.resources.redis.cpu_us_per_task.filter(|_| here).unwrap_or(0.0);
     let of = |usage: &Usage| usage.cpu_us_per_task.unwrap_or(0.0);
     let others_us = redis_us + of(&run.resources.loadgen) + run.resources.proxy.as_ref().map_or(0.0, of);
-    let left = f64::from(run.host.cpus) * (1.0 - run.machine.others_share.unwrap_or(0.0));
-    let all = bound(Resource::WorkerCpu, left, Some(own_us + others_us));
+    let all = bound(Resource::WorkerCpu, f64::from(run.host.cpus), Some(own_us + others_us));
     let quota = bound(Resource::WorkerCpu, cpus, Some(own_us));
     [all, quota].into_iter().flatten().min_by(|a, b| a.at_most_per_s.total_cmp(&b.at_most_per_s))
 }

@@ -52,7 +52,7 @@ impl<'a> Subject<'a> {
         let service = &run.latency_us.service;
         let recorded = Latency::decode(&service.hdr_v2, 0).ok().filter(|recorded| recorded.n() == service.n);
         let recorded = recorded.ok_or("the report holds no histogram of service that can be read")?;
-        let services = Services::of(&recorded).ok_or("tasks take no time")?;
+        let services = Services::of(&recorded).ok_or("no task took any time")?;
         let unsteady = steadiness(runs).is_some_and(|steady| steady.state == SteadyState::Unsteady);
         Ok(Subject { settings, run, services, unsteady })
     }

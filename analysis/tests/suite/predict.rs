@@ -199,7 +199,7 @@ fn bounds_name_what_is_short_first() {
     );
     assert_eq!((bounds.bound_by, bounds.completed_per_s), (Resource::WorkerCpu, Some(1000.0)));
     assert!((bounds.used.unwrap() - 0.075).abs() < 1e-9);
-    // The server on the same CPUs takes its part of them, other programs a tenth.
+    // The server on the same CPUs takes its part of them; other programs may give way.
     let place = |process: &str, cpus: &str| common::report::Placed {
         process: process.to_owned(),
         cpus: cpus.to_owned(),
@@ -210,7 +210,7 @@ fn bounds_name_what_is_short_first() {
     };
     run.host.placement = vec![place("loadgen", "0-1"), place("redis", "0-1"), place("dyno-0", "0-1")];
     run.machine.others_share = Some(0.1);
-    assert!((bounds_of(&run).at_most_per_s - 9_000.0).abs() < 1e-6, "{:?}", bounds_of(&run));
+    assert!((bounds_of(&run).at_most_per_s - 10_000.0).abs() < 1e-6, "{:?}", bounds_of(&run));
     // CPUs of its own, and a quota on them.
     run.host.placement = vec![place("redis", "0"), place("dyno-0", "1-3")];
     let of = |run: &Run, resource| {

@@ -11,7 +11,7 @@ use super::Resource;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Prediction {
     /// Block of the run that all of this is about: of the valid runs that kept up (of all valid ones, where none did) the one
-    /// with the median of their response p50; `null` without a valid run.
+    /// with the median of their response p50, the lower of two; `null` without a valid run.
     pub block: Option<u32>,
     /// Share of its time that a worker would be at a task: rate x mean service / workers, of the dyno with the fewest; `null`
     /// where the service is not known.

@@ -36,7 +36,6 @@ fn applies(summary: &VariantSummary) -> bool {
 fn row(summary: &VariantSummary) -> Vec<String> {
     let prediction = &summary.prediction;
     let of = |model, name| figure(&prediction.models, model, name);
-    let us = |value: Option<f64>| value.map_or_else(|| NOTHING.to_owned(), |us| quantity(Unit::Micros, us));
     let pair = |figure: Option<Predicted>| {
         [us(figure.and_then(|figure| figure.predicted)), us(figure.and_then(|figure| figure.measured))]
     };
@@ -53,9 +52,23 @@ fn row(summary: &VariantSummary) -> Vec<String> {
     ];
     row.extend(pair(of(PredictionModel::Simulation, "response_p50_us")));
     row.extend(pair(of(PredictionModel::Simulation, "response_p99_us")));
-    row.push(bounds.map_or_else(|| NOTHING.to_owned(), |bounds| quantity(Unit::PerSecond, bounds.at_most_per_s)));
+    row.push(rate(bounds.map(|bounds| bounds.at_most_per_s)));
     row.push(bounds.map_or_else(|| NOTHING.to_owned(), |bounds| bounds.bound_by.to_string()));
     row
+}
+
+/// Formulas give waits that no clock could see.
+fn us(value: Option<f64>) -> String {
+    match value {
+        None => NOTHING.to_owned(),
+        Some(us) if us > 0.0 && us < 0.1 => "<0.1 µs".to_owned(),
+        Some(us) => quantity(Unit::Micros, us),
+    }
+}
+
+/// A bound is no sharper than what it rests on.
+fn rate(value: Option<f64>) -> String {
+    value.map_or_else(|| NOTHING.to_owned(), |per_s| format!("{} /s", significant(per_s, 3)))
 }
 
 /// Findings of the cell's variants.
@@ -78,7 +91,6 @@ pub(super) fn general_note(comparison: &Comparison) -> Option<String> {
 pub(super) fn scalability(comparison: &Comparison) -> Option<Section> {
     let fitted: Vec<(&Scalability, &ScalabilityLaw)> =
         comparison.scalability.iter().filter_map(|sweep| Some((sweep, sweep.law.as_ref()?))).collect();
-    let rate = |value: Option<f64>| value.map_or_else(|| NOTHING.to_owned(), |rate| quantity(Unit::PerSecond, rate));
     let header = ["predicted, measured", "workers", "limited", "by the law", "completed"];
     let rows = fitted.iter().flat_map(|(sweep, _)| {
         sweep.points.iter().map(|point| {
