@@ -23,6 +23,8 @@ mod distance;
 mod engines;
 #[path = "e2e/external.rs"]
 mod external;
+#[path = "e2e/handicap.rs"]
+mod handicap;
 #[path = "e2e/interval_log.rs"]
 mod interval_log;
 #[path = "e2e/lifecycle.rs"]

@@ -9,7 +9,7 @@
 //! written to `handicap.json` and `handicap.txt` after every bench.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
+use std::process::{Command, ExitCode, Stdio};
 
 use analysis::load::Results;
 use analysis::metric::value;
@@ -110,6 +110,8 @@ impl Bench<'_> {
             command.arg("--resume");
         }
         eprintln!("{}", self.name);
+        // Its answer is in the directory, too.
+        command.stdout(Stdio::null());
         let status = command.status().with_context(|| format!("{}: make build", loadgen.display()))?;
         ensure!(
             status.code().is_some_and(|code| ENDED.contains(&code)),
