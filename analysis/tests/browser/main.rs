@@ -5,6 +5,7 @@ mod behaviour;
 #[cfg(test)]
 mod devtools;
 #[cfg(test)]
+#[expect(dead_code, reason = "the suite needs more of it")]
 #[path = "../suite/page/sample.rs"]
 mod sample;
 #[cfg(test)]

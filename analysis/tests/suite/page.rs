@@ -17,10 +17,12 @@ fn page(comparison: &Comparison) -> String {
     String::from_utf8(html::bytes(comparison, &json::bytes(comparison).unwrap()).unwrap()).unwrap()
 }
 
-/// One of many cells, one of one cell, and one that would like to break out.
-fn pages() -> [String; 3] {
+/// One of many cells, one of one cell, with nothing to compare, with little that can be told, and one that would like to break
+/// out.
+fn pages() -> [String; 5] {
     let single = compare(&plan(PLAN), bench(0.85, 0.03));
-    [sample::sweep(), single, sample::hostile()].map(|comparison| page(&comparison))
+    [sample::sweep(), single, sample::alone(), sample::troubled(), sample::hostile()]
+        .map(|comparison| page(&comparison))
 }
 
 fn named<'a>(all: &'a [Element], name: &str) -> Vec<&'a Element> {
@@ -79,7 +81,7 @@ fn sections_are_in_order() {
 
 #[test]
 fn nothing_is_asked_of_anybody() {
-    for page in &pages()[..2] {
+    for page in &pages()[..4] {
         for forbidden in ["http:", "https:", " src=", "@import", "url(", "//cdn", "<base", "<iframe", "srcset"] {
             assert!(!page.contains(forbidden), "{forbidden} in the page");
         }

@@ -1,10 +1,11 @@
 //! A comparison for the page: two cells, and names that would like to be more than text.
 
-use common::plan::Plan;
-use common::report::comparison::Comparison;
-use common::report::{Run, Severity};
+use common::plan::{CpuLimit, DynoClass, Engine, Plan};
+use common::report::comparison::{Comparison, Distance, Ratio, Steadiness, SteadyState};
+use common::report::prediction::{Coefficient, ScalabilityLaw};
+use common::report::{Ceiling, DynoLimits, Placed, Run, Severity};
 
-use crate::support::{PLAN, check, compare, is_async, runs, scale_cpu, scatter};
+use crate::support::{PLAN, check, compare, invalidate, is_async, overload, runs, scale_cpu, scatter};
 
 /// Ends a script, begins one, breaks out of attributes and out of comments, and turns text around.
 pub(crate) const HOSTILE: &str =
@@ -19,6 +20,78 @@ pub(crate) fn sweep() -> Comparison {
         scale_cpu(run, scatter(run, 0.03) * if is_async(run) { 0.85 } else { 1.0 });
         let failed = is_async(run) && run.cell.index == 1;
         run.validity.checks.push(check("steal", !failed, Severity::Warning));
+    });
+    let mut comparison = compare(&plan, runs);
+    furnish(&mut comparison);
+    comparison
+}
+
+/// Adds what only some benches have.
+fn furnish(comparison: &mut Comparison) {
+    let process = "dyno-0".to_owned();
+    let memory_limit_bytes = Some(14 << 30);
+    comparison.host.placement = vec![Placed {
+        process,
+        cpus: "0-1".to_owned(),
+        group: None,
+        weight: Some(1024),
+        cpu_quota: Some(1.5),
+        memory_limit_bytes,
+    }];
+    comparison.host.idle = Some("intel_idle/menu".to_owned());
+    comparison.host.frequency = Some("intel_pstate/powersave".to_owned());
+    (comparison.host.mhz_start, comparison.host.mhz_end) = (Some(2_400.0), Some(3_100.0));
+    comparison.host.calibration = Some(Ceiling {
+        engine: Engine::Async,
+        ceiling_per_s: 320_000.0,
+        at_least: true,
+        at: Vec::new(),
+        measured_at: "2026-11-25T22:04:22Z".to_owned(),
+        build: "test".to_owned(),
+        scheduling: "own sessions".to_owned(),
+        pacer_priority: "fifo-1".to_owned(),
+    });
+    let cell = &mut comparison.cells[1];
+    cell.blocks_void = 1;
+    cell.distance = Some(Distance { asked_rtt_us: 1200, jitter_us: 100, added_us: Some(1234.0) });
+    cell.dyno = Some(DynoLimits {
+        label: "performance-l scaled 1:4".to_owned(),
+        class: DynoClass::PerformanceL,
+        limit: CpuLimit::Quota,
+        vcpus_asked: 8,
+        vcpus: Some(2.0),
+        scale: Some(4.0),
+        cpus_shared: Some(true),
+        memory_asked_bytes: 14 << 30,
+        memory_limit_bytes,
+    });
+    let unsteady = Ratio { value: Some(1.4), low: Some(1.2), high: Some(1.6) };
+    cell.variants[0].steady = Some(Steadiness { n: 10, ratio: unsteady, state: SteadyState::Unsteady });
+    let coefficient = |value| Coefficient { value, low: 0.5 * value, high: None };
+    comparison.scalability[0].law = Some(ScalabilityLaw {
+        lambda_per_s: coefficient(900.0),
+        sigma: coefficient(0.02),
+        kappa: coefficient(0.000_1),
+        peak_workers: Some(99.0),
+        peak_per_s: Some(20_000.0),
+        runs: 20,
+    });
+}
+
+/// One variant and nothing to compare it with.
+pub(crate) fn alone() -> Comparison {
+    let plan = Plan::parse(&PLAN[..PLAN.rfind("[[variant]]").unwrap()], &[]).unwrap();
+    compare(&plan, runs(&plan, |_| {}))
+}
+
+/// Three variants, of which one never kept up and one was never measured right.
+pub(crate) fn troubled() -> Comparison {
+    let text = format!("{PLAN}[[variant]]\nname = \"own\"\nengine = \"async\"\nconnections = \"own\"\n");
+    let plan = Plan::parse(&text, &["repeat.blocks=6".to_owned()]).unwrap();
+    let runs = runs(&plan, |run| match run.variant.name.as_str() {
+        "async" => overload(run),
+        "own" => invalidate(run),
+        _ => {}
     });
     compare(&plan, runs)
 }
