@@ -1,8 +1,8 @@
 //! Runs of a cell become blocks: which attempt counts, which are void.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use common::plan::Variant;
+use common::plan::{Plan, Variant};
 use common::report::{Ended, Run, RunResult};
 
 /// The runs of one cell, in blocks.
@@ -13,6 +13,12 @@ pub(crate) struct Blocks<'a> {
     pub(crate) kept: Vec<Vec<&'a Run>>,
     /// Attempts thrown away because a run in them was invalid.
     pub(crate) void: u32,
+    /// At which look the cell is: 2 once the plan's extension has begun in it.
+    pub(crate) look: u32,
+    /// Blocks that the plan asks for until this look.
+    pub(crate) planned: u32,
+    /// Of these, blocks that nobody has tried to the end: the bench was stopped, or is under way.
+    pub(crate) untried: u32,
     /// By variant, in the plan's order.
     pub(crate) variants: Vec<VariantRuns<'a>>,
 }
@@ -29,20 +35,26 @@ pub(crate) struct VariantRuns<'a> {
 }
 
 impl<'a> Blocks<'a> {
-    /// `runs` of one cell, sorted by block and attempt; each of one of `variants`, none twice in an attempt.
-    pub(crate) fn new(variants: &[Variant], runs: &[&'a Run]) -> Blocks<'a> {
+    /// `runs` of one cell, sorted by block and attempt; each of one of the variants of `plan`, none twice in an attempt.
+    pub(crate) fn new(plan: &Plan, runs: &[&'a Run]) -> Blocks<'a> {
+        let (variants, repeat) = (&plan.variants, &plan.repeat);
+        let extended = runs.iter().any(|run| run.block >= repeat.blocks);
+        let planned = if extended { repeat.blocks_max() } else { repeat.blocks };
         let mut attempts: BTreeMap<(u32, u32), Vec<&'a Run>> = BTreeMap::new();
         for &run in runs {
             attempts.entry((run.block, run.attempt)).or_default().push(run);
         }
         let mut kept: BTreeMap<u32, Vec<&'a Run>> = BTreeMap::new();
         let mut void = 0;
+        let mut tried = BTreeSet::new();
         for ((block, _), runs) in &attempts {
             let interrupted = runs.iter().any(|run| run.ended == Ended::Interrupted);
             if !interrupted && runs.iter().any(|run| !usable(run)) {
                 void += 1;
+                tried.insert(*block);
             } else if let Some(complete) = complete(variants, runs).filter(|_| !interrupted) {
                 kept.insert(*block, complete);
+                tried.insert(*block);
             }
         }
         let variants = variants.iter().enumerate().map(|(i, variant)| {
@@ -57,7 +69,14 @@ impl<'a> Blocks<'a> {
                 invalid: u32::try_from(invalid).unwrap_or(u32::MAX),
             }
         });
-        Blocks { variants: variants.collect(), void, kept: kept.into_values().collect() }
+        Blocks {
+            variants: variants.collect(),
+            void,
+            look: if extended { 2 } else { 1 },
+            planned,
+            untried: planned - tried.len() as u32,
+            kept: kept.into_values().collect(),
+        }
     }
 
     /// Number of blocks that count.

@@ -4,18 +4,20 @@ use std::collections::BTreeMap;
 
 use common::plan::{Metric, Plan, Settings, Variant};
 use common::report::comparison::{
-    Cell, CheckTally, Comparison, ComparisonKind, Contrast, Distance, Estimate, KeepsUp, RunVerdicts, VariantSummary,
+    Cause, Cell, CheckTally, Comparison, ComparisonKind, Contrast, Distance, Estimate, KeepsUp, RunVerdicts,
+    VariantSummary,
 };
 use common::report::{Check, Counts, Run, RunResult, SCHEMA_VERSION};
 
 use crate::blocks::{Blocks, VariantRuns};
-use crate::contrast::{ALPHA, Measured, Pair};
+use crate::contrast::{Basis, Measured, Pair};
 use crate::drawing;
 use crate::keeps_up::keeps_up;
 use crate::load::Results;
 use crate::metric::{DESCRIBED, value};
 use crate::predict::{prediction, scalability};
 use crate::recommend::{Bench, Seen};
+use crate::stats::level::Level;
 use crate::stats::{holm, median, middle_of};
 use crate::steady::steadiness;
 
@@ -24,17 +26,12 @@ use crate::steady::steadiness;
 pub fn comparison(results: &Results) -> Comparison {
     let plan = results.plan();
     let first = &results.runs()[0];
-    let blocks: Vec<Blocks<'_>> = plan
-        .cells
-        .iter()
-        .map(|cell| {
-            let runs: Vec<&Run> = results.runs().iter().filter(|run| run.cell.index == cell.index).collect();
-            Blocks::new(&plan.variants, &runs)
-        })
-        .collect();
-    let contrasts = contrasts(plan, &blocks);
+    let basis = basis(plan);
+    let level = basis.level;
+    let blocks = blocks(results, plan.repeat.blocks_max());
+    let contrasts = contrasts(plan, &blocks, &basis);
     let keeps_up: Vec<Vec<KeepsUp>> =
-        blocks.iter().map(|blocks| pairs(plan, blocks).map(|pair| keeps_up(&pair)).collect()).collect();
+        blocks.iter().map(|blocks| pairs(plan, blocks, &basis).map(|pair| keeps_up(&pair)).collect()).collect();
     let forced = forced(results);
     let seen = plan.cells.iter().zip(&blocks).zip(&contrasts).zip(&keeps_up);
     let seen = seen.map(|(((cell, blocks), contrasts), keeps_up)| Seen { cell, blocks, contrasts, keeps_up });
@@ -50,13 +47,15 @@ pub fn comparison(results: &Results) -> Comparison {
                 .variants
                 .iter()
                 .zip(&blocks.variants)
-                .map(|(variant, runs)| summary(variant.clone(), &cell.settings, runs))
+                .map(|(variant, runs)| summary(variant.clone(), &cell.settings, runs, level))
                 .collect();
             Cell {
                 index: cell.index,
                 parameters: cell.parameters.clone(),
                 dyno: first_of(results, cell.index).and_then(|run| run.dyno.clone()),
                 distance: distance(results, cell.index),
+                look: blocks.look,
+                blocks_planned: blocks.planned,
                 blocks: blocks.len(),
                 blocks_void: blocks.void,
                 recommendation,
@@ -74,9 +73,15 @@ pub fn comparison(results: &Results) -> Comparison {
         plan_hash: plan.hash.clone(),
         primary: plan.primary,
         margin: plan.repeat.margin,
-        alpha: ALPHA,
+        alpha: level.alpha,
+        level: level.confidence,
+        looks: level.looks,
         blocks_planned: plan.repeat.blocks,
-        complete: cells.iter().all(|cell| cell.blocks == plan.repeat.blocks),
+        extend_to: plan.repeat.extend_to,
+        extended: cells.iter().any(|cell| cell.look > 1),
+        complete: cells
+            .iter()
+            .all(|cell| cell.blocks == cell.blocks_planned && !goes_on(plan, cell.look, &cell.contrasts)),
         forced,
         host: first.host.clone(),
         redis_server: first.redis_server.clone(),
@@ -111,6 +116,36 @@ fn checks(runs: &[Run]) -> Vec<CheckTally> {
     tallies
 }
 
+/// The cells, by index, with which a bench goes on that has declared an extension: those in which, after the plan's first
+/// blocks, a primary contrast is unknown for noise. Later blocks are not looked at, so that the answer stays what it was.
+/// Pure.
+#[must_use]
+pub fn undecided(results: &Results) -> Vec<u32> {
+    let plan = results.plan();
+    let contrasts = contrasts(plan, &blocks(results, plan.repeat.blocks), &basis(plan));
+    let cells = plan.cells.iter().zip(contrasts);
+    cells.filter(|(_, contrasts)| goes_on(plan, 1, contrasts)).map(|(cell, _)| cell.index).collect()
+}
+
+fn basis(plan: &Plan) -> Basis {
+    Basis { level: Level::of(plan.repeat.extend_to.is_some()), host_noise: BTreeMap::new() }
+}
+
+/// Whether there is another look at a cell with these contrasts.
+fn goes_on(plan: &Plan, look: u32, contrasts: &[Contrast]) -> bool {
+    let undecided = |contrast: &Contrast| contrast.primary && contrast.cause == Some(Cause::Noise);
+    plan.repeat.extend_to.is_some() && look == 1 && contrasts.iter().any(undecided)
+}
+
+/// The blocks of every cell that are numbered below `end`.
+fn blocks(results: &Results, end: u32) -> Vec<Blocks<'_>> {
+    let of = |cell: u32| {
+        let runs = results.runs().iter().filter(|run| run.cell.index == cell && run.block < end);
+        Blocks::new(results.plan(), &runs.collect::<Vec<_>>())
+    };
+    results.plan().cells.iter().map(|cell| of(cell.index)).collect()
+}
+
 /// The first run of a cell.
 fn first_of(results: &Results, cell: u32) -> Option<&Run> {
     results.runs().iter().find(|run| run.cell.index == cell)
@@ -136,11 +171,11 @@ fn forced(results: &Results) -> Vec<String> {
 }
 
 /// The baseline with each contender, in the plan's order.
-fn pairs<'a>(plan: &'a Plan, blocks: &'a Blocks<'a>) -> impl Iterator<Item = Pair<'a>> {
+fn pairs<'a>(plan: &'a Plan, blocks: &'a Blocks<'a>, basis: &'a Basis) -> impl Iterator<Item = Pair<'a>> {
     let baseline = plan.variants.iter().position(|variant| variant.name == plan.baseline).unwrap_or(0);
     (0..plan.variants.len()).filter(move |&contender| contender != baseline).map(move |contender| Pair {
         blocks,
-        blocks_planned: plan.repeat.blocks,
+        basis,
         margin: plan.repeat.margin,
         variants: &plan.variants,
         baseline,
@@ -150,9 +185,11 @@ fn pairs<'a>(plan: &'a Plan, blocks: &'a Blocks<'a>) -> impl Iterator<Item = Pai
 
 /// The contrasts of every cell: of each contender the primary metric, then the others in the order of tables.
 /// The primary ones of all cells are one family.
-fn contrasts(plan: &Plan, cells: &[Blocks<'_>]) -> Vec<Vec<Contrast>> {
-    let primary: Vec<Vec<Measured>> =
-        cells.iter().map(|blocks| pairs(plan, blocks).map(|pair| pair.measure(plan.primary, true)).collect()).collect();
+fn contrasts(plan: &Plan, cells: &[Blocks<'_>], basis: &Basis) -> Vec<Vec<Contrast>> {
+    let primary: Vec<Vec<Measured>> = cells
+        .iter()
+        .map(|blocks| pairs(plan, blocks, basis).map(|pair| pair.measure(plan.primary, true)).collect())
+        .collect();
     let family = |p: fn(&Measured) -> Option<f64>| holm::adjust(&primary.iter().flatten().map(p).collect::<Vec<_>>());
     let mut p_adjusted = family(Measured::p_value).into_iter();
     let mut p_same_adjusted = family(Measured::p_same).into_iter();
@@ -161,7 +198,7 @@ fn contrasts(plan: &Plan, cells: &[Blocks<'_>]) -> Vec<Vec<Contrast>> {
         .zip(cells)
         .map(|(primary, blocks)| {
             let mut contrasts = Vec::new();
-            for (measured, pair) in primary.into_iter().zip(pairs(plan, blocks)) {
+            for (measured, pair) in primary.into_iter().zip(pairs(plan, blocks, basis)) {
                 let adjusted = (p_adjusted.next().flatten(), p_same_adjusted.next().flatten());
                 contrasts.push(measured.judge(adjusted.0, adjusted.1));
                 let secondary = Metric::ALL
@@ -178,34 +215,34 @@ fn contrasts(plan: &Plan, cells: &[Blocks<'_>]) -> Vec<Vec<Contrast>> {
         .collect()
 }
 
-fn summary(variant: Variant, settings: &Settings, runs: &VariantRuns<'_>) -> VariantSummary {
+fn summary(variant: Variant, settings: &Settings, runs: &VariantRuns<'_>, level: Level) -> VariantSummary {
     let mut checks_failed = BTreeMap::new();
     for check in runs.all.iter().flat_map(|run| &run.validity.checks).filter(|check| !check.ok) {
         *checks_failed.entry(check.name.clone()).or_insert(0) += 1;
     }
     let of_metrics = Metric::ALL.into_iter().map(|metric| {
-        (metric.name().to_owned(), estimate(runs.valid.iter().filter_map(|run| value(run, metric).number())))
+        (metric.name().to_owned(), estimate(runs.valid.iter().filter_map(|run| value(run, metric).number()), level))
     });
     let described = DESCRIBED
         .iter()
-        .map(|(name, read)| ((*name).to_owned(), estimate(runs.valid.iter().filter_map(|run| read(run)))));
+        .map(|(name, read)| ((*name).to_owned(), estimate(runs.valid.iter().filter_map(|run| read(run)), level)));
     VariantSummary {
         variant,
         runs: verdicts(&runs.all),
         counts: counts(&runs.valid),
-        steady: steadiness(&runs.valid),
+        steady: steadiness(&runs.valid, level.alpha),
         checks_failed,
         metrics: of_metrics.chain(described).collect(),
         response_curve: drawing::curve(&runs.valid.iter().map(|run| &run.latency_us.response).collect::<Vec<_>>()),
         timeline: drawing::timeline(&runs.valid.iter().map(|run| run.timeline.as_slice()).collect::<Vec<_>>()),
-        prediction: prediction(settings, &runs.valid),
+        prediction: prediction(settings, &runs.valid, level.alpha),
     }
 }
 
 /// The median of `values`, infinite ones included, with its interval.
-pub(crate) fn estimate(values: impl Iterator<Item = f64>) -> Estimate {
+pub(crate) fn estimate(values: impl Iterator<Item = f64>, level: Level) -> Estimate {
     let values: Vec<f64> = values.collect();
-    let median = median::median(&values, ALPHA);
+    let median = median::median(&values, level.alpha);
     let finite = |value: f64| Some(value).filter(|value| value.is_finite());
     let interval = median.and_then(|median| median.interval);
     Estimate {

@@ -1,12 +1,15 @@
 //! One metric of two variants of a cell over its blocks: the recipe of `docs/method.md`.
 
+use std::collections::BTreeMap;
+
 use common::plan::{Metric, Variant};
 use common::report::Run;
 use common::report::comparison::{Cause, Contrast, ContrastVerdict, OrderEffect, Ratio, SteadyState};
 
 use crate::blocks::Blocks;
-use crate::format::{counted, signed_percent_of_log};
+use crate::format::{counted, percent, signed_percent_of_log};
 use crate::metric::{CLUSTERS_CONTRASTED, Percentile, Value, value, wording};
+use crate::stats::level::Level;
 use crate::stats::order_effect::order_effect;
 use crate::stats::signed_rank::{Interval, Walsh};
 use crate::stats::{spread, tost};
@@ -14,8 +17,15 @@ use crate::steady::steadiness;
 
 mod word;
 
-/// Error rate of every test and interval.
-pub(crate) const ALPHA: f64 = 0.05;
+/// What all contrasts of a bench rest on besides its runs.
+#[derive(Debug)]
+pub(crate) struct Basis {
+    /// How sure every test and interval is.
+    pub(crate) level: Level,
+    /// Standard deviation of one block's log ratio by A/A benches of this host, by metric.
+    pub(crate) host_noise: BTreeMap<Metric, f64>,
+}
+
 /// One variant voiding this many blocks more than the other is no accident.
 const VOID_IMBALANCE: u32 = 6;
 
@@ -23,7 +33,7 @@ const VOID_IMBALANCE: u32 = 6;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Pair<'a> {
     pub(crate) blocks: &'a Blocks<'a>,
-    pub(crate) blocks_planned: u32,
+    pub(crate) basis: &'a Basis,
     /// As a share.
     pub(crate) margin: f64,
     /// The variants, in the plan's order.
@@ -44,6 +54,7 @@ pub(crate) struct Measured {
     /// The log ratio of the same percentile counted from the send; for percentiles of response only.
     log_ratio_from_send: Option<f64>,
     log_margin: f64,
+    level: Level,
     two_binaries: bool,
 }
 
@@ -99,12 +110,13 @@ impl Pair<'_> {
             log_ratio: None,
             log_ratio_from_send: None,
             log_margin: self.margin.ln_1p(),
+            level: self.basis.level,
             two_binaries: (baseline.engine, baseline.allocator) != (contender.engine, contender.allocator),
         };
         let differences = self.differences(|run| value(run, metric));
         let unusable = self.unusable(metric, &differences);
         if unusable.is_none() {
-            measured.fill(&differences);
+            measured.fill(&differences, self.basis.host_noise.get(&metric).copied());
             if let Some(from_send) = Percentile::of(metric).and_then(Percentile::from_send) {
                 measured.log_ratio_from_send = Walsh::new(&self.differences(|run| from_send.read(run)).all).estimate();
             }
@@ -145,8 +157,8 @@ impl Pair<'_> {
     fn no_verdict(&self) -> Option<(Cause, String)> {
         let blocks = self.blocks;
         let (n, void) = (blocks.len(), blocks.void);
-        if void * 5 > self.blocks_planned {
-            let planned = counted(self.blocks_planned.into(), "block");
+        if void * 5 > blocks.planned {
+            let planned = counted(blocks.planned.into(), "block");
             let void = counted(void.into(), "attempt");
             return Some((Cause::Validity, format!("{void} void of {planned} planned; at most 20 % may be")));
         }
@@ -178,7 +190,9 @@ impl Pair<'_> {
         }
         for i in [self.baseline, self.contender] {
             let runs: Vec<&Run> = blocks.kept.iter().map(|block| block[i]).collect();
-            if let Some(steady) = steadiness(&runs).filter(|steady| steady.state == SteadyState::Unsteady) {
+            if let Some(steady) =
+                steadiness(&runs, self.basis.level.alpha).filter(|steady| steady.state == SteadyState::Unsteady)
+            {
                 let moved = signed_percent_of_log(steady.ratio.value.unwrap_or(1.0).ln());
                 return Some((
                     Cause::Unsteady,
@@ -189,9 +203,17 @@ impl Pair<'_> {
                 ));
             }
         }
-        (u64::from(n) < spread::BLOCKS_MIN).then(|| {
-            let n = counted(n.into(), "block");
-            (Cause::FewBlocks, format!("{n}; at least {} are needed for a 95 % interval", spread::BLOCKS_MIN))
+        let Level { blocks_min, confidence, .. } = self.basis.level;
+        if n < blocks_min {
+            let (n, level) = (counted(n.into(), "block"), percent(confidence));
+            return Some((Cause::FewBlocks, format!("{n}; at least {blocks_min} are needed for a {level} interval")));
+        }
+        (blocks.untried > 0).then(|| {
+            let (left, planned) = (blocks.untried, counted(blocks.planned.into(), "block"));
+            let reason = format!(
+                "{left} of {planned} not run yet: who stops when a word appears finds too many; --resume completes the bench"
+            );
+            (Cause::Incomplete, reason)
         })
     }
 
@@ -244,12 +266,12 @@ pub(crate) fn lacks_tail<'a>(
 }
 
 impl Measured {
-    fn fill(&mut self, differences: &Differences) {
+    fn fill(&mut self, differences: &Differences, host_sigma: Option<f64>) {
         let walsh = Walsh::new(&differences.all);
         let Some(centre) = walsh.estimate() else { return };
         let finite = |log_ratio: f64| Some(log_ratio.exp()).filter(|ratio| ratio.is_finite());
         self.log_ratio = Some(centre);
-        self.interval = walsh.interval(ALPHA);
+        self.interval = walsh.interval(self.level.alpha);
         let contrast = &mut self.contrast;
         contrast.ratio = Ratio {
             value: finite(centre),
@@ -258,13 +280,14 @@ impl Measured {
         };
         contrast.p_value = Some(walsh.p_two_sided());
         contrast.p_same = Some(tost::p_same(&walsh, self.log_margin));
-        contrast.noise_floor = spread::sigma(&differences.all);
+        contrast.noise_floor = spread::sigma_to_reckon_with(spread::sigma(&differences.all), host_sigma);
         if let Some(sigma) = contrast.noise_floor {
-            contrast.detectable = spread::detectable(contrast.n, sigma);
-            contrast.blocks_needed_better = spread::blocks_needed_better(sigma, centre);
-            contrast.blocks_needed_same = spread::blocks_needed_same(sigma, self.log_margin);
+            contrast.detectable = spread::detectable(contrast.n, sigma, &self.level);
+            contrast.blocks_needed_better = spread::blocks_needed_better(sigma, centre, &self.level);
+            contrast.blocks_needed_same = spread::blocks_needed_same(sigma, self.log_margin, &self.level);
         }
-        contrast.order_effect = order_effect(&differences.baseline_first, &differences.contender_first, ALPHA)
+        let (baseline_first, contender_first) = (&differences.baseline_first, &differences.contender_first);
+        contrast.order_effect = order_effect(baseline_first, contender_first, self.level.alpha)
             .filter(|effect| effect.value.is_finite())
             .map(|effect| OrderEffect {
                 value: effect.value,

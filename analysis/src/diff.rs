@@ -11,8 +11,8 @@ use common::report::{Run, RunResult, SCHEMA_VERSION};
 
 use crate::blocks::{Blocks, VariantRuns};
 use crate::compare::verdicts;
-use crate::contrast::ALPHA;
 use crate::load::{Mixed, Results};
+use crate::stats::level::Level;
 use crate::stats::{fisher, holm};
 
 mod caveats;
@@ -23,6 +23,9 @@ mod page;
 use change::{Measured, Samples};
 pub use comparable::Incomparable;
 pub use page::terminal;
+
+/// Two benches are looked at once, whatever either was.
+const LEVEL: Level = Level::ONE_LOOK;
 
 /// Compares the runs of `new` with those of `old`. Pure.
 ///
@@ -51,7 +54,7 @@ pub fn diff(old: &Results, new: &Results, mixed: Mixed) -> Result<Diff, Incompar
         question: plan.question.clone(),
         primary: plan.primary,
         margin: plan.repeat.margin,
-        alpha: ALPHA,
+        alpha: LEVEL.alpha,
         forced,
         caveats: caveats::caveats(&before, &after, yardstick.as_ref()),
         old: before,
@@ -105,7 +108,7 @@ fn matched<'a>(old: &'a Results, new: &'a Results) -> Vec<Matched<'a>> {
 
 fn of_cell(results: &Results, index: u32) -> Blocks<'_> {
     let runs: Vec<&Run> = results.runs().iter().filter(|run| run.cell.index == index).collect();
-    Blocks::new(&results.plan().variants, &runs)
+    Blocks::new(results.plan(), &runs)
 }
 
 /// Every cell and variant; the primary metric of all of them is one family, and so is who keeps up.
@@ -160,7 +163,7 @@ fn of_kept_up(old: &[&Run], new: &[&Run]) -> KeptUp {
 fn judged(kept_up: KeptUp, p_adjusted: f64) -> KeptUp {
     let KeptUp { ok_old, n_old, ok_new, n_new, .. } = kept_up;
     let less_often = u64::from(ok_new) * u64::from(n_old) < u64::from(ok_old) * u64::from(n_new);
-    let verdict = match (p_adjusted <= ALPHA, less_often) {
+    let verdict = match (p_adjusted <= LEVEL.alpha, less_often) {
         (true, true) => ContrastVerdict::Worse,
         (true, false) => ContrastVerdict::Better,
         (false, _) => ContrastVerdict::Unknown,

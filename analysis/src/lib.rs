@@ -28,7 +28,7 @@ pub mod tables;
 pub mod validate;
 pub mod warmup;
 
-pub use compare::comparison;
+pub use compare::{comparison, undecided};
 pub use export::write;
 
 /// Reads the results in `dir` (`plan.toml`, `runs/*.json`) and compares their variants.

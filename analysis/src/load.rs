@@ -111,11 +111,11 @@ fn misfit(plan: &Plan, run: &Run) -> Option<String> {
             counted(plan.cells.len() as u64, "cell")
         ));
     }
-    if run.block >= plan.repeat.blocks {
+    if run.block >= plan.repeat.blocks_max() {
         return Some(format!(
             "block {}, but the plan has {}, counted from 0",
             run.block,
-            counted(plan.repeat.blocks.into(), "block")
+            counted(plan.repeat.blocks_max().into(), "block")
         ));
     }
     if !plan.variants.contains(&run.variant) {

@@ -29,9 +29,9 @@ const EXPLAINED: f64 = 0.01;
 
 /// What can be said of the valid `runs` of a variant in a cell with `settings`, which are the plan's: a report names a trace
 /// and does not hold it.
-pub(crate) fn prediction(settings: &Settings, runs: &[&Run]) -> Prediction {
+pub(crate) fn prediction(settings: &Settings, runs: &[&Run], alpha: f64) -> Prediction {
     let run = typical(runs);
-    let models = models::all(&models::Subject::of(settings, run, runs));
+    let models = models::all(&models::Subject::of(settings, run, runs, alpha));
     let bounds = run.and_then(bounds::bounds);
     let beyond = bounds.as_ref().and_then(|bounds| bounds.used).filter(|&used| used > 1.0).map(|used| {
         let more = percent(used - 1.0);

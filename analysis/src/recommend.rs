@@ -43,7 +43,7 @@ impl Bench<'_> {
     pub(crate) fn answers(&self) -> (Vec<Answer>, Answer) {
         let variants = &self.plan.variants;
         let findings: Vec<Vec<Finding<'_>>> =
-            self.cells.iter().enumerate().map(|(i, seen)| findings(i, seen, variants)).collect();
+            self.cells.iter().enumerate().map(|(i, seen)| findings(i, seen, self.plan)).collect();
         let choices: Vec<Choice> =
             findings.iter().map(|findings| Choice::in_cell(&self.plan.baseline, findings)).collect();
         let cells: Vec<Answer> = (0..self.cells.len())

@@ -2,8 +2,10 @@
 
 pub mod binomial;
 pub mod clopper_pearson;
+pub mod decide;
 pub mod fisher;
 pub mod holm;
+pub mod level;
 pub mod median;
 pub mod normal;
 pub mod order_effect;

@@ -3,15 +3,14 @@
 use common::report::Run;
 use common::report::comparison::{Ratio, Steadiness, SteadyState};
 
-use crate::contrast::ALPHA;
 use crate::stats::signed_rank::{Interval, Walsh};
 
 /// A response that moves by less within a window is steady.
 pub(crate) const STEADY: f64 = 1.05;
 
 /// From the median of response in the last third of the window over that in the first, over `runs`. `None` when arrivals
-/// change by plan, and with fewer than six runs that say something.
-pub(crate) fn steadiness(runs: &[&Run]) -> Option<Steadiness> {
+/// change by plan, and with too few runs that say something for an interval of error rate `alpha`.
+pub(crate) fn steadiness(runs: &[&Run], alpha: f64) -> Option<Steadiness> {
     let stationary = |run: &&&Run| run.plan.settings.load.arrivals.is_stationary();
     let shifts: Vec<f64> = runs
         .iter()
@@ -21,7 +20,7 @@ pub(crate) fn steadiness(runs: &[&Run]) -> Option<Steadiness> {
         .filter(|shift| shift.is_finite())
         .collect();
     let walsh = Walsh::new(&shifts);
-    let (centre, wide, narrow) = (walsh.estimate()?, walsh.interval(ALPHA)?, walsh.interval(2.0 * ALPHA)?);
+    let (centre, wide, narrow) = (walsh.estimate()?, walsh.interval(alpha)?, walsh.interval(2.0 * alpha)?);
     let limit = STEADY.ln();
     let state = match (wide, narrow) {
         (Interval { low, high }, _) if low > limit || high < -limit => SteadyState::Unsteady,

@@ -1,7 +1,9 @@
 //! All blocks of a plan: in balanced random order, every run stored as it ends, void blocks repeated.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use analysis::load::Mixed;
 use common::plan::demand::{demand, what_fits};
 use common::plan::{Cell, Plan};
 use common::random::{self, Stream, below, block_seed};
@@ -24,9 +26,9 @@ use crate::store::Store;
 
 mod blocks;
 
-pub use blocks::{Block, blocks};
+pub use blocks::{Block, Schedule, schedule};
 
-use blocks::{Kept, Repeats, earlier};
+use blocks::{Earlier, Kept, Repeats, earlier};
 
 /// How often a block is repeated when one of its runs is invalid.
 const ATTEMPTS_MAX: u32 = 3;
@@ -47,7 +49,8 @@ pub struct Summary {
 }
 
 /// Runs every block of the plan, which [`admit`] has let in, and stores every run. Blocks that are complete among the
-/// `kept` runs of an earlier start are left out.
+/// `kept` runs of an earlier start are left out. Where the plan declares an extension, the first blocks are looked at when
+/// all are run, and the cells that they leave undecided get the others.
 ///
 /// # Errors
 /// What kept a run from being measured, or [`Interrupted`]; everything stored so far stays.
@@ -61,46 +64,38 @@ pub fn bench(
     progress: &mut Progress,
 ) -> anyhow::Result<Summary> {
     let earlier = earlier(plan.variants.len(), kept.iter().map(Kept::of));
-    let of = |block: &Block| earlier.get(&(block.cell as u32, block.number)).copied().unwrap_or_default();
-    let mut blocks = blocks(plan);
-    let complete = blocks.iter().filter(|block| of(block).complete.is_some()).count() as u32;
-    blocks.retain(|block| of(block).complete.is_none());
-    let mut pace = Pace::new(plan, &blocks);
-    let handicap = handicap.as_ref();
-    let rounds_per_us = rounds_per_us(plan, handicap, placement);
-    let bench = Bench { plan, source, placement, ceilings, handicap, store, interrupt, kept, rounds_per_us };
-    if let Some(first) = blocks.first() {
-        // The first block finds cold caches and idle clocks: it is run and thrown away.
-        bench.block(first, 0, false, &mut pace, progress)?;
-    }
     let counts =
         |run: &&Run| earlier.get(&(run.cell.index, run.block)).is_some_and(|block| block.complete == Some(run.attempt));
     let any = |result| kept.iter().filter(counts).any(|run| run.verdict.result == result);
-    let mut summary = Summary {
-        blocks: complete,
+    let summary = Summary {
+        blocks: earlier.values().filter(|block| block.complete.is_some()).count() as u32,
         void: 0,
         overloaded: any(RunResult::Overloaded),
         inconclusive: any(RunResult::Inconclusive),
     };
-    let mut repeats = Repeats::new(plan.repeat.blocks, plan.cells.len(), &earlier);
-    for block in &blocks {
-        for attempt in 0..ATTEMPTS_MAX {
-            let results = bench.block(block, of(block).attempts + attempt, true, &mut pace, progress)?;
-            summary.overloaded |= results.contains(&RunResult::Overloaded);
-            summary.inconclusive |= results.contains(&RunResult::Inconclusive);
-            if !results.contains(&RunResult::Invalid) {
-                summary.blocks += 1;
-                break;
-            }
-            if attempt + 1 == ATTEMPTS_MAX || !repeats.take(block.cell) {
-                summary.void += 1;
-                break;
-            }
-            pace.runs += plan.variants.len() as u32;
-            progress.line("the block is void and is repeated in the same order");
-        }
+    let handicap = handicap.as_ref();
+    let rounds_per_us = rounds_per_us(plan, handicap, placement);
+    let bench = Bench { plan, source, placement, ceilings, handicap, store, interrupt, kept, rounds_per_us };
+    let repeats = Repeats::new(plan.repeat.blocks, plan.cells.len(), &earlier);
+    let mut state = State { earlier: &earlier, pace: Pace::new(plan), repeats, summary, warm: false };
+    let Schedule { first, extension } = schedule(plan);
+    bench.blocks(&first, &mut state, progress)?;
+    if let Some(extend_to) = plan.repeat.extend_to {
+        let undecided = analysis::undecided(&analysis::load::directory(store.directory(), Mixed::Refused)?);
+        let (open, cells) = (undecided.len(), plan.cells.len());
+        progress.line(&match open {
+            0 => format!("the first {} blocks have decided: no extension", plan.repeat.blocks),
+            _ => format!(
+                "undecided after {} blocks: {open} of {cells} cells, extended to {extend_to} as declared",
+                plan.repeat.blocks
+            ),
+        });
+        state.repeats.extend(plan.repeat.blocks, extend_to);
+        let extension: Vec<Block> =
+            extension.into_iter().filter(|block| undecided.contains(&plan.cells[block.cell].index)).collect();
+        bench.blocks(&extension, &mut state, progress)?;
     }
-    Ok(summary)
+    Ok(state.summary)
 }
 
 /// Refuses what this machine cannot run, before anything starts.
@@ -178,18 +173,29 @@ struct Pace {
 }
 
 impl Pace {
-    fn new(plan: &Plan, blocks: &[Block]) -> Pace {
+    fn new(plan: &Plan) -> Pace {
         let of = |cell: &Cell| {
             Duration::from_secs_f64(cell.settings.load.duration_s + cell.settings.load.warmup_s) + OVERHEAD
         };
         let cells = plan.cells.len().max(1) as u32;
         let mean = plan.cells.iter().map(of).sum::<Duration>() / cells;
-        Pace { done: 0, runs: (blocks.len() as u32 + 1) * plan.variants.len() as u32, mean }
+        Pace { done: 0, runs: 0, mean }
     }
 
     fn left(&self) -> Duration {
         self.mean * self.runs.saturating_sub(self.done)
     }
+}
+
+/// How far a bench is.
+struct State<'a> {
+    /// What an earlier start has left, by cell and block.
+    earlier: &'a BTreeMap<(u32, u32), Earlier>,
+    pace: Pace,
+    repeats: Repeats,
+    summary: Summary,
+    /// Whether the block that is thrown away has been run.
+    warm: bool,
 }
 
 struct Bench<'a> {
@@ -206,6 +212,40 @@ struct Bench<'a> {
 }
 
 impl Bench<'_> {
+    /// Runs those of `blocks` that are not complete, void ones again.
+    fn blocks(&self, blocks: &[Block], state: &mut State<'_>, progress: &mut Progress) -> anyhow::Result<()> {
+        let of = |block: &Block| state.earlier.get(&(block.cell as u32, block.number)).copied().unwrap_or_default();
+        let missing: Vec<(&Block, Earlier)> =
+            blocks.iter().map(|block| (block, of(block))).filter(|(_, earlier)| earlier.complete.is_none()).collect();
+        let State { pace, repeats, summary, warm, .. } = state;
+        let warm_up = missing.first().filter(|_| !*warm);
+        let variants = self.plan.variants.len() as u32;
+        pace.runs += (missing.len() as u32 + u32::from(warm_up.is_some())) * variants;
+        if let Some((first, _)) = warm_up {
+            // The first block finds cold caches and idle clocks: it is run and thrown away.
+            self.block(first, 0, false, pace, progress)?;
+            *warm = true;
+        }
+        for (block, earlier) in missing {
+            for attempt in 0..ATTEMPTS_MAX {
+                let results = self.block(block, earlier.attempts + attempt, true, pace, progress)?;
+                summary.overloaded |= results.contains(&RunResult::Overloaded);
+                summary.inconclusive |= results.contains(&RunResult::Inconclusive);
+                if !results.contains(&RunResult::Invalid) {
+                    summary.blocks += 1;
+                    break;
+                }
+                if attempt + 1 == ATTEMPTS_MAX || !repeats.take(block.cell) {
+                    summary.void += 1;
+                    break;
+                }
+                pace.runs += variants;
+                progress.line("the block is void and is repeated in the same order");
+            }
+        }
+        Ok(())
+    }
+
     /// Runs every variant of a block, back to back.
     fn block(
         &self,

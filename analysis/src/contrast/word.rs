@@ -2,8 +2,9 @@
 
 use common::report::comparison::{Cause, Contrast, ContrastVerdict, OrderEffect};
 
-use super::{ALPHA, Measured};
+use super::Measured;
 use crate::format::{counted, percent, percent_of_log, signed_percent_of_log};
+use crate::stats::decide::{Decision, decide};
 
 /// An order effect beyond this ratio is warned of.
 const CARRY_OVER: f64 = 1.03;
@@ -11,14 +12,14 @@ const CARRY_OVER: f64 = 1.03;
 const CODE_LAYOUT: f64 = 1.02;
 
 impl Measured {
-    /// Two-sided p of "no difference"; `None` when the metric could not be contrasted.
+    /// Two-sided p of "no difference"; `None` where nothing may be concluded from it.
     pub(crate) fn p_value(&self) -> Option<f64> {
-        self.contrast.p_value
+        self.contrast.p_value.filter(|_| self.contrast.cause.is_none())
     }
 
-    /// p of "beyond the margin".
+    /// p of "beyond the margin", likewise.
     pub(crate) fn p_same(&self) -> Option<f64> {
-        self.contrast.p_same
+        self.contrast.p_same.filter(|_| self.contrast.cause.is_none())
     }
 
     /// The contrast with its word, given the p values after adjustment for its family.
@@ -32,19 +33,13 @@ impl Measured {
 
     fn word(&self, p_adjusted: Option<f64>, p_same_adjusted: Option<f64>) -> (ContrastVerdict, Option<Cause>, String) {
         let log_ratio = self.log_ratio.unwrap_or(0.0);
-        let rare = |p: Option<f64>| p.is_some_and(|p| p <= ALPHA);
-        // With ties p can be small while the interval ends at exactly 1: no word contradicts the interval shown.
-        let excludes_one = self.interval.is_some_and(|interval| interval.low > 0.0 || interval.high < 0.0);
-        let verdict = if rare(p_same_adjusted) {
-            ContrastVerdict::Same
-        } else if rare(p_adjusted) && excludes_one {
-            if (log_ratio > 0.0) == self.contrast.metric.more_is_better() {
+        let verdict = match decide(p_adjusted, p_same_adjusted, self.interval, self.level.alpha) {
+            Decision::Same => ContrastVerdict::Same,
+            Decision::Different if (log_ratio > 0.0) == self.contrast.metric.more_is_better() => {
                 ContrastVerdict::Better
-            } else {
-                ContrastVerdict::Worse
             }
-        } else {
-            return (ContrastVerdict::Unknown, Some(Cause::Noise), self.why_unknown());
+            Decision::Different => ContrastVerdict::Worse,
+            Decision::Unknown => return (ContrastVerdict::Unknown, Some(Cause::Noise), self.why_unknown()),
         };
         if let Some(from_send) = self.contradiction(verdict) {
             let reason = format!(
@@ -89,23 +84,13 @@ impl Measured {
             }
             (None, None) => parts.push("the difference lies too close to the margin for these blocks".to_owned()),
         }
+        parts.extend(self.carry_over());
         parts.join("; ")
     }
 
     /// What must be said beside a word.
     fn notes(&self, verdict: ContrastVerdict) -> String {
-        let mut notes = Vec::new();
-        if let Some(OrderEffect { value, low: Some(low), high: Some(high) }) = self.contrast.order_effect
-            && value.abs() > CARRY_OVER.ln()
-            && (low > 0.0 || high < 0.0)
-        {
-            notes.push(format!(
-                "carry-over: which variant ran first made {} (95 % interval {} to {})",
-                signed_percent_of_log(value),
-                signed_percent_of_log(low),
-                signed_percent_of_log(high)
-            ));
-        }
+        let mut notes: Vec<String> = self.carry_over().into_iter().collect();
         if verdict != ContrastVerdict::Same
             && self.two_binaries
             && self.log_ratio.is_some_and(|log_ratio| log_ratio.abs() < CODE_LAYOUT.ln())
@@ -113,5 +98,19 @@ impl Measured {
             notes.push("under 2 %: two binaries are two code layouts, so not attributed to the variant".to_owned());
         }
         notes.join("; ")
+    }
+    /// A warning where it mattered which variant ran first.
+    fn carry_over(&self) -> Option<String> {
+        let OrderEffect { value, low: Some(low), high: Some(high) } = self.contrast.order_effect? else { return None };
+        let beyond = value.abs() > CARRY_OVER.ln() && (low > 0.0 || high < 0.0);
+        beyond.then(|| {
+            format!(
+                "carry-over: which variant ran first made {} ({} interval {} to {})",
+                signed_percent_of_log(value),
+                percent(self.level.confidence),
+                signed_percent_of_log(low),
+                signed_percent_of_log(high)
+            )
+        })
     }
 }

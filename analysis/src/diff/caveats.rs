@@ -4,8 +4,8 @@ use common::report::Run;
 use common::report::comparison::Ratio;
 use common::report::diff::{Side, Yardstick};
 
+use super::LEVEL;
 use crate::compare::estimate;
-use crate::contrast::ALPHA;
 use crate::format::{p_equals, percent, ratio_or_unbounded};
 use crate::load::Results;
 use crate::stats::rank_sum::Differences;
@@ -20,11 +20,11 @@ pub(super) fn yardstick(old: &Results, new: &Results) -> Option<Yardstick> {
     let (old, new) = (values(old), values(new));
     let logs = |values: &[f64]| values.iter().map(|value| value.ln()).collect::<Vec<f64>>();
     let differences = Differences::new(&logs(&old), &logs(&new));
-    let (centre, interval) = (differences.estimate()?, differences.interval(ALPHA)?);
+    let (centre, interval) = (differences.estimate()?, differences.interval(LEVEL.alpha)?);
     let ratio = Ratio { value: Some(centre.exp()), low: Some(interval.low.exp()), high: Some(interval.high.exp()) };
     Some(Yardstick {
-        old: estimate(old.into_iter()),
-        new: estimate(new.into_iter()),
+        old: estimate(old.into_iter(), LEVEL),
+        new: estimate(new.into_iter(), LEVEL),
         ratio,
         p_value: differences.p_two_sided(),
     })
@@ -48,7 +48,7 @@ pub(super) fn caveats(old: &Side, new: &Side, yardstick: Option<&Yardstick>) -> 
                 p_equals("p", *p_value)
             );
             let change = value.map_or(0.0, |value| value - 1.0);
-            match (*p_value <= ALPHA, change > 0.0) {
+            match (*p_value <= LEVEL.alpha, change > 0.0) {
                 (true, slower) => format!(
                     "DRIFT: fixed work on the CPUs took {} {} in NEW ({numbers}): the host was not the same, or what runs on it \
                      leaves less of it",

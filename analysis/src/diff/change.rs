@@ -5,8 +5,9 @@ use common::report::Run;
 use common::report::comparison::{Cause, ContrastVerdict, Ratio, SteadyState};
 use common::report::diff::Change;
 
+use super::LEVEL;
 use crate::compare::estimate;
-use crate::contrast::{ALPHA, lacks_tail};
+use crate::contrast::lacks_tail;
 use crate::format::{counted, percent, percent_of_log, signed_percent_of_log};
 use crate::keeps_up::is_overloaded;
 use crate::metric::{Percentile, value, wording};
@@ -51,8 +52,8 @@ impl<'a> Samples<'a> {
         let mut change = Change {
             metric,
             primary,
-            old: estimate(old.iter().copied()),
-            new: estimate(new.iter().copied()),
+            old: estimate(old.iter().copied(), LEVEL),
+            new: estimate(new.iter().copied(), LEVEL),
             ratio: Ratio { value: None, low: None, high: None },
             p_value: None,
             p_adjusted: None,
@@ -72,7 +73,7 @@ impl<'a> Samples<'a> {
             let differences = Differences::new(&old, &new);
             let finite = |log_ratio: f64| Some(log_ratio.exp()).filter(|ratio| ratio.is_finite());
             log_ratio = differences.estimate();
-            interval = differences.interval(ALPHA);
+            interval = differences.interval(LEVEL.alpha);
             change.ratio = Ratio {
                 value: log_ratio.and_then(finite),
                 low: interval.and_then(|interval| finite(interval.low)),
@@ -107,7 +108,7 @@ impl<'a> Samples<'a> {
                     format!("{overloaded} of {runs} were overloaded; beyond 10 % only whether it keeps up can be told");
                 return Some((Cause::Overload, reason));
             }
-            if let Some(steady) = steadiness(runs).filter(|steady| steady.state == SteadyState::Unsteady) {
+            if let Some(steady) = steadiness(runs, LEVEL.alpha).filter(|steady| steady.state == SteadyState::Unsteady) {
                 let moved = signed_percent_of_log(steady.ratio.value.unwrap_or(1.0).ln());
                 let reason = format!(
                     "response of the {bench} runs moved by {moved} from the first third of the window to the last: \
@@ -116,7 +117,7 @@ impl<'a> Samples<'a> {
                 return Some((Cause::Unsteady, reason));
             }
         }
-        rank_sum_index(m, n, ALPHA).is_none().then(|| {
+        rank_sum_index(m, n, LEVEL.alpha).is_none().then(|| {
             let reason =
                 format!("{m} old and {n} new runs; at least {RUNS_MIN} of each are needed for a 95 % interval");
             (Cause::FewBlocks, reason)
@@ -168,7 +169,7 @@ impl Measured {
     /// As for the contrasts of a comparison: `same` before `better` and `worse`, and no word that the interval contradicts.
     fn word(&self, p_adjusted: Option<f64>, p_same_adjusted: Option<f64>) -> (ContrastVerdict, Option<Cause>, String) {
         let log_ratio = self.log_ratio.unwrap_or(0.0);
-        let rare = |p: Option<f64>| p.is_some_and(|p| p <= ALPHA);
+        let rare = |p: Option<f64>| p.is_some_and(|p| p <= LEVEL.alpha);
         let excludes_one = self.interval.is_some_and(|interval| interval.low > 0.0 || interval.high < 0.0);
         let verdict = if rare(p_same_adjusted) {
             ContrastVerdict::Same

@@ -61,8 +61,8 @@ fn incomplete(side: &'static str, results: &Results) -> Vec<String> {
     let plan = results.plan();
     let of_cell = |index: u32| -> Vec<&Run> { results.runs().iter().filter(|run| run.cell.index == index).collect() };
     let cells = plan.cells.iter().filter_map(|cell| {
-        let blocks = Blocks::new(&plan.variants, &of_cell(cell.index));
-        let (valid, planned) = (blocks.len(), plan.repeat.blocks);
+        let blocks = Blocks::new(plan, &of_cell(cell.index));
+        let (valid, planned) = (blocks.len(), blocks.planned);
         (valid < planned).then(|| {
             let void = if blocks.void > 0 {
                 format!(", {} void for invalid runs", counted(blocks.void.into(), "attempt"))

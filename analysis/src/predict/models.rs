@@ -38,11 +38,17 @@ pub(super) struct Subject<'a> {
 }
 
 impl<'a> Subject<'a> {
-    /// `run` is one of `runs`, all of one variant in a cell with `settings`.
+    /// `run` is one of `runs`, all of one variant in a cell with `settings`; whether they are steady is asked with the error
+    /// rate `alpha`.
     ///
     /// # Errors
     /// Why no model applies, in words.
-    pub(super) fn of(settings: &'a Settings, run: Option<&'a Run>, runs: &[&Run]) -> Result<Subject<'a>, String> {
+    pub(super) fn of(
+        settings: &'a Settings,
+        run: Option<&'a Run>,
+        runs: &[&Run],
+        alpha: f64,
+    ) -> Result<Subject<'a>, String> {
         let run = run.ok_or("no valid run")?;
         match run.verdict.result {
             RunResult::Ok => {}
@@ -53,7 +59,7 @@ impl<'a> Subject<'a> {
         let recorded = Latency::decode(&service.hdr_v2, 0).ok().filter(|recorded| recorded.n() == service.n);
         let recorded = recorded.ok_or("the report holds no histogram of service that can be read")?;
         let services = Services::of(&recorded).ok_or("no task took any time")?;
-        let unsteady = steadiness(runs).is_some_and(|steady| steady.state == SteadyState::Unsteady);
+        let unsteady = steadiness(runs, alpha).is_some_and(|steady| steady.state == SteadyState::Unsteady);
         Ok(Subject { settings, run, services, unsteady })
     }
 

@@ -8,6 +8,7 @@ use common::report::comparison::{Certainty, Contrast, ContrastVerdict, Level, St
 use super::finding::Finding;
 use super::{Bench, Seen};
 use crate::format::counted;
+use crate::stats;
 use crate::steady::steadiness;
 
 /// p at most this, adjusted, is more than what a word needs.
@@ -48,9 +49,8 @@ pub(super) fn certainty(bench: &Bench<'_>, findings: &[Finding<'_>], has_doubts:
 
 /// What lowers the certainty of an answer from `cells`.
 pub(super) fn doubts(bench: &Bench<'_>, cells: &[&Seen<'_>]) -> Vec<String> {
-    let planned = bench.plan.repeat.blocks;
     let blocks: u32 = cells.iter().map(|seen| seen.blocks.len()).sum();
-    let asked = planned.saturating_mul(u32::try_from(cells.len()).unwrap_or(u32::MAX));
+    let asked: u32 = cells.iter().map(|seen| seen.blocks.planned).sum();
     let mut doubts = Vec::new();
     if blocks < asked {
         doubts.push(format!("incomplete: {blocks} of {} are there and valid", counted(asked.into(), "planned block")));
@@ -94,9 +94,10 @@ pub(super) fn notes(bench: &Bench<'_>, cells: &[&Seen<'_>]) -> Vec<String> {
     if void > 0 {
         notes.push(format!("{} at a block void: a run in it was invalid", counted(void.into(), "attempt")));
     }
+    let alpha = stats::level::Level::of(bench.plan.repeat.extend_to.is_some()).alpha;
     let cannot_tell = |(i, variant): (usize, &Variant)| {
         let unknown = cells.iter().filter(|seen| {
-            steadiness(&seen.blocks.variants[i].valid).is_some_and(|steady| steady.state == SteadyState::Unknown)
+            steadiness(&seen.blocks.variants[i].valid, alpha).is_some_and(|steady| steady.state == SteadyState::Unknown)
         });
         let place = |unknown| match cells.len() {
             1 => String::new(),

@@ -11,7 +11,6 @@ use super::limits::limits;
 use super::{Bench, Seen, place};
 use crate::format::{counted, percent};
 use crate::stats::middle_of;
-use crate::stats::spread::BLOCKS_MIN;
 
 /// A wait that takes this part of a time is worth having less of.
 const WAIT: f64 = 0.05;
@@ -75,8 +74,9 @@ fn of_blocks(finding: &Finding<'_>) -> Option<Change> {
     let run = contrast.n;
     match contrast.cause? {
         Cause::FewBlocks => {
-            let sentence = format!("at least {BLOCKS_MIN} blocks are needed for any word; {run} were compared");
-            Some(change(Lever::Blocks, &contrast.contender, Some(BLOCKS_MIN as f64), sentence))
+            let blocks_min = finding.level.blocks_min;
+            let sentence = format!("at least {blocks_min} blocks are needed for any word; {run} were compared");
+            Some(change(Lever::Blocks, &contrast.contender, Some(blocks_min.into()), sentence))
         }
         Cause::Noise => {
             let needed = finding.blocks_needed()?;
@@ -102,15 +102,15 @@ fn of_margin(finding: &Finding<'_>) -> Option<Change> {
     let contrast = finding.contrast;
     let (low, high) = contrast.ratio.low.zip(contrast.ratio.high)?;
     let reach = low.ln().abs().max(high.ln().abs()).exp_m1();
-    let name = &contrast.contender;
+    let (name, level) = (&contrast.contender, percent(finding.level.confidence));
     let sentence = match (finding.word, contrast.cause) {
         (Word::Same, _) => format!(
-            "with a margin below {} sameness would not be shown: the 95 % interval of {name} reaches so far",
+            "with a margin below {} sameness would not be shown: the {level} interval of {name} reaches so far",
             percent(reach)
         ),
         (Word::Better | Word::Worse, _) | (Word::Unknown, Some(Cause::Noise)) => {
             format!(
-                "with a margin of {} or more no difference would matter: the 95 % interval of {name} lies within it",
+                "with a margin of {} or more no difference would matter: the {level} interval of {name} lies within it",
                 percent(reach)
             )
         }

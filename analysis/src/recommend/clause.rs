@@ -8,8 +8,9 @@ use crate::format::{counted, p_equals, percent, signed_percent_of_log};
 use crate::metric::wording;
 
 /// What one cell says of one contender, with its certainty.
-pub(super) fn of_one(finding: &Finding<'_>, margin: f64, blocks_planned: u32) -> String {
+pub(super) fn of_one(finding: &Finding<'_>, margin: f64) -> String {
     let Finding { contrast, baseline, contender, .. } = finding;
+    let level = percent(finding.level.confidence);
     let kept = || {
         format!(
             "{} kept up in {} of {}, {} in {} of {}",
@@ -22,17 +23,17 @@ pub(super) fn of_one(finding: &Finding<'_>, margin: f64, blocks_planned: u32) ->
         )
     };
     let sure = |parts: Vec<String>| format!("({})", parts.join(", "));
-    let blocks = blocks_of(contrast.n, blocks_planned);
+    let blocks = blocks_of(contrast.n, finding.blocks_planned);
     let uncalibrated = (!contrast.calibrated).then(|| "uncalibrated".to_owned());
     match finding.word {
         Word::Better | Word::Worse => {
-            let interval = change_interval(contrast).map(|interval| format!("95 % interval {interval}"));
+            let interval = change_interval(contrast).map(|interval| format!("{level} interval {interval}"));
             let p = finding.p().map(|p| p_equals(p_name(contrast), p));
             let parts = interval.into_iter().chain(p).chain([blocks]).chain(uncalibrated).collect();
             format!("{} {}", difference(&[contrast]), sure(parts))
         }
         Word::Same => {
-            let interval = signed_interval(contrast).map(|interval| format!("95 % interval {interval}"));
+            let interval = signed_interval(contrast).map(|interval| format!("{level} interval {interval}"));
             let p = finding.p().map(|p| p_equals("p of a larger difference", p));
             let parts = interval.into_iter().chain(p).chain([blocks]).chain(uncalibrated).collect();
             format!("{} {}", no_difference(contrast, margin), sure(parts))
@@ -48,7 +49,7 @@ pub(super) fn of_one(finding: &Finding<'_>, margin: f64, blocks_planned: u32) ->
         }
         Word::Unknown if contrast.cause == Some(Cause::Noise) => {
             let change = contrast.ratio.value.map(|ratio| format!("{} {}", contrast.contender, signed(ratio)));
-            let interval = signed_interval(contrast).map(|interval| format!("95 % interval {interval}"));
+            let interval = signed_interval(contrast).map(|interval| format!("{level} interval {interval}"));
             let p = finding.p().map(|p| p_equals(p_name(contrast), p));
             let parts = change.into_iter().chain(interval).chain(p).chain([blocks]).collect();
             format!("{} {}: {}", cannot_tell(contrast), sure(parts), would_tell(finding.blocks_needed()))

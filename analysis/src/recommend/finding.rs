@@ -1,12 +1,12 @@
 //! What the primary contrast of two variants in one cell says, and what it says of who keeps up.
 
-use common::plan::Variant;
+use common::plan::Plan;
 use common::report::RunResult;
 use common::report::comparison::{Cause, Contrast, ContrastVerdict, KeepsUp};
 
 use super::Seen;
 use crate::blocks::VariantRuns;
-use crate::contrast::ALPHA;
+use crate::stats::level::Level;
 use crate::stats::sign;
 
 /// What was shown, from the contender's side.
@@ -33,6 +33,10 @@ pub(super) enum Word {
 pub(super) struct Finding<'a> {
     /// Position of the cell in the plan.
     pub(super) cell: usize,
+    /// How sure a word must be.
+    pub(super) level: Level,
+    /// Blocks that the plan asks for in this cell.
+    pub(super) blocks_planned: u32,
     pub(super) contrast: &'a Contrast,
     pub(super) keeps_up: &'a KeepsUp,
     pub(super) baseline: Kept,
@@ -65,9 +69,10 @@ impl Kept {
 }
 
 /// Every contender of a cell, in the plan's order.
-pub(super) fn findings<'a>(cell: usize, seen: &Seen<'a>, variants: &[Variant]) -> Vec<Finding<'a>> {
+pub(super) fn findings<'a>(cell: usize, seen: &Seen<'a>, plan: &Plan) -> Vec<Finding<'a>> {
+    let level = Level::of(plan.repeat.extend_to.is_some());
     let kept = |name: &str| {
-        let position = variants.iter().position(|variant| variant.name == name);
+        let position = plan.variants.iter().position(|variant| variant.name == name);
         position.map_or_else(Kept::default, |position| Kept::of(&seen.blocks.variants[position]))
     };
     let primary = seen.contrasts.iter().filter(|contrast| contrast.primary);
@@ -76,21 +81,23 @@ pub(super) fn findings<'a>(cell: usize, seen: &Seen<'a>, variants: &[Variant]) -
         .map(|(contrast, keeps_up)| {
             let (baseline, contender) = (kept(&contrast.baseline), kept(&contrast.contender));
             let word = match (contrast.cause, contrast.verdict) {
-                (Some(Cause::Overload), _) => who_keeps_up(keeps_up, contrast.n, baseline.ok + contender.ok),
+                (Some(Cause::Overload), _) => {
+                    who_keeps_up(level.alpha, keeps_up, contrast.n, baseline.ok + contender.ok)
+                }
                 (_, ContrastVerdict::Better) => Word::Better,
                 (_, ContrastVerdict::Worse) => Word::Worse,
                 (_, ContrastVerdict::Same) => Word::Same,
                 (_, ContrastVerdict::Unknown) => Word::Unknown,
             };
-            Finding { cell, contrast, keeps_up, baseline, contender, word }
+            Finding { cell, level, blocks_planned: seen.blocks.planned, contrast, keeps_up, baseline, contender, word }
         })
         .collect()
 }
 
-fn who_keeps_up(keeps_up: &KeepsUp, blocks: u32, ok: u32) -> Word {
+fn who_keeps_up(alpha: f64, keeps_up: &KeepsUp, blocks: u32, ok: u32) -> Word {
     match keeps_up {
-        _ if ok == 0 && sign::p_value(0, blocks) <= ALPHA => Word::NeitherKeepsUp,
-        KeepsUp { p_value, .. } if *p_value > ALPHA => Word::Unknown,
+        _ if ok == 0 && sign::p_value(0, blocks) <= alpha => Word::NeitherKeepsUp,
+        KeepsUp { p_value, .. } if *p_value > alpha => Word::Unknown,
         KeepsUp { only_baseline, only_contender, .. } if only_contender > only_baseline => Word::KeepsUp,
         _ => Word::FallsBehind,
     }

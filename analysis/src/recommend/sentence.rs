@@ -13,16 +13,15 @@ use crate::format::{counted, grouped, p_equals};
 /// Of one cell.
 pub(super) fn of_cell(bench: &Bench<'_>, cell: usize, findings: &[Finding<'_>]) -> String {
     let kept = kept(bench, &bench.cells[cell]);
+    let planned = bench.cells[cell].blocks.planned;
     if findings.is_empty() {
-        return format!("one variant only, nothing to compare: {}", kept_up(bench, &kept));
+        return format!("one variant only, nothing to compare: {}", kept_up(bench, &kept, planned));
     }
-    let repeat = &bench.plan.repeat;
-    let mut clauses: Vec<String> =
-        findings.iter().map(|finding| of_one(finding, repeat.margin, repeat.blocks)).collect();
+    let mut clauses: Vec<String> = findings.iter().map(|finding| of_one(finding, bench.plan.repeat.margin)).collect();
     // Where who keeps up is the answer it has been said.
     let said = findings.iter().any(|finding| finding.contrast.cause == Some(Cause::Overload));
     if !said && kept.iter().any(|kept| kept.of > 0) {
-        clauses.push(kept_up(bench, &kept));
+        clauses.push(kept_up(bench, &kept, planned));
     }
     clauses.join("; ")
 }
@@ -42,7 +41,7 @@ pub(super) fn overall(bench: &Bench<'_>, findings: &[Vec<Finding<'_>>]) -> Strin
     };
     let mut clauses: Vec<String> = (0..contenders).map(of_contender).collect();
     let every_run = bench.cells.iter().flat_map(|seen| kept(bench, seen)).all(Kept::always);
-    if every_run && bench.cells.iter().all(|seen| seen.blocks.len() == bench.plan.repeat.blocks) {
+    if every_run && bench.cells.iter().all(|seen| seen.blocks.len() == seen.blocks.planned) {
         clauses.push(format!("{} kept up in every block", all_of(&bench.plan.variants)));
     }
     clauses.join("; ")
@@ -65,21 +64,26 @@ fn one_contender(bench: &Bench<'_>, cells: &[plan::Cell], findings: &[&Finding<'
             format!("{} {place}", of_several(*word, &here, bench.plan.repeat.margin, alone))
         })
         .collect();
-    format!("{}{}", clauses.join("; "), certainty(bench, findings))
+    format!("{}{}", clauses.join("; "), certainty(findings))
 }
 
 /// " (adjusted p at most 0.02, 6 blocks a cell, uncalibrated)"
-fn certainty(bench: &Bench<'_>, findings: &[&Finding<'_>]) -> String {
+fn certainty(findings: &[&Finding<'_>]) -> String {
     let shown: Vec<&&Finding<'_>> = findings.iter().filter(|finding| finding.is_shown()).collect();
-    let planned = bench.plan.repeat.blocks;
-    let least = findings.iter().map(|finding| finding.contrast.n).min().unwrap_or(0);
-    let most = findings.iter().map(|finding| finding.contrast.n).max().unwrap_or(0);
-    let blocks = if least == planned {
-        format!("{} a cell", counted(planned.into(), "block"))
-    } else {
-        let range = if least == most { least.to_string() } else { format!("{least} to {most}") };
-        format!("{range} of {} a cell", counted(planned.into(), "block"))
+    let range = |of: fn(&Finding<'_>) -> u32| {
+        let all = || findings.iter().map(|finding| of(finding));
+        let (least, most) = (all().min().unwrap_or(0), all().max().unwrap_or(0));
+        let most_in_words = counted(most.into(), "block");
+        if least == most {
+            (least.to_string(), most_in_words)
+        } else {
+            (format!("{least} to {most}"), format!("{least} to {most_in_words}"))
+        }
     };
+    let ((run, run_in_words), (_, planned)) =
+        (range(|finding| finding.contrast.n), range(|finding| finding.blocks_planned));
+    let whole = findings.iter().all(|finding| finding.contrast.n == finding.blocks_planned);
+    let blocks = if whole { format!("{run_in_words} a cell") } else { format!("{run} of {planned} a cell") };
     let ps = |findings: &mut dyn Iterator<Item = &Finding<'_>>| {
         let all: Vec<(f64, &'static str)> =
             findings.filter_map(|finding| Some((finding.p()?, p_name(finding.contrast)))).collect();
@@ -132,9 +136,9 @@ fn kept(bench: &Bench<'_>, seen: &Seen<'_>) -> Vec<Kept> {
 }
 
 /// "both kept up in every block", "threads kept up in 9 of 10 blocks, async in 10 of 10"
-fn kept_up(bench: &Bench<'_>, kept: &[Kept]) -> String {
+fn kept_up(bench: &Bench<'_>, kept: &[Kept], planned: u32) -> String {
     let variants = &bench.plan.variants;
-    if variants.len() > 1 && kept.iter().all(|kept| kept.always() && kept.of == bench.plan.repeat.blocks) {
+    if variants.len() > 1 && kept.iter().all(|kept| kept.always() && kept.of == planned) {
         return format!("{} kept up in every block", all_of(variants));
     }
     let each = variants.iter().zip(kept).enumerate().map(|(i, (variant, kept))| {

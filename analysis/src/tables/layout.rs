@@ -56,10 +56,13 @@ pub(crate) fn page(comparison: &Comparison) -> Page {
         ),
         format!("server: {} {}; Headroom {}", redis_server.product, redis_server.version, versions.headroom),
         format!(
-            "primary metric: {}, margin {}, {} planned per cell{}",
+            "primary metric: {}, margin {}, {} planned per cell{}{}",
             wording(comparison.primary).label,
             percent(comparison.margin),
             counted(comparison.blocks_planned.into(), "block"),
+            comparison
+                .extend_to
+                .map_or_else(String::new, |extend_to| format!(", {extend_to} where they leave it open")),
             if comparison.complete { "" } else { "; INCOMPLETE: not every planned block is there and valid" }
         ),
     ];
@@ -74,7 +77,12 @@ pub(crate) fn page(comparison: &Comparison) -> Page {
 
 fn general_notes(comparison: &Comparison) -> Vec<String> {
     let contrasts = || comparison.cells.iter().flat_map(|cell| &cell.contrasts);
-    let mut notes = vec!["values: medians over runs; all intervals are unadjusted 95 % intervals".to_owned()];
+    let level = percent(comparison.level);
+    let looks = match comparison.looks {
+        1 => String::new(),
+        looks => format!(" at each of {looks} declared looks, about 95 % together"),
+    };
+    let mut notes = vec![format!("values: medians over runs; all intervals are unadjusted {level} intervals{looks}")];
     if contrasts().next().is_some() {
         notes.push(
             "ratio: contender / baseline over blocks (Hodges-Lehmann); detectable: found with 80 % power".to_owned(),
@@ -96,12 +104,13 @@ fn cell_section(comparison: &Comparison, cell: &Cell) -> Section {
     let parameters: Vec<String> = cell.parameters.iter().map(|(key, value)| format!("{key} = {value}")).collect();
     let parameters = if parameters.is_empty() { String::new() } else { format!(": {}", parameters.join(", ")) };
     let forced = if comparison.forced.is_empty() { "" } else { ", FORCED" };
+    let look = if cell.look > 1 { ", extended as declared" } else { "" };
     let void = if cell.blocks_void > 0 { format!(", {} void", cell.blocks_void) } else { String::new() };
     let title = format!(
-        "cell {}{parameters} ({} of {}{void}{forced})",
+        "cell {}{parameters} ({} of {}{void}{look}{forced})",
         cell.index,
         cell.blocks,
-        counted(comparison.blocks_planned.into(), "block")
+        counted(cell.blocks_planned.into(), "block")
     );
     let mut contenders: Vec<&str> = Vec::new();
     for contrast in &cell.contrasts {

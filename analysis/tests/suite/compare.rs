@@ -103,6 +103,15 @@ fn carry_over_and_code_layout_are_noted() {
     assert!(effect.low.unwrap() > 0.03 && contrast(&comparison, CPU).reason.starts_with("carry-over"));
 
     let slight = plan_with(&["repeat.blocks=20", "repeat.margin=0.001"]);
+    // Beside `unknown` too: there it may be what made the blocks scatter.
+    let noisy = runs(&slight, |run| {
+        let second = if run.position == 1 { 1.08 } else { 1.0 };
+        scale_cpu(run, scatter(run, 0.01) * second);
+    });
+    let comparison = compare(&slight, noisy);
+    check_word(&comparison, CPU, ContrastVerdict::Unknown, Some(Cause::Noise));
+    assert!(contrast(&comparison, CPU).reason.contains("; carry-over"), "{}", contrast(&comparison, CPU).reason);
+
     let runs = runs(&slight, |run| scale_cpu(run, scatter(run, 0.001) * if is_async(run) { 0.985 } else { 1.0 }));
     let comparison = compare(&slight, runs);
     check_word(&comparison, CPU, ContrastVerdict::Better, None);

@@ -16,6 +16,8 @@ mod diff;
 #[path = "../../examples/fuzz/drive.rs"]
 mod drive;
 #[cfg(test)]
+mod extension;
+#[cfg(test)]
 mod fixtures;
 #[cfg(test)]
 mod hostile;

@@ -15,13 +15,53 @@ fn fewer_than_six_blocks_are_unknown() {
         [(5, ContrastVerdict::Unknown, Some(Cause::FewBlocks)), (6, ContrastVerdict::Better, None)]
     {
         let runs: Vec<Run> = bench(0.5, 0.01).into_iter().filter(|run| run.block < blocks).collect();
-        let comparison = compare(&plan(PLAN), runs);
+        let plan = plan_with(&[&format!("repeat.blocks={blocks}")]);
+        let comparison = compare(&plan, of(&plan, runs));
         check_word(&comparison, CPU, verdict, cause);
-        assert!(!comparison.complete);
         assert_eq!(comparison.cells[0].blocks, blocks);
     }
     let runs: Vec<Run> = bench(0.5, 0.01).into_iter().filter(|run| run.block < 4).collect();
     insta::assert_snapshot!(contrast(&compare(&plan(PLAN), runs), CPU).reason, @"4 blocks; at least 6 are needed for a 95 % interval");
+}
+
+/// The runs of another plan's bench as if they were of `plan`.
+fn of(plan: &common::plan::Plan, mut runs: Vec<Run>) -> Vec<Run> {
+    runs.iter_mut().for_each(|run| run.plan_hash.clone_from(&plan.hash));
+    runs
+}
+
+/// A word at an instant that somebody chose is no word; a block that stayed void was tried.
+#[test]
+fn a_bench_that_was_stopped_is_unknown() {
+    let mut runs = bench(0.5, 0.01);
+    runs.retain(|run| run.block < 9 || !is_async(run));
+    let comparison = compare(&plan(PLAN), runs.clone());
+    assert!(!comparison.complete);
+    check_word(&comparison, CPU, ContrastVerdict::Unknown, Some(Cause::Incomplete));
+    let stopped = contrast(&comparison, CPU);
+    assert!(stopped.p_value.is_some() && stopped.p_adjusted.is_none());
+    insta::assert_snapshot!(stopped.reason, @"1 of 10 blocks not run yet: who stops when a word appears finds too many; --resume completes the bench");
+    runs.iter_mut().filter(|run| run.block == 9).for_each(invalidate);
+    let comparison = compare(&plan(PLAN), runs);
+    assert!(!comparison.complete);
+    check_word(&comparison, CPU, ContrastVerdict::Better, None);
+}
+
+/// What cannot be judged may not make the others' p values smaller either.
+#[test]
+fn a_cell_without_a_verdict_counts_in_the_family_as_no_evidence() {
+    let plan = plan(&PLAN.replace("rate_per_s = 1000", "rate_per_s = [1000, 2000]"));
+    let adjusted = |void: u32| {
+        let runs = runs(&plan, |run| {
+            scale_cpu(run, scatter(run, 0.01) * if is_async(run) { 0.7 } else { 1.0 });
+            if run.cell.index == 0 && run.block < void {
+                invalidate(run);
+            }
+        });
+        compare(&plan, runs).cells.iter().map(|cell| cell.contrasts[0].p_adjusted).collect::<Vec<_>>()
+    };
+    assert_eq!(adjusted(0), [Some(4.0 / 1024.0); 2]);
+    assert_eq!(adjusted(3), [None, Some(4.0 / 1024.0)]);
 }
 
 #[test]

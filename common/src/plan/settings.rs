@@ -271,12 +271,23 @@ impl Default for RedisSettings {
 pub struct Repeat {
     /// Blocks per cell. Verdicts need at least 6, and 10 to be worth much.
     pub blocks: u32,
+    /// Blocks of a cell whose primary contrast is still unknown for noise after `blocks`. Declared beforehand, because
+    /// looking twice has its price: all intervals are 97 % ones.
+    pub extend_to: Option<u32>,
     /// Differences inside it do not matter: 0.03 is 3 %.
     pub margin: f64,
 }
 
+impl Repeat {
+    /// The most blocks that a cell can get.
+    #[must_use]
+    pub fn blocks_max(&self) -> u32 {
+        self.extend_to.unwrap_or(self.blocks)
+    }
+}
+
 impl Default for Repeat {
     fn default() -> Self {
-        Repeat { blocks: 10, margin: 0.03 }
+        Repeat { blocks: 10, extend_to: None, margin: 0.03 }
     }
 }

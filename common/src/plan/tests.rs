@@ -49,7 +49,7 @@ fn check_set(sets: &[&str], message: &str) {
 fn what_the_plan_leaves_out_has_a_default() {
     let plan = parse(&[]).unwrap();
     assert_eq!((plan.question.as_str(), plan.primary, plan.baseline.as_str()), ("", Metric::CpuUsPerTask, "threads"));
-    assert_eq!((plan.repeat.blocks, plan.repeat.margin), (10, 0.03));
+    assert_eq!((plan.repeat.blocks, plan.repeat.extend_to, plan.repeat.margin), (10, None, 0.03));
     assert_eq!((plan.cells.len(), plan.published.len()), (1, 0));
     let settings = serde_json::to_value(&plan.cells[0].settings).unwrap();
     assert_eq!(
@@ -125,7 +125,7 @@ fn unknown_keys_are_refused() {
             "redis.rtt=1200",
             "redis.rtt: unknown key; use one of connect_timeout_s, response_timeout_s, checkout_timeout_s, rtt_us, jitter_us",
         ),
-        ("repeat.block=3", "repeat.block: unknown key; use one of blocks, margin"),
+        ("repeat.block=3", "repeat.block: unknown key; use one of blocks, extend_to, margin"),
     ] {
         check_set(&[set], message);
     }
@@ -232,6 +232,19 @@ fn values_that_no_run_can_have_are_refused() {
         ("redis.response_timeout_s=inf", "redis.response_timeout_s = inf: seconds above 0 and at most 3600"),
         ("redis.checkout_timeout_s=0", "redis.checkout_timeout_s = 0: seconds above 0 and at most 3600"),
         ("repeat.blocks=0", "repeat.blocks = 0: 1 to 10000; 10 for a verdict"),
+        (
+            "repeat.extend_to=10",
+            "repeat.extend_to = 10: an even number above repeat.blocks = 10 and at most 3 times as many, such as 20",
+        ),
+        (
+            "repeat.extend_to=15",
+            "repeat.extend_to = 15: an even number above repeat.blocks = 10 and at most 3 times as many, such as 20",
+        ),
+        (
+            "repeat.extend_to=32",
+            "repeat.extend_to = 32: an even number above repeat.blocks = 10 and at most 3 times as many, such as 20",
+        ),
+        ("repeat.extend_to=[20, 30]", "repeat.extend_to = [...]: a whole number, not negative"),
         ("repeat.margin=0", "repeat.margin = 0: a share above 0 and below 1, such as 0.03"),
         ("repeat.margin=3", "repeat.margin = 3: a share above 0 and below 1, such as 0.03"),
         ("name=a b", "name = \"a b\": letters, digits, - and _ only"),
@@ -550,6 +563,24 @@ fn set_overrides_and_adds_any_key() {
     assert_eq!((plan.variants[0].connections, plan.variants[0].pool_size), (Connections::Own, None));
 }
 
+/// A first look needs a 97 % interval, and as many AB as BA blocks.
+#[test]
+fn an_extension_is_declared_for_blocks_that_can_be_looked_at() {
+    for (blocks, extend_to) in [(8, 10), (10, 20), (10, 30), (30, 60)] {
+        let plan = parse(&[&format!("repeat.blocks={blocks}"), &format!("repeat.extend_to={extend_to}")]).unwrap();
+        assert_eq!((plan.repeat.blocks, plan.repeat.blocks_max()), (blocks, extend_to));
+    }
+    assert_eq!(parse(&["repeat.blocks=9"]).unwrap().repeat.blocks_max(), 9);
+    for blocks in [6, 9] {
+        check_set(
+            &[&format!("repeat.blocks={blocks}"), "repeat.extend_to=18"],
+            &format!(
+                "repeat.blocks = {blocks}: an even number, 8 at least, where repeat.extend_to is set: a first look needs it"
+            ),
+        );
+    }
+}
+
 #[test]
 fn a_set_that_sets_nothing_is_refused() {
     const FORM: &str = "write KEY=VALUE, such as --set load.duration_s=10";
@@ -589,8 +620,14 @@ fn the_hash_is_of_values_not_of_layout() {
         .replace("rate_per_s = 100\nduration_s = 5", "duration_s = 5\nrate_per_s   =   1_00");
     assert_ne!(decorated, MINIMAL);
     assert_eq!(hash(&decorated, &[]), plain);
-    for set in ["load.seed=2", "load.rate_per_s=101", "question=why?", "variant.async.pool_size=27", "repeat.blocks=11"]
-    {
+    for set in [
+        "load.seed=2",
+        "load.rate_per_s=101",
+        "question=why?",
+        "variant.async.pool_size=27",
+        "repeat.blocks=11",
+        "repeat.extend_to=20",
+    ] {
         assert_ne!(hash(MINIMAL, &[set]), plain, "{set}");
     }
 }

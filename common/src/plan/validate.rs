@@ -5,6 +5,11 @@ use super::{PlanError, Repeat, Settings, Task, TaskKind, Workers};
 /// Bounds that no machine exceeds and that keep arithmetic exact.
 const RATE_MAX: f64 = 10_000_000.0;
 const WORKERS_MAX: u32 = 1_000_000;
+/// Fewer have no 97 % interval: 2 / 2^6 is above 3 %.
+const EXTENDED_BLOCKS_MIN: u32 = 8;
+/// The further the second look lies from the first, the less it has in common with it, and the more the two err together:
+/// up to here it is 5 %.
+const EXTENSION_MAX: u32 = 3;
 
 /// A number above 0.
 pub(super) fn positive(key: &str, value: f64, max: f64, unit: &str) -> Result<(), PlanError> {
@@ -31,8 +36,29 @@ impl Repeat {
         if !(1..=10_000).contains(&self.blocks) {
             return Err(PlanError::value("repeat.blocks", self.blocks, "1 to 10000; 10 for a verdict"));
         }
+        if let Some(extend_to) = self.extend_to {
+            self.validate_extension(extend_to)?;
+        }
         if !(self.margin > 0.0 && self.margin < 1.0) {
             return Err(PlanError::value("repeat.margin", self.margin, "a share above 0 and below 1, such as 0.03"));
+        }
+        Ok(())
+    }
+
+    fn validate_extension(&self, extend_to: u32) -> Result<(), PlanError> {
+        let blocks = self.blocks;
+        if blocks < EXTENDED_BLOCKS_MIN || !blocks.is_multiple_of(2) {
+            let expected = format!(
+                "an even number, {EXTENDED_BLOCKS_MIN} at least, where repeat.extend_to is set: a first look needs it"
+            );
+            return Err(PlanError::value("repeat.blocks", blocks, expected));
+        }
+        if !extend_to.is_multiple_of(2) || extend_to <= blocks || extend_to > EXTENSION_MAX * blocks {
+            let expected = format!(
+                "an even number above repeat.blocks = {blocks} and at most {EXTENSION_MAX} times as many, such as {}",
+                2 * blocks
+            );
+            return Err(PlanError::value("repeat.extend_to", extend_to, expected));
         }
         Ok(())
     }

@@ -39,11 +39,20 @@ pub struct Comparison {
     pub primary: Metric,
     /// The margin inside which two variants are the same, as a share (0.03 = 3 %).
     pub margin: f64,
-    /// Family-wise error rate of the primary contrasts.
+    /// Error rate of every test and interval, of the primary contrasts together: 0.05; 0.03 at each of two declared looks,
+    /// which is 0.05 in all.
     pub alpha: f64,
+    /// Confidence of every interval: 1 - alpha.
+    pub level: f64,
+    /// How often the plan lets the bench be looked at: 2 when it has declared an extension.
+    pub looks: u32,
     /// Blocks that the plan asked for, per cell.
     pub blocks_planned: u32,
-    /// Whether every planned block is there and valid.
+    /// Blocks that the plan asked for where those leave it open; `null` without a declared extension.
+    pub extend_to: Option<u32>,
+    /// Whether any cell was extended.
+    pub extended: bool,
+    /// Whether every block that the plan asks for is there and valid.
     pub complete: bool,
     /// What `--force` let through, in any of the runs or when they were compared: each a sentence.
     pub forced: Vec<String>,
@@ -93,6 +102,10 @@ pub struct Cell {
     pub dyno: Option<DynoLimits>,
     /// How far away the server was; `null` without a distance.
     pub distance: Option<Distance>,
+    /// The look that this is of: 2 once the declared extension has begun in this cell.
+    pub look: u32,
+    /// Blocks that the plan asks for until this look.
+    pub blocks_planned: u32,
     /// Blocks in which every variant's run is valid.
     pub blocks: u32,
     /// Blocks thrown away because a run in them was invalid.
@@ -148,7 +161,7 @@ pub struct VariantSummary {
 pub struct Steadiness {
     /// Runs.
     pub n: u32,
-    /// Hodges-Lehmann estimate with its 95 % interval.
+    /// Hodges-Lehmann estimate with its interval, at the comparison's level.
     pub ratio: Ratio,
     /// What that means.
     pub state: SteadyState,
@@ -179,12 +192,12 @@ pub struct RunVerdicts {
     pub inconclusive: u32,
 }
 
-/// A median over runs. `null` bounds: too few runs for a 95 % interval, or it falls among unbounded values.
+/// A median over runs. `null` bounds: too few runs for an interval, or it falls among unbounded values.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Estimate {
     /// Median of the runs' values.
     pub value: Option<f64>,
-    /// Lower end of the 95 % interval of the median.
+    /// Lower end of the interval of the median, at the comparison's level.
     pub low: Option<f64>,
     /// Upper end.
     pub high: Option<f64>,
@@ -197,7 +210,7 @@ pub struct Estimate {
 pub struct Ratio {
     /// Hodges-Lehmann estimate.
     pub value: Option<f64>,
-    /// Lower end of the unadjusted 95 % interval.
+    /// Lower end of the unadjusted interval, at the comparison's level.
     pub low: Option<f64>,
     /// Upper end.
     pub high: Option<f64>,
@@ -232,15 +245,16 @@ pub struct Contrast {
     pub ratio: Ratio,
     /// Two-sided exact signed-rank p of "no difference".
     pub p_value: Option<f64>,
-    /// After Holm over the primary contrasts of all cells; the plain one for secondary metrics.
+    /// After Holm over the primary contrasts of all cells; the plain one for secondary metrics. `null` where nothing may be
+    /// concluded from it, which counts in the family as 1.
     pub p_adjusted: Option<f64>,
     /// TOST p of "beyond the margin".
     pub p_same: Option<f64>,
     /// After Holm, as above.
     pub p_same_adjusted: Option<f64>,
-    /// Standard deviation of one block's log ratio, robust.
+    /// Standard deviation of one block's log ratio, robust; that of the host's A/A benches where it is larger.
     pub noise_floor: Option<f64>,
-    /// Smallest log ratio that these blocks would find with 80 % power.
+    /// Smallest log ratio that these blocks find with 80 % power.
     pub detectable: Option<f64>,
     /// Blocks needed to show the observed ratio.
     pub blocks_needed_better: Option<u64>,
@@ -272,6 +286,8 @@ pub enum Cause {
     Unsteady,
     /// Too few blocks for any interval.
     FewBlocks,
+    /// The bench was stopped before its blocks were run, or is under way.
+    Incomplete,
     /// The metric was not measured in every run.
     NotMeasured,
     /// Too few tasks lie beyond the percentile in some run.
@@ -293,6 +309,7 @@ impl std::fmt::Display for Cause {
             Cause::Overload => "overload",
             Cause::Unsteady => "unsteady",
             Cause::FewBlocks => "few blocks",
+            Cause::Incomplete => "incomplete",
             Cause::NotMeasured => "not measured",
             Cause::FewTasks => "few tasks",
             Cause::FewClusters => "few clusters",
@@ -308,7 +325,7 @@ impl std::fmt::Display for Cause {
 pub struct OrderEffect {
     /// Half the difference of the two Hodges-Lehmann estimates.
     pub value: f64,
-    /// Lower end of its exact 95 % interval; `null` with too few blocks.
+    /// Lower end of its exact interval, at the comparison's level; `null` with too few blocks.
     pub low: Option<f64>,
     /// Upper end.
     pub high: Option<f64>,

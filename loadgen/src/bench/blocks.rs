@@ -1,6 +1,7 @@
 //! Which blocks a bench has, in which order, what an earlier start has left of them, and how many may be repeated. Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use common::plan::Plan;
 use common::random::{self, Stream, below, mix};
@@ -17,20 +18,32 @@ pub struct Block {
     pub order: Vec<usize>,
 }
 
-/// The blocks of a plan, cells shuffled. Within a cell every variant runs equally often at every position (as nearly as
-/// the number of blocks allows), in random sequence.
+/// The blocks of a plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Schedule {
+    /// Those that every cell gets.
+    pub first: Vec<Block>,
+    /// Those that a declared extension adds, of all cells.
+    pub extension: Vec<Block>,
+}
+
+/// The blocks of a plan, cells shuffled. Within a cell, before the extension and in it, every variant runs equally often
+/// at every position (as nearly as the number of blocks allows), in random sequence.
 #[must_use]
-pub fn blocks(plan: &Plan) -> Vec<Block> {
+pub fn schedule(plan: &Plan) -> Schedule {
     let seed = plan.cells.first().map_or(0, |cell| cell.settings.load.seed);
     let mut draw = Draw { seed: random::stream(seed, Stream::Schedule), count: 0 };
-    let mut blocks = Vec::new();
-    for cell in 0..plan.cells.len() {
-        for (number, order) in (0..).zip(orders(plan.variants.len(), plan.repeat.blocks as usize, &mut draw)) {
-            blocks.push(Block { cell, number, order });
+    let mut part = |numbers: Range<u32>| {
+        let mut blocks = Vec::new();
+        for cell in 0..plan.cells.len() {
+            let orders = orders(plan.variants.len(), numbers.len(), &mut draw);
+            blocks.extend(numbers.clone().zip(orders).map(|(number, order)| Block { cell, number, order }));
         }
-    }
-    draw.shuffle(&mut blocks);
-    blocks
+        draw.shuffle(&mut blocks);
+        blocks
+    };
+    let (blocks, blocks_max) = (plan.repeat.blocks, plan.repeat.blocks_max());
+    Schedule { first: part(0..blocks), extension: part(blocks..blocks_max) }
 }
 
 /// `blocks` orders of `variants`: rotations of random permutations, so that each group of `variants` blocks is a Latin
@@ -125,37 +138,49 @@ pub(super) fn earlier(variants: usize, kept: impl Iterator<Item = Kept>) -> BTre
     blocks
 }
 
-/// How many void blocks of each cell may still be repeated: a fifth of its blocks, and at least one.
+/// How many void blocks of each cell may still be repeated: a fifth of its blocks, and at least one. Below 0 where more
+/// were void than that.
 #[derive(Debug)]
 pub(super) struct Repeats {
-    left: Vec<u32>,
+    left: Vec<i64>,
 }
 
 impl Repeats {
     /// What an earlier start of the bench has repeated is taken off.
     pub(super) fn new(blocks: u32, cells: usize, earlier: &BTreeMap<(u32, u32), Earlier>) -> Repeats {
-        let mut left = vec![blocks.div_ceil(5); cells];
+        let mut left = vec![repeats_of(blocks); cells];
         for (&(cell, _), block) in earlier {
             if let Some(left) = left.get_mut(cell as usize) {
-                *left = left.saturating_sub(block.void);
+                *left -= i64::from(block.void);
             }
         }
         Repeats { left }
     }
 
+    /// A bench of `from` blocks goes on to `to`.
+    pub(super) fn extend(&mut self, from: u32, to: u32) {
+        self.left.iter_mut().for_each(|left| *left += repeats_of(to) - repeats_of(from));
+    }
+
     pub(super) fn take(&mut self, cell: usize) -> bool {
         let left = &mut self.left[cell];
         let any = *left > 0;
-        *left = left.saturating_sub(1);
+        *left -= i64::from(any);
         any
     }
 }
 
+fn repeats_of(blocks: u32) -> i64 {
+    i64::from(blocks.div_ceil(5))
+}
+
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use common::plan::Plan;
 
-    use super::{Kept, Repeats, blocks, earlier};
+    use super::{Block, Earlier, Kept, Repeats, earlier, schedule};
 
     fn plan(variants: usize, blocks: u32) -> Plan {
         let mut text = format!(
@@ -163,6 +188,10 @@ mod tests {
         );
         (0..variants).for_each(|i| text.push_str(&format!("[[variant]]\nname = \"v{i}\"\nengine = \"async\"\n")));
         Plan::parse(&text, &[]).unwrap()
+    }
+
+    fn blocks(plan: &Plan) -> Vec<Block> {
+        schedule(plan).first
     }
 
     #[test]
@@ -200,6 +229,32 @@ mod tests {
         // Ten blocks: two repeats a cell, one of which the earlier start has used in the first.
         let mut repeats = Repeats::new(10, 2, &earlier);
         assert_eq!([0, 0, 1, 1, 1].map(|cell| repeats.take(cell)), [true, false, true, true, false]);
+        // Fifteen blocks: one more.
+        repeats.extend(10, 15);
+        assert_eq!([0, 0, 1, 1].map(|cell| repeats.take(cell)), [true, false, true, false]);
+        // What was void beyond the fifth is not forgotten.
+        let mut repeats =
+            Repeats::new(5, 1, &BTreeMap::from([((0, 0), Earlier { complete: None, attempts: 2, void: 2 })]));
+        repeats.extend(5, 10);
+        assert!(!repeats.take(0));
+    }
+
+    /// The first blocks are the same with and without it, and balanced by themselves: the first look is at a whole bench.
+    #[test]
+    fn an_extension_adds_balanced_blocks_behind_the_first() {
+        let plain = plan(2, 8);
+        let text = plain.source.replace("blocks = 8", "blocks = 8\nextend_to = 14");
+        let extended = schedule(&Plan::parse(&text, &[]).unwrap());
+        assert_eq!((&extended.first, schedule(&plain).extension.len()), (&blocks(&plain), 0));
+        let mut seen: Vec<(usize, u32)> = extended.extension.iter().map(|block| (block.cell, block.number)).collect();
+        assert!(!seen.is_sorted());
+        seen.sort_unstable();
+        let all: Vec<(usize, u32)> = (0..3).flat_map(|cell| (8..14).map(move |number| (cell, number))).collect();
+        assert_eq!(seen, all);
+        for cell in 0..3 {
+            let first = extended.extension.iter().filter(|block| block.cell == cell && block.order[0] == 0).count();
+            assert_eq!(first, 3);
+        }
     }
 
     #[test]

@@ -174,6 +174,33 @@ fn an_interrupted_bench_is_resumed() {
     assert!(other.stderr.contains("measured under another plan"), "{other}");
 }
 
+/// The same variant twice, and a margin that nothing fits in: the first blocks leave it open, but for chance. What they say
+/// decides, and a bench that is resumed adds nothing.
+#[test]
+fn a_declared_extension_is_run_where_the_first_blocks_leave_it_open() {
+    let line = "bench p.toml --set repeat.blocks=8 --set repeat.extend_to=10 --set repeat.margin=0.0001 --set load.duration_s=0.2";
+    let twice = PLAN.replace("engine = \"threaded\"", "engine = \"async\"");
+    let finished = Invocation::new(line).file("p.toml", &twice).start().finish();
+    assert_eq!(finished.code, Some(code(&finished.runs)), "{finished}");
+    let undecided =
+        analysis::undecided(&analysis::load::directory(&finished.out(), analysis::load::Mixed::Refused).unwrap());
+    let (blocks, word) = match undecided.as_slice() {
+        [] => (8, "the first 8 blocks have decided: no extension"),
+        _ => (10, "undecided after 8 blocks: 1 of 1 cells, extended to 10 as declared"),
+    };
+    assert!(finished.stderr.contains(word), "{finished}");
+    assert_eq!(last_attempts(&finished.runs).len(), blocks, "{finished}");
+    let comparison = comparison(&finished);
+    assert_eq!((comparison.looks, comparison.extended), (2, blocks == 10));
+    assert_eq!(comparison.cells[0].blocks_planned as usize, blocks);
+    assert_eq!(comparison.complete, finished.code == Some(0), "{finished}");
+    if finished.code == Some(0) {
+        let runs = finished.runs.len();
+        let resumed = Invocation::after(finished, &format!("{line} --resume")).start().finish();
+        assert_eq!((resumed.code, resumed.runs.len()), (Some(0), runs), "{resumed}");
+    }
+}
+
 /// Neither a run nor a bench writes over what somebody has measured.
 #[test]
 fn results_are_not_written_over() {
