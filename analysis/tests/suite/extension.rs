@@ -1,6 +1,6 @@
 //! A declared extension: two looks, each at 97 %.
 
-use analysis::load::Results;
+use analysis::load::{Mixed, Results};
 use common::plan::Plan;
 use common::report::Run;
 use common::report::comparison::{Cause, Comparison, ContrastVerdict};
@@ -30,7 +30,7 @@ fn runs(plan: &Plan, blocks: u32, factor: f64, noise: f64) -> Vec<Run> {
 }
 
 fn undecided(plan: &Plan, runs: Vec<Run>) -> Vec<u32> {
-    analysis::undecided(&Results::new(plan.clone(), named(runs)).unwrap())
+    analysis::undecided(&Results::new(plan.clone(), named(runs), Mixed::Refused).unwrap())
 }
 
 /// Look, blocks planned, blocks, of the first cell; whether anything was extended, and whether all is there.
