@@ -6,6 +6,7 @@ mod bars;
 mod crossover;
 mod forest;
 mod frame;
+mod outcome;
 mod percentiles;
 mod scale;
 mod svg;

@@ -25,6 +25,12 @@
     hide();
     owner = element;
     tip.textContent = element.getAttribute("data-tip");
+    // What a drawing says without this script would be said twice.
+    const native = element.querySelector(":scope > title");
+    if (native && native.textContent) {
+      element.setAttribute("aria-label", native.textContent);
+      native.textContent = "";
+    }
     tip.hidden = false;
     element.setAttribute("aria-describedby", "tip");
     place();

@@ -2,8 +2,8 @@
 
 use common::report::comparison::{Cell, Comparison, Contrast, ContrastVerdict};
 
-use super::forest::{Outcome, contenders, outcome_legend, ratio_words};
 use super::frame::{Drawing, FONT, Place, SMALL, Size, legend, value_text};
+use super::outcome::{Outcome, contenders, outcome_legend, ratio_words};
 use super::scale::Scale;
 use super::svg::{Element, fitting, short, width_of};
 use super::sweep::runs_of_all;

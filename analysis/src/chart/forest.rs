@@ -2,12 +2,13 @@
 
 use common::report::comparison::{Cell, Comparison, Contrast, ContrastVerdict};
 
-use super::frame::{Drawing, Entry, FONT, Frame, Look, Place, SMALL, Size, legend, parameters, runs_of, value_text};
+use super::frame::{Drawing, FONT, Frame, Place, SMALL, Size, legend, parameters, runs_of, value_text};
+use super::outcome::{Outcome, contenders, outcome_legend, ratio_words};
 use super::scale::Scale;
-use super::svg::{Element, fitting};
+use super::svg::{Element, fitting, width_of};
 use super::sweep::{capital, runs_of_all};
 use super::{Chart, Section};
-use crate::format::{percent, ratio_or_unbounded, ratio_with_interval};
+use crate::format::{percent, ratio_of, ratio_or_unbounded};
 use crate::metric::{Unit, wording};
 use crate::tables::layout::word;
 
@@ -15,82 +16,6 @@ use crate::tables::layout::word;
 const ROWS_MAX: usize = 60;
 /// Ratios beyond this (or below its inverse) become arrows at the edge: one of 6 must not squeeze all others into a line.
 const AXIS_MAX: f64 = 2.5;
-
-/// Who is ahead, as far as can be told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Outcome {
-    /// The variant at this place in the plan.
-    Wins(usize),
-    /// Nobody, shown.
-    Same,
-    /// Nobody, not shown.
-    Unknown,
-}
-
-impl Outcome {
-    pub(super) fn of(comparison: &Comparison, contrast: &Contrast) -> Outcome {
-        let winner = match contrast.verdict {
-            ContrastVerdict::Better => &contrast.contender,
-            ContrastVerdict::Worse => &contrast.baseline,
-            ContrastVerdict::Same => return Outcome::Same,
-            ContrastVerdict::Unknown => return Outcome::Unknown,
-        };
-        index_of(comparison, winner).map_or(Outcome::Unknown, Outcome::Wins)
-    }
-
-    pub(super) fn look(self) -> Look {
-        match self {
-            Outcome::Wins(i) => Look::Variant(i),
-            Outcome::Same => Look::Neutral,
-            Outcome::Unknown => Look::Nothing,
-        }
-    }
-
-    /// The winner's name; empty without one.
-    pub(super) fn winner(self, comparison: &Comparison) -> String {
-        let Outcome::Wins(i) = self else { return String::new() };
-        let summary = comparison.cells.first().and_then(|cell| cell.variants.get(i));
-        summary.map_or_else(String::new, |summary| summary.variant.name.clone())
-    }
-}
-
-fn index_of(comparison: &Comparison, name: &str) -> Option<usize> {
-    comparison.cells.first()?.variants.iter().position(|summary| summary.variant.name == name)
-}
-
-/// Every contender with a primary contrast, in the order of the plan.
-pub(super) fn contenders(comparison: &Comparison) -> Vec<&str> {
-    let mut names: Vec<&str> = Vec::new();
-    for contrast in comparison.cells.iter().flat_map(|cell| &cell.contrasts).filter(|contrast| contrast.primary) {
-        if !names.contains(&contrast.contender.as_str()) {
-            names.push(&contrast.contender);
-        }
-    }
-    names
-}
-
-/// Markers of `contenders` and their baseline, of the same and of the unknown.
-pub(super) fn outcome_legend(comparison: &Comparison, contenders: &[&str]) -> Vec<Entry> {
-    let contrasts = || comparison.cells.iter().flat_map(|cell| &cell.contrasts);
-    let baseline = contrasts().map(|contrast| contrast.baseline.as_str()).next();
-    let names = baseline.into_iter().chain(contenders.iter().copied());
-    let entry = |name: &str| {
-        let look = Look::Variant(index_of(comparison, name)?);
-        Some(Entry { look, name: format!("{name} is better"), line: false })
-    };
-    let same = Entry { look: Look::Neutral, name: "the same".to_owned(), line: false };
-    let unknown = Entry { look: Look::Nothing, name: "unknown".to_owned(), line: false };
-    names.filter_map(entry).chain([same, unknown]).collect()
-}
-
-/// "async / threads: 0.880 [0.841, 0.932], better", and why where it is unknown.
-pub(super) fn ratio_words(contrast: &Contrast) -> String {
-    let Contrast { contender, baseline, ratio, .. } = contrast;
-    let reason = if contrast.reason.is_empty() { String::new() } else { format!("\n{}", contrast.reason) };
-    let runs = if contrast.n == 1 { "1 block".to_owned() } else { format!("{} blocks", contrast.n) };
-    let value = if contrast.p_value.is_none() { "no ratio".to_owned() } else { ratio_with_interval(ratio) };
-    format!("{contender} / {baseline}: {value}\n{}, {runs}{reason}", word(contrast))
-}
 
 /// The verdict without its cause; that of a secondary metric in brackets.
 fn short_word(contrast: &Contrast) -> String {
@@ -188,7 +113,7 @@ pub(super) fn of_cell(comparison: &Comparison, cell: &Cell) -> Vec<Chart> {
         let first = rows.first()?.contrast;
         let baseline = &first.baseline;
         let primary = if first.primary {
-            format!("{}: {}, {}. ", capital(&name(first)), ratio_with_interval(&first.ratio), word(first))
+            format!("{}: {}, {}. ", capital(&name(first)), ratio_of(first), word(first))
         } else {
             String::new()
         };
@@ -259,29 +184,31 @@ fn drawn(size: Size, frame: &Frame, comparison: &Comparison, row: &Row<'_>, top:
     let contrast = row.contrast;
     let outcome = Outcome::of(comparison, contrast);
     let class = if contrast.primary { "strong" } else { "" };
+    let words = ratio_of(contrast);
+    let whole = Element::rectangle("hit", 0.0, top, size.width(), if size.is_narrow() { 38.0 } else { 23.0 });
     let (mut parts, y) = if size.is_narrow() {
-        let words = ratio_with_interval(&contrast.ratio);
-        let room = size.width() - 20.0 - super::svg::width_of(&words, SMALL);
+        let room = size.width() - 20.0 - width_of(&words, SMALL);
         let name = Element::label(class, 4.0, top + 16.0, &fitting(&row.name, FONT, room));
         let words = Element::label("tick end", size.width() - 4.0, top + 16.0, &words);
-        (vec![name, words], top + 29.0)
+        (vec![whole, name, words], top + 29.0)
     } else {
         let name = Element::label(class, 4.0, top + 16.0, &fitting(&row.name, FONT, frame.left - 16.0));
-        let words = Element::label("tick end", size.width() - 76.0, top + 16.0, &ratio_with_interval(&contrast.ratio));
+        let words = Element::label("tick end", size.width() - 76.0, top + 16.0, &words);
         let verdict = Element::label(class, size.width() - 68.0, top + 16.0, &short_word(contrast));
-        (vec![name, words, verdict], top + 12.0)
+        (vec![whole, name, words, verdict], top + 12.0)
     };
-    let tip = format!("{}\n{}", row.name, ratio_words(contrast));
-    match contrast.ratio.value.filter(|ratio| *ratio > 0.0) {
+    match contrast.ratio.value.filter(|ratio| *ratio > 0.0 && contrast.p_value.is_some()) {
         Some(ratio) => {
-            parts.push(Element::group("", whisker(frame, contrast, y)).with(&value(frame, outcome, ratio, y)).tip(&tip))
+            parts.extend(whisker(frame, contrast, y));
+            parts.push(value(frame, outcome, ratio, y));
         }
         None => {
             let words = if contrast.p_value.is_none() { "no ratio" } else { "unbounded" };
-            parts.push(Element::label("tick middle", frame.at(1.0, 0.0).0, y + 4.0, words).tip(&tip));
+            parts.push(Element::label("tick middle", frame.at(1.0, 0.0).0, y + 4.0, words));
         }
     }
-    Element::group(&outcome.look().class(), parts)
+    let tip = format!("{}\n{}", row.name, ratio_words(contrast));
+    Element::group(&outcome.look().class(), parts).tip(&tip)
 }
 
 /// The interval, with an arrow where it goes on beyond the axis.

@@ -135,9 +135,15 @@ impl Look {
         self.shaped(class, x, y)
     }
 
-    /// The same, empty inside.
-    pub(super) fn hollow(self, x: f64, y: f64) -> Element {
+    fn hollow(self, x: f64, y: f64) -> Element {
         self.shaped("hollow", x, y)
+    }
+
+    /// A marker that says `tip`, with room around it for a finger.
+    pub(super) fn point(self, x: f64, y: f64, hollow: bool, tip: &str) -> Element {
+        let marker = if hollow { self.hollow(x, y) } else { self.marker(x, y) };
+        let room = Element::new("circle").set("class", "hit").number("cx", x).number("cy", y).number("r", 10.0);
+        Element::group("point", [room, marker]).tip(tip)
     }
 
     fn shaped(self, class: &str, x: f64, y: f64) -> Element {

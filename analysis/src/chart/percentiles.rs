@@ -103,7 +103,7 @@ fn drawn(frame: &Frame, curve: &Curve<'_>) -> Element {
             quantity(Unit::Micros, point.us),
             counted(point.beyond, "task")
         );
-        parts.push(curve.look.marker(x, y).tip(&tip));
+        parts.push(curve.look.point(x, y, false, &tip));
         // Those beyond have no length: the line goes on upwards, out of the chart.
         if i == last && curve.response.unbounded > 0 {
             parts.push(Element::path("line", &format!("M{x:.1} {:.1}v-16m-4 4l4 -4l4 4", y - 4.0)));

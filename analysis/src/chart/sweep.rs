@@ -184,8 +184,7 @@ impl Panels<'_> {
                 estimate(unit, &of),
                 verdicts(&summary.runs)
             );
-            let marker = if all_ok(summary) { look.marker(*x, *y) } else { look.hollow(*x, *y) };
-            parts.push(marker.tip(&tip));
+            parts.push(look.point(*x, *y, !all_ok(summary), &tip));
         }
         Element::group(&look.class(), parts)
     }
