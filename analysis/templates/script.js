@@ -24,6 +24,12 @@
     if (owner === element) return;
     hide();
     owner = element;
+    // The browser would show the title of a drawing's mark as well; it stays as its name.
+    const title = element.querySelector(":scope > title");
+    if (title) {
+      element.setAttribute("aria-label", title.textContent);
+      title.remove();
+    }
     tip.textContent = element.getAttribute("data-tip");
     // What a drawing says without this script would be said twice.
     const native = element.querySelector(":scope > title");

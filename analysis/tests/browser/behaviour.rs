@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use analysis::export::html::{self, Shown};
-use analysis::export::json;
-use serde_json::Value;
+use analysis::export::json::bytes;
+use serde_json::{Value, json};
 
 use crate::devtools::Page;
 use crate::sample;
@@ -20,7 +20,7 @@ struct Opened {
 fn open() -> Opened {
     let dir = tempfile::tempdir().unwrap();
     let comparison = sample::hostile();
-    let json = json::bytes(&comparison).unwrap();
+    let json = bytes(&comparison).unwrap();
     let file = dir.path().join("report.html");
     std::fs::write(&file, html::bytes(&comparison, &json).unwrap()).unwrap();
     let downloads = dir.path().join("downloads");
@@ -161,12 +161,42 @@ fn colours_follow_the_system_and_the_button() {
 fn the_download_is_the_file() {
     let mut opened = open();
     opened.page.value("document.getElementById('download').click()");
-    let finished =
-        |page: &Page| page.reported("Browser.downloadProgress").iter().any(|progress| progress["state"] == "completed");
-    while !finished(&opened.page) {
-        opened.page.value("new Promise((done) => setTimeout(done, 50))");
-    }
+    opened.page.wait_until(|page| {
+        page.reported("Browser.downloadProgress").iter().any(|progress| progress["state"] == "completed")
+    });
     let written = std::fs::read(opened.downloads.join("comparison.json")).unwrap();
     assert!(written == opened.json, "the download is not comparison.json byte for byte");
     assert_quiet(&opened.page);
+}
+
+#[test]
+fn the_plan_is_copied_as_it_was_run() {
+    let mut opened = open();
+    let page = &mut opened.page;
+    let permissions = json!({"permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"]});
+    page.call("Browser.grantPermissions", permissions);
+    page.call("Page.bringToFront", json!({}));
+    page.value(
+        "new Promise((done) => { new MutationObserver(() => done()).observe(document.getElementById('said'), \
+         {childList: true}); document.getElementById('copy').click(); })",
+    );
+    assert_eq!(page.value("document.getElementById('said').textContent"), "The plan was copied");
+    let copied = page.value("navigator.clipboard.readText()");
+    let comparison: Value = serde_json::from_slice(&opened.json).unwrap();
+    assert_eq!(copied, comparison["plan_toml"]);
+}
+
+#[test]
+fn without_scripts_nothing_is_missing_but_buttons() {
+    let mut opened = open();
+    let page = &mut opened.page;
+    let shown = "[document.querySelector('main').innerText.length, document.querySelectorAll('button').length, \
+                 [...document.querySelectorAll('button')].filter((b) => b.offsetHeight > 0).length]";
+    let with = page.value(shown);
+    page.call("Emulation.setScriptExecutionDisabled", json!({"value": true}));
+    page.reload();
+    let without = page.value(shown);
+    assert_eq!((&without[1], &without[2]), (&with[1], &json!(0)), "buttons that do nothing");
+    let (with, without) = (with[0].as_f64().unwrap(), without[0].as_f64().unwrap());
+    assert!((without / with - 1.0).abs() < 0.01, "{without} characters instead of {with}");
 }

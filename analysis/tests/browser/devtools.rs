@@ -93,7 +93,7 @@ impl Page {
             page.call(&format!("{domain}.enable"), json!({}));
         }
         page.call("Page.navigate", json!({"url": format!("file://{}", file.display())}));
-        page.wait_for("Page.loadEventFired");
+        page.wait_until(|page| !page.reported("Page.loadEventFired").is_empty());
         page
     }
 
@@ -126,12 +126,20 @@ impl Page {
         }
     }
 
-    /// Waits for an event, now or before.
-    pub(crate) fn wait_for(&mut self, method: &str) {
-        while !self.events.iter().any(|event| event["method"] == method) {
+    /// Reads on until what was reported is enough.
+    pub(crate) fn wait_until(&mut self, enough: impl Fn(&Page) -> bool) {
+        while !enough(self) {
             let message = self.read();
             self.events.push_back(message);
         }
+    }
+
+    /// Loads the page once more, and waits until it is loaded.
+    pub(crate) fn reload(&mut self) {
+        let loads = |page: &Page| page.reported("Page.loadEventFired").len();
+        let before = loads(self);
+        self.call("Page.reload", json!({}));
+        self.wait_until(|page| loads(page) > before);
     }
 
     /// The parameters of all events called `method` so far.
