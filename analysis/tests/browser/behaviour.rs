@@ -148,7 +148,11 @@ fn colours_follow_the_system_and_the_button() {
     page.emulate("screen", "dark");
     let dark = page.value(ground);
     assert_ne!(light, dark);
-    assert_eq!(page.value("document.getElementById('theme').getAttribute('aria-pressed')"), "true");
+    // The button hears of it some frames later.
+    page.value(
+        "new Promise((done) => { const look = () => document.getElementById('theme').getAttribute('aria-pressed') === \
+         'true' ? done() : requestAnimationFrame(look); look(); })",
+    );
     page.value("document.getElementById('theme').click()");
     assert_eq!(page.value(ground), light);
     page.value("document.getElementById('theme').click()");
