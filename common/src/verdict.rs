@@ -17,6 +17,7 @@ mod server;
 
 pub use bottleneck::{EXHAUSTED, bottleneck, remedy};
 pub use generator::{ON_TIME_MIN, TAIL_MIN, beyond, on_time_limit_us};
+pub use machine::OTHERS_MAX;
 
 /// What a verdict is made from.
 #[derive(Debug, Clone, Copy)]

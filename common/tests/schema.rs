@@ -418,7 +418,8 @@ fn answer() -> Value {
         "held": [{"variant": "threads", "cells": [0], "sentence": "threads kept up"}],
         "headroom": [{
             "variant": "threads", "parameters": {"workers.count": 28}, "asked_per_s": 100.0, "held_per_s": null, "factor": null,
-            "failed_per_s": 100.0, "failed_runs_ok": 0, "failed_runs": 1, "runs_ok": 0, "runs": 1,
+            "failed_per_s": 100.0, "failed_runs_ok": 0, "failed_runs": 1, "others_share": 0.02,
+            "runs_ok": 0, "runs": 1,
             "estimate": {"factor": 2.2, "resource": "server-cpu", "share": 0.4, "machine_share": null}, "sentence": "did not hold",
         }],
         "limited_by": [{"variant": "threads", "resource": "server-cpu", "share": 0.97, "runs": 1, "of": 1}],

@@ -7,7 +7,7 @@ use common::verdict;
 
 use super::clause::{of_several, signed};
 use super::finding::{Finding, Word};
-use super::limits::limits;
+use super::limits::{limits, others};
 use super::{Bench, Seen, place};
 use crate::format::{counted, percent};
 use crate::stats::middle_of;
@@ -75,7 +75,7 @@ fn of_blocks(finding: &Finding<'_>) -> Option<Change> {
     match contrast.cause? {
         Cause::FewBlocks => {
             let blocks_min = finding.level.blocks_min;
-            let sentence = format!("at least {blocks_min} blocks are needed for any word; {run} were compared");
+            let sentence = format!("at least {blocks_min} blocks are needed for any word; compared: {run}");
             Some(change(Lever::Blocks, &contrast.contender, Some(blocks_min.into()), sentence))
         }
         Cause::Noise => {
@@ -86,7 +86,7 @@ fn of_blocks(finding: &Finding<'_>) -> Option<Change> {
                 "that no difference matters".to_owned()
             };
             let sentence = format!(
-                "about {} would show {what} of {} against {}; {run} were compared",
+                "about {} would show {what} of {} against {}; compared: {run}",
                 counted(needed, "block"),
                 contrast.contender,
                 contrast.baseline
@@ -184,7 +184,12 @@ fn of_resources(variant: &Variant, runs: &[&Run], seen: &Seen<'_>) -> Vec<Change
     let limits = limits(std::slice::from_ref(variant), &[seen]);
     let Some(limit) = limits.first() else { return Vec::new() };
     let mut changes = Vec::new();
-    if overloaded || limit.share >= verdict::EXHAUSTED {
+    let disturbed = others(runs).filter(|&share| share > verdict::OTHERS_MAX);
+    if let Some(share) = disturbed {
+        let sentence =
+            format!("other programs used {} of the CPUs in the runs of {name}: end them, and repeat", percent(share));
+        changes.push(change(Lever::Measurement, name, Some(share), sentence));
+    } else if overloaded || limit.share >= verdict::EXHAUSTED {
         let remedy = verdict::remedy(limit.resource);
         let sentence = format!("{name} used {} of {}; what would do: {remedy}", percent(limit.share), limit.resource);
         changes.push(change(Lever::Bottleneck, name, Some(limit.share), sentence));

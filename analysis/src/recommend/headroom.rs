@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use common::report::comparison::{Headroom, HeadroomEstimate};
 use common::report::{Resource, Run, Usage};
+use common::verdict::OTHERS_MAX;
 
 use super::finding::Kept;
-use super::limits::used;
+use super::limits::{others, used};
 use super::{Bench, Seen, place};
 use crate::format::{counted, percent, significant};
 use crate::stats::middle_of;
@@ -87,7 +88,9 @@ fn headroom(bench: &Bench<'_>, variant: usize, rates: &[&Seen<'_>]) -> Option<He
     let asked_per_s = rate(asked);
     let held_per_s = held.map(|seen| rate(seen));
     let factor = held_per_s.map(|held| held / asked_per_s);
-    let estimate = held.filter(|_| failed.is_none()).zip(factor).and_then(|(seen, factor)| {
+    let others_share = others(&held.copied().unwrap_or(asked).blocks.variants[variant].valid);
+    let disturbed = others_share.is_some_and(|share| share > OTHERS_MAX);
+    let estimate = held.filter(|_| failed.is_none() && !disturbed).zip(factor).and_then(|(seen, factor)| {
         estimate(&seen.blocks.variants[variant].valid).map(|of| HeadroomEstimate { factor: factor * of.factor, ..of })
     });
     let failed = failed.map(|failed| run[failed]);
@@ -102,6 +105,7 @@ fn headroom(bench: &Bench<'_>, variant: usize, rates: &[&Seen<'_>]) -> Option<He
         failed_runs: failed.map(|seen| kept(seen).of),
         runs_ok,
         runs,
+        others_share,
         estimate,
         sentence: String::new(),
     };
@@ -171,6 +175,8 @@ fn sentence(headroom: &Headroom) -> String {
             format!("at most about {} times what was asked, at the same cost per task", times(*most))
         };
         text.push_str(&format!("; estimated, not measured: {left} ({used})"));
+    } else if let Some(share) = headroom.others_share.filter(|&share| failed_per_s.is_none() && share > OTHERS_MAX) {
+        text.push_str(&format!("; nothing is estimated, for other programs used {} of the CPUs", percent(share)));
     }
     text
 }

@@ -29,6 +29,11 @@ pub(super) fn limits(variants: &[Variant], cells: &[&Seen<'_>]) -> Vec<Limit> {
     variants.iter().enumerate().flat_map(of_variant).collect()
 }
 
+/// How much of the CPUs other programs used: the median over `runs`; `None` where that is not known.
+pub(super) fn others(runs: &[&Run]) -> Option<f64> {
+    middle_of(runs.iter().filter_map(|run| run.machine.others_share).collect())
+}
+
 /// The median over `runs` of how much of `resource` was used; `None` where none of them measured it.
 pub(super) fn used(runs: &[&Run], resource: Resource) -> Option<f64> {
     let of = |run: &&Run| run.pressure.iter().find(|one| one.resource == resource).map(|one| one.share);

@@ -190,6 +190,15 @@ fn headroom_is_measured_where_rates_are_swept_and_else_estimated_and_marked() {
     threads held the 1000 tasks/s asked in all 10 runs: at least 1.0, not measured beyond; estimated, not measured: at most about 2.2 times what was asked, at the same cost per task (server CPU 46 % used)
     async held the 1000 tasks/s asked in all 10 runs: at least 1.0, not measured beyond; estimated, not measured: at most about 2.2 times what was asked, at the same cost per task (server CPU 46 % used)
     ");
+    let mut disturbed = bench(1.0, 0.01);
+    disturbed.iter_mut().for_each(|run| run.machine.others_share = Some(if is_async(run) { 0.1 } else { 0.3 }));
+    let disturbed = of(disturbed);
+    insta::assert_snapshot!(sentences(&disturbed), @"
+    threads held the 1000 tasks/s asked in all 10 runs: at least 1.0, not measured beyond; nothing is estimated, for other programs used 30 % of the CPUs
+    async held the 1000 tasks/s asked in all 10 runs: at least 1.0, not measured beyond; estimated, not measured: at most about 2.2 times what was asked, at the same cost per task (server CPU 46 % used)
+    ");
+    let [others] = changes(&disturbed, Lever::Measurement)[..] else { panic!("{disturbed:#?}") };
+    assert_eq!((others.variant.as_str(), others.figure), ("threads", Some(0.3)));
     // Everything on the machine together is used more than any part of it, and an instrument is no limit of the system.
     let mut shared = bench(1.0, 0.01);
     for run in &mut shared {

@@ -8,7 +8,7 @@ const BUSY_MAX: f64 = 0.9;
 /// Halves of a window in which the same work takes so much more time are two machines.
 const SHIFT_MAX: f64 = 0.2;
 /// What other programs may use of the CPUs before it is said.
-const OTHERS_MAX: f64 = 0.1;
+pub const OTHERS_MAX: f64 = 0.1;
 /// The percentile that stalls are held against when the plan's primary metric is none.
 const PERCENTILE: f64 = 0.99;
 /// Ticks come every millisecond; only from a thread that nobody puts off do they tell of the machine.

@@ -126,7 +126,10 @@ pub struct Headroom {
     pub runs_ok: u32,
     /// Valid runs at that rate.
     pub runs: u32,
-    /// What there may be beyond `held_per_s`; `null` where a rate that did not hold is known, or no share was measured.
+    /// How much of the CPUs other programs used: the median of these runs; `null` where that is not known.
+    pub others_share: Option<f64>,
+    /// What there may be beyond `held_per_s`; `null` where a rate that did not hold is known, no share was measured, or other
+    /// programs used more than a tenth of the CPUs.
     pub estimate: Option<HeadroomEstimate>,
     /// The same in a sentence.
     pub sentence: String,
@@ -190,6 +193,7 @@ pub enum Lever {
     Workers,
     /// What was exhausted: the share of it that was used.
     Bottleneck,
-    /// What kept the runs from a word (void blocks, too few tasks, an unsteady variant): no figure.
+    /// What kept the runs from a word (void blocks, too few tasks, an unsteady variant), or belongs to nobody in them: the share
+    /// of the CPUs that other programs used, else no figure.
     Measurement,
 }
