@@ -6,7 +6,7 @@ PACKAGES := common dyno testkit $(BINARIES)
 RELEASE  := target/release
 
 .DEFAULT_GOAL := help
-.PHONY: help build bench $(addprefix bench-,$(PLANS)) calibrate floor handicap test verify lint pure doc criterion driver-diff schema clean
+.PHONY: help build bench $(addprefix bench-,$(PLANS)) aa calibrate floor handicap test verify lint pure doc criterion driver-diff schema clean
 
 help: ## lists the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -20,6 +20,10 @@ bench: bench-default ## the default comparison: two to three minutes after the b
 
 $(addprefix bench-,$(PLANS)): bench-%: build
 	$(RELEASE)/loadgen bench plans/$*.toml
+
+aa: build ## variants against themselves, to see what this host makes of nothing: twenty benches, half an hour; goes on where it was stopped
+	$(RELEASE)/loadgen bench plans/aa.toml --aa --benches 20
+	$(RELEASE)/analysis aa
 
 calibrate: build ## how many tasks a second loadgen can send to each engine on this host; three minutes
 	$(RELEASE)/loadgen calibrate

@@ -4,10 +4,12 @@ use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use analysis::aa::store;
+use analysis::aa::summary::Summary;
 use analysis::diff::{self, Incomparable};
 use analysis::load::{LoadError, Mixed};
 use analysis::validate::Schemas;
-use analysis::{compare, escape, export, load, show, tables, write};
+use analysis::{aa, cache, compare, escape, export, load, show, tables, write};
 use clap::{Parser, Subcommand};
 
 /// Compares the runs of a bench or of two, shows single runs, and checks reports.
@@ -15,7 +17,7 @@ use clap::{Parser, Subcommand};
 #[command(
     name = "analysis",
     version,
-    after_help = "Exit codes: 0 done (whatever the verdicts are), 1 internal error, 2 usage, results that cannot be read or compared, or a report with violations, 6 regression (diff)."
+    after_help = "Exit codes: 0 done (whatever the verdicts are), 1 internal error, 2 usage, results that cannot be read or compared, or a report with violations, 4 a defect of the instrument (aa), 6 regression (diff)."
 )]
 struct Args {
     #[command(subcommand)]
@@ -73,11 +75,25 @@ enum Command {
         #[arg(value_name = "FILE", required = true)]
         files: Vec<PathBuf>,
     },
+    /// What benches of a variant against itself (`make aa`, `loadgen bench --aa`) say of this host as an instrument.
+    ///
+    /// Per metric: false alarms with the Clopper-Pearson interval of their rate, the ratio that should be 1, how far a block
+    /// scatters, and what benches of 10 and of 30 blocks can detect.
+    Aa {
+        /// A/A results, such as results/latest/aa.json [default: those of all hosts in the user's cache]
+        #[arg(value_name = "FILE")]
+        file: Option<PathBuf>,
+        /// As JSON, one line per host
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 /// Usage, and what is refused.
 const REFUSED: u8 = 2;
 const REGRESSION: u8 = 6;
+/// The instrument has a defect.
+const INVALID: u8 = 4;
 
 /// Parses the arguments and does what they say; on bad usage clap prints it and exits with 2.
 pub(crate) fn run() -> anyhow::Result<ExitCode> {
@@ -106,6 +122,7 @@ pub(crate) fn run() -> anyhow::Result<ExitCode> {
             Ok(if diff.regression { ExitCode::from(REGRESSION) } else { ExitCode::SUCCESS })
         }
         Command::Validate { files } => validate_all(&files),
+        Command::Aa { file, json } => show_aa(file, json),
     }
 }
 
@@ -135,6 +152,29 @@ fn validate_all(files: &[PathBuf]) -> anyhow::Result<ExitCode> {
         print(&lines.iter().map(|line| format!("{}\n", escape::line(line))).collect::<String>())?;
     }
     Ok(if valid { ExitCode::SUCCESS } else { ExitCode::from(REFUSED) })
+}
+
+fn show_aa(file: Option<PathBuf>, json: bool) -> anyhow::Result<ExitCode> {
+    let files = match file {
+        Some(file) => vec![file],
+        None => {
+            let cache = cache::directory(|name| std::env::var_os(name)).unwrap_or_default();
+            let files = store::paths(&cache)?;
+            if files.is_empty() {
+                return Err(LoadError::NoAa { path: cache::hosts(&cache) }.into());
+            }
+            files
+        }
+    };
+    let mut defect = false;
+    for (number, path) in files.iter().enumerate() {
+        let summary = Summary::new(&store::read(path)?);
+        defect |= summary.has_defect();
+        let between = if number > 0 && !json { "\n" } else { "" };
+        let text = if json { format!("{}\n", serde_json::to_string(&summary)?) } else { aa::text(&summary) };
+        print(&format!("{between}{text}"))?;
+    }
+    Ok(if defect { ExitCode::from(INVALID) } else { ExitCode::SUCCESS })
 }
 
 /// A reader that has seen enough (`| head`) is no error.

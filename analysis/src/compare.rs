@@ -3,14 +3,17 @@
 use std::collections::BTreeMap;
 
 use common::plan::{Metric, Plan, Settings, Variant};
+use common::report::aa::AaStore;
 use common::report::comparison::{
     Cause, Cell, CheckTally, Comparison, ComparisonKind, Contrast, Distance, Estimate, KeepsUp, RunVerdicts,
     VariantSummary,
 };
 use common::report::{Check, Counts, Run, RunResult, SCHEMA_VERSION};
 
+use crate::aa::{self, pool::Known};
 use crate::blocks::{Blocks, VariantRuns};
 use crate::contrast::{Basis, Measured, Pair};
+use crate::controls;
 use crate::drawing;
 use crate::keeps_up::keeps_up;
 use crate::load::Results;
@@ -21,28 +24,40 @@ use crate::stats::level::Level;
 use crate::stats::{holm, median, middle_of};
 use crate::steady::steadiness;
 
-/// Compares the variants of `results` by the recipe of `docs/method.md`. Pure.
+/// Compares the variants of `results` by the recipe of `docs/method.md`, with what A/A benches of the host have found,
+/// where that is known. Pure.
 #[must_use]
-pub fn comparison(results: &Results) -> Comparison {
+pub fn comparison(results: &Results, aa: Option<&AaStore>) -> Comparison {
     let plan = results.plan();
     let first = &results.runs()[0];
+    // An A/A bench asks whether the instrument is to be believed, and is judged as if nothing were known of it.
+    let forced = forced(results);
+    let is_aa = plan.is_against_itself() && forced.is_empty();
+    let aa = aa.filter(|_| !is_aa);
+    let known: Vec<Known<'_>> =
+        plan.cells.iter().map(|cell| Known::of(aa, first_of(results, cell.index).unwrap_or(first))).collect();
     let basis = basis(plan);
     let level = basis.level;
     let blocks = blocks(results, plan.repeat.blocks_max());
-    let contrasts = contrasts(plan, &blocks, &basis);
+    let cells: Vec<Measurable<'_>> = blocks.iter().zip(&known).collect();
+    let contrasts = contrasts(plan, &cells, &basis);
+    let controls = controls(plan, &cells, &basis);
     let keeps_up: Vec<Vec<KeepsUp>> =
-        blocks.iter().map(|blocks| pairs(plan, blocks, &basis).map(|pair| keeps_up(&pair)).collect()).collect();
-    let forced = forced(results);
+        cells.iter().map(|&cell| pairs(plan, cell, &basis).map(|pair| keeps_up(&pair)).collect()).collect();
     let seen = plan.cells.iter().zip(&blocks).zip(&contrasts).zip(&keeps_up);
     let seen = seen.map(|(((cell, blocks), contrasts), keeps_up)| Seen { cell, blocks, contrasts, keeps_up });
     let (recommendations, answer) = Bench { plan, cells: seen.collect(), forced: &forced }.answers();
-    let said = contrasts.into_iter().zip(keeps_up).zip(recommendations);
+    let (recommendations, answer) = match is_aa {
+        true => aa::answers(recommendations, answer, &contrasts),
+        false => controls::overrule(recommendations, answer, &controls),
+    };
+    let said = contrasts.into_iter().zip(controls).zip(keeps_up).zip(recommendations);
     let cells: Vec<Cell> = plan
         .cells
         .iter()
         .zip(&blocks)
         .zip(said)
-        .map(|((cell, blocks), ((contrasts, keeps_up), recommendation))| {
+        .map(|((cell, blocks), (((contrasts, controls), keeps_up), recommendation))| {
             let variants: Vec<VariantSummary> = plan
                 .variants
                 .iter()
@@ -61,6 +76,7 @@ pub fn comparison(results: &Results) -> Comparison {
                 recommendation,
                 variants,
                 contrasts,
+                controls,
                 keeps_up,
             }
         })
@@ -83,6 +99,7 @@ pub fn comparison(results: &Results) -> Comparison {
             .iter()
             .all(|cell| cell.blocks == cell.blocks_planned && !goes_on(plan, cell.look, &cell.contrasts)),
         forced,
+        aa: is_aa,
         host: first.host.clone(),
         redis_server: first.redis_server.clone(),
         versions: first.versions.clone(),
@@ -122,13 +139,15 @@ fn checks(runs: &[Run]) -> Vec<CheckTally> {
 #[must_use]
 pub fn undecided(results: &Results) -> Vec<u32> {
     let plan = results.plan();
-    let contrasts = contrasts(plan, &blocks(results, plan.repeat.blocks), &basis(plan));
+    let (blocks, unknown) = (blocks(results, plan.repeat.blocks), Known::default());
+    let cells: Vec<Measurable<'_>> = blocks.iter().map(|blocks| (blocks, &unknown)).collect();
+    let contrasts = contrasts(plan, &cells, &basis(plan));
     let cells = plan.cells.iter().zip(contrasts);
     cells.filter(|(_, contrasts)| goes_on(plan, 1, contrasts)).map(|(cell, _)| cell.index).collect()
 }
 
-fn basis(plan: &Plan) -> Basis {
-    Basis { level: Level::of(plan.repeat.extend_to.is_some()), host_noise: BTreeMap::new() }
+pub(crate) fn basis(plan: &Plan) -> Basis {
+    Basis { level: Level::of(plan.repeat.extend_to.is_some()) }
 }
 
 /// Whether there is another look at a cell with these contrasts.
@@ -145,6 +164,9 @@ fn blocks(results: &Results, end: u32) -> Vec<Blocks<'_>> {
     };
     results.plan().cells.iter().map(|cell| of(cell.index)).collect()
 }
+
+/// A cell, and what A/A benches have found that fits it.
+type Measurable<'a> = (&'a Blocks<'a>, &'a Known<'a>);
 
 /// The first run of a cell.
 fn first_of(results: &Results, cell: u32) -> Option<&Run> {
@@ -171,7 +193,11 @@ fn forced(results: &Results) -> Vec<String> {
 }
 
 /// The baseline with each contender, in the plan's order.
-fn pairs<'a>(plan: &'a Plan, blocks: &'a Blocks<'a>, basis: &'a Basis) -> impl Iterator<Item = Pair<'a>> {
+pub(crate) fn pairs<'a>(
+    plan: &'a Plan,
+    (blocks, known): Measurable<'a>,
+    basis: &'a Basis,
+) -> impl Iterator<Item = Pair<'a>> {
     let baseline = plan.variants.iter().position(|variant| variant.name == plan.baseline).unwrap_or(0);
     (0..plan.variants.len()).filter(move |&contender| contender != baseline).map(move |contender| Pair {
         blocks,
@@ -180,15 +206,16 @@ fn pairs<'a>(plan: &'a Plan, blocks: &'a Blocks<'a>, basis: &'a Basis) -> impl I
         variants: &plan.variants,
         baseline,
         contender,
+        known,
     })
 }
 
 /// The contrasts of every cell: of each contender the primary metric, then the others in the order of tables.
 /// The primary ones of all cells are one family.
-fn contrasts(plan: &Plan, cells: &[Blocks<'_>], basis: &Basis) -> Vec<Vec<Contrast>> {
+fn contrasts(plan: &Plan, cells: &[Measurable<'_>], basis: &Basis) -> Vec<Vec<Contrast>> {
     let primary: Vec<Vec<Measured>> = cells
         .iter()
-        .map(|blocks| pairs(plan, blocks, basis).map(|pair| pair.measure(plan.primary, true)).collect())
+        .map(|&cell| pairs(plan, cell, basis).map(|pair| pair.measure(plan.primary, true)).collect())
         .collect();
     let family = |p: fn(&Measured) -> Option<f64>| holm::adjust(&primary.iter().flatten().map(p).collect::<Vec<_>>());
     let mut p_adjusted = family(Measured::p_value).into_iter();
@@ -196,14 +223,14 @@ fn contrasts(plan: &Plan, cells: &[Blocks<'_>], basis: &Basis) -> Vec<Vec<Contra
     primary
         .into_iter()
         .zip(cells)
-        .map(|(primary, blocks)| {
+        .map(|(primary, &cell)| {
             let mut contrasts = Vec::new();
-            for (measured, pair) in primary.into_iter().zip(pairs(plan, blocks, basis)) {
+            for (measured, pair) in primary.into_iter().zip(pairs(plan, cell, basis)) {
                 let adjusted = (p_adjusted.next().flatten(), p_same_adjusted.next().flatten());
                 contrasts.push(measured.judge(adjusted.0, adjusted.1));
-                let secondary = Metric::ALL
-                    .into_iter()
-                    .filter(|&metric| metric.is_contrasted() && metric != plan.primary && pair.has(metric));
+                let secondary = Metric::ALL.into_iter().filter(|&metric| {
+                    metric.is_contrasted() && !metric.is_control() && metric != plan.primary && pair.has(metric)
+                });
                 contrasts.extend(secondary.map(|metric| {
                     let measured = pair.measure(metric, false);
                     let (p, p_same) = (measured.p_value(), measured.p_same());
@@ -213,6 +240,27 @@ fn contrasts(plan: &Plan, cells: &[Blocks<'_>], basis: &Basis) -> Vec<Vec<Contra
             contrasts
         })
         .collect()
+}
+
+/// The negative controls of every cell, as far as they were measured: one family of their own.
+fn controls(plan: &Plan, cells: &[Measurable<'_>], basis: &Basis) -> Vec<Vec<Contrast>> {
+    let measured: Vec<Vec<Measured>> = cells
+        .iter()
+        .map(|&cell| {
+            let of_pair = |pair: Pair<'_>| {
+                let controls = Metric::ALL.into_iter().filter(|metric| metric.is_control());
+                controls.map(|metric| pair.measure(metric, false)).filter(Measured::is_measured).collect::<Vec<_>>()
+            };
+            pairs(plan, cell, basis).flat_map(of_pair).collect()
+        })
+        .collect();
+    let family = |p: fn(&Measured) -> Option<f64>| holm::adjust(&measured.iter().flatten().map(p).collect::<Vec<_>>());
+    let mut adjusted = family(Measured::p_value).into_iter().zip(family(Measured::p_same));
+    let mut judge = |measured: Measured| {
+        let (p, p_same) = adjusted.next().unwrap_or_default();
+        measured.judge(p, p_same)
+    };
+    measured.into_iter().map(|cell| cell.into_iter().map(&mut judge).collect()).collect()
 }
 
 fn summary(variant: Variant, settings: &Settings, runs: &VariantRuns<'_>, level: Level) -> VariantSummary {

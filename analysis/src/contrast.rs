@@ -1,13 +1,12 @@
 //! One metric of two variants of a cell over its blocks: the recipe of `docs/method.md`.
 
-use std::collections::BTreeMap;
-
-use common::plan::{Metric, Variant};
+use common::plan::{Metric, Settings, Variant};
 use common::report::Run;
-use common::report::comparison::{Cause, Contrast, ContrastVerdict, OrderEffect, Ratio, SteadyState};
+use common::report::comparison::{AaPool, Cause, Contrast, ContrastVerdict, OrderEffect, Ratio, SteadyState};
 
+use crate::aa::pool::Known;
 use crate::blocks::Blocks;
-use crate::format::{counted, percent, signed_percent_of_log};
+use crate::format::{counted, percent, ratio_or_unbounded, signed_percent_of_log};
 use crate::metric::{CLUSTERS_CONTRASTED, Percentile, Value, value, wording};
 use crate::stats::level::Level;
 use crate::stats::order_effect::order_effect;
@@ -22,8 +21,6 @@ mod word;
 pub(crate) struct Basis {
     /// How sure every test and interval is.
     pub(crate) level: Level,
-    /// Standard deviation of one block's log ratio by A/A benches of this host, by metric.
-    pub(crate) host_noise: BTreeMap<Metric, f64>,
 }
 
 /// One variant voiding this many blocks more than the other is no accident.
@@ -42,6 +39,8 @@ pub(crate) struct Pair<'a> {
     pub(crate) baseline: usize,
     /// Position of the contender.
     pub(crate) contender: usize,
+    /// What A/A benches of the host have found.
+    pub(crate) known: &'a Known<'a>,
 }
 
 /// A contrast with all its numbers, waiting for its family before it gets its word.
@@ -81,6 +80,11 @@ impl Pair<'_> {
         }
     }
 
+    /// What the plan says of the cell; `None` without any run.
+    pub(crate) fn settings(&self) -> Option<&Settings> {
+        self.blocks.variants[self.baseline].all.first().map(|run| &run.plan.settings)
+    }
+
     /// Everything about `metric` but the word.
     pub(crate) fn measure(&self, metric: Metric, primary: bool) -> Measured {
         let (baseline, contender) = (&self.variants[self.baseline], &self.variants[self.contender]);
@@ -102,6 +106,7 @@ impl Pair<'_> {
                 order_effect: None,
                 n: self.blocks.len(),
                 calibrated: false,
+                aa: None,
                 verdict: ContrastVerdict::Unknown,
                 cause: None,
                 reason: String::new(),
@@ -113,19 +118,29 @@ impl Pair<'_> {
             level: self.basis.level,
             two_binaries: (baseline.engine, baseline.allocator) != (contender.engine, contender.allocator),
         };
+        measured.contrast.aa = self.known.about(metric, self);
+        measured.contrast.calibrated = measured.contrast.aa.is_some();
         let differences = self.differences(|run| value(run, metric));
         let unusable = self.unusable(metric, &differences);
         if unusable.is_none() {
-            measured.fill(&differences, self.basis.host_noise.get(&metric).copied());
+            measured.fill(&differences, measured.contrast.aa.and_then(|aa| aa.noise_floor));
             if let Some(from_send) = Percentile::of(metric).and_then(Percentile::from_send) {
                 measured.log_ratio_from_send = Walsh::new(&self.differences(|run| from_send.read(run)).all).estimate();
             }
         }
-        if let Some((cause, reason)) = self.no_verdict().or(unusable) {
+        let biased = measured.contrast.aa.as_ref().and_then(bias);
+        if let Some((cause, reason)) = self.no_verdict().or(unusable).or(biased) {
             measured.contrast.cause = Some(cause);
             measured.contrast.reason = reason;
         }
         measured
+    }
+
+    /// ln(contender / baseline) of `metric` in every block; `None` where one is missing or unbounded.
+    pub(crate) fn log_ratios(&self, metric: Metric) -> Option<Vec<f64>> {
+        let differences = self.differences(|run| value(run, metric));
+        let finite = differences.missing + differences.both_unbounded == 0;
+        (finite && differences.all.iter().all(|d| d.is_finite())).then_some(differences.all)
     }
 
     /// ln(contender / baseline) of every block; infinite where one side is unbounded or exactly 0, 0 where both are.
@@ -262,6 +277,21 @@ pub(crate) fn lacks_tail<'a>(
              longer window gives more"
         );
         (Cause::FewClusters, reason)
+    })
+}
+
+/// Why no word of a metric can be believed: its A/A benches find a difference where there is none.
+fn bias(aa: &AaPool) -> Option<(Cause, String)> {
+    let (low, high) = (aa.ratio.low?, aa.ratio.high?);
+    (low > 1.0 || high < 1.0).then(|| {
+        let reason = format!(
+            "{} of this host find a ratio of {} (95 % interval {} to {}) between a variant and itself",
+            counted(aa.blocks.into(), "A/A block"),
+            ratio_or_unbounded(aa.ratio.value),
+            ratio_or_unbounded(Some(low)),
+            ratio_or_unbounded(Some(high))
+        );
+        (Cause::BiasedInstrument, reason)
     })
 }
 

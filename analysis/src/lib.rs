@@ -7,10 +7,13 @@ use std::path::Path;
 
 use common::report::comparison::Comparison;
 
+pub mod aa;
 mod blocks;
+pub mod cache;
 pub mod chart;
 mod compare;
 mod contrast;
+mod controls;
 pub mod diff;
 mod drawing;
 pub mod escape;
@@ -31,12 +34,13 @@ pub mod warmup;
 pub use compare::{comparison, undecided};
 pub use export::write;
 
-/// Reads the results in `dir` (`plan.toml`, `runs/*.json`) and compares their variants.
+/// Reads the results in `dir` (`plan.toml`, `runs/*.json`, and `aa.json` where there is one) and compares their variants.
 ///
 /// # Errors
 /// The first file that cannot be read or, unless `mixed` lets it through, does not belong to the others.
 pub fn compare(dir: &Path, mixed: load::Mixed) -> Result<(load::Results, Comparison), load::LoadError> {
     let results = load::directory(dir, mixed)?;
-    let comparison = comparison(&results);
+    let aa = aa::store::beside(dir, &results)?;
+    let comparison = comparison(&results, aa.as_ref());
     Ok((results, comparison))
 }

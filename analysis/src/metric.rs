@@ -1,7 +1,10 @@
 //! The value of a metric in one run, and when it may be printed and contrasted.
 
-use common::plan::Metric;
+use std::collections::BTreeMap;
+
+use common::plan::{CpuPlacement, Metric};
 use common::report::{Ended, Run, Usage};
+use common::step::Span;
 
 mod percentile;
 
@@ -68,6 +71,8 @@ pub fn value(run: &Run, metric: Metric) -> Value {
         Metric::InvoluntarySwitchesPerTask => per_task(run, count(workers, |usage| usage.involuntary_switches)),
         Metric::Threads => count(workers, |usage| usage.threads),
         Metric::Sockets => count(workers, |usage| usage.sockets),
+        Metric::RedisUsPerCommand => redis_us_per_command(run),
+        Metric::ComputeP50Us => compute_p50_us(run),
         Metric::ResponseP50Us
         | Metric::ResponseP90Us
         | Metric::ResponseP99Us
@@ -89,6 +94,20 @@ fn count(usage: &Usage, field: impl Fn(&Usage) -> Option<u64>) -> Option<f64> {
 /// Of few workers it can be nothing at all, or less: what is given back outweighs what they hold.
 fn idle_bytes_per_worker(run: &Run) -> Option<f64> {
     run.startup.memory.map(|memory| memory.bytes_per_worker).filter(|&bytes| bytes > 0.0)
+}
+
+/// Over all commands: both engines send the same.
+fn redis_us_per_command(run: &Run) -> Option<f64> {
+    let sum = |by_command: &BTreeMap<String, f64>| by_command.values().sum::<f64>();
+    let commands = sum(&run.redis_work.commands_per_task);
+    (commands > 0.0).then(|| sum(&run.redis_work.command_us_per_task) / commands)
+}
+
+/// The same rounds wherever they are burnt. The median, because a few that lose the CPU meanwhile take much longer; and only
+/// where the worker burns them itself, because elsewhere the span holds the way there and back.
+fn compute_p50_us(run: &Run) -> Option<f64> {
+    let inline = run.variant.cpu_placement.is_none_or(|placement| placement == CpuPlacement::Inline);
+    run.latency_us.spans.get(Span::Compute.name()).filter(|_| inline)?.p50
 }
 
 /// `total` of the window over the tasks that ended in it.
@@ -177,6 +196,8 @@ pub(crate) fn wording(metric: Metric) -> Wording {
         Metric::InvoluntarySwitchesPerTask => ("involuntary switches per task", Unit::Number),
         Metric::Threads => ("threads", Unit::Number),
         Metric::Sockets => ("sockets", Unit::Number),
+        Metric::RedisUsPerCommand => ("server time per command", Unit::Micros),
+        Metric::ComputeP50Us => ("compute p50", Unit::Micros),
     };
     Wording { label, unit }
 }

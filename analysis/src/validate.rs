@@ -3,6 +3,7 @@
 use std::cell::OnceCell;
 use std::path::Path;
 
+use common::report::aa::AaStore;
 use common::report::calibration::Calibration;
 use common::report::diff::Diff;
 use common::report::warmup::Warmup;
@@ -16,12 +17,13 @@ mod comparison;
 mod run;
 
 /// The kinds of reports with their schemas, which are generated from the types.
-const SCHEMAS: [(&str, &str); 5] = [
+const SCHEMAS: [(&str, &str); 6] = [
     ("run", include_str!("../../docs/schema/run.schema.json")),
     ("comparison", include_str!("../../docs/schema/comparison.schema.json")),
     ("calibration", include_str!("../../docs/schema/calibration.schema.json")),
     ("warmup", include_str!("../../docs/schema/warmup.schema.json")),
     ("diff", include_str!("../../docs/schema/diff.schema.json")),
+    ("aa", include_str!("../../docs/schema/aa.schema.json")),
 ];
 /// Violations of one file that are told one by one.
 const TOLD_MAX: usize = 50;
@@ -105,6 +107,7 @@ fn by_arithmetic(kind: &str, value: Value) -> serde_json::Result<Vec<Violation>>
         "run" => run::violations(&serde_json::from_value(value)?),
         "comparison" => comparison::violations(&serde_json::from_value(value)?),
         "diff" => serde_json::from_value::<Diff>(value).map(|_| Vec::new())?,
+        "aa" => serde_json::from_value::<AaStore>(value).map(|_| Vec::new())?,
         "warmup" => serde_json::from_value::<Warmup>(value).map(|_| Vec::new())?,
         _ => serde_json::from_value::<Calibration>(value).map(|_| Vec::new())?,
     })

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use sha2::{Digest, Sha256};
 use toml::{Table, Value};
 
+mod against_itself;
 pub mod demand;
 pub mod distance;
 mod dyno;
@@ -188,7 +189,7 @@ impl Plan {
         }
         let question = optional(&mut table, "question")?.unwrap_or_default();
         let primary = optional(&mut table, "primary")?.unwrap_or(Metric::CpuUsPerTask);
-        if !primary.is_contrasted() {
+        if !primary.is_contrasted() || primary.is_control() {
             let expected = "a metric that variants are compared by, such as response_p99_us";
             return Err(PlanError::value("primary", format!("{:?}", primary.name()), expected));
         }

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::plan::{Settings, Variant};
 
+pub mod aa;
 pub mod calibration;
 mod clock;
 pub mod comparison;

@@ -12,6 +12,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use common::report::Run;
+use common::report::aa::AaStore;
 use common::report::calibration::Calibration;
 use common::report::comparison::Comparison;
 use common::report::diff::Diff;
@@ -56,6 +57,7 @@ fn the_committed_schemas_are_those_of_the_types() {
     check_committed::<Calibration>("calibration.schema.json");
     check_committed::<Warmup>("warmup.schema.json");
     check_committed::<Diff>("diff.schema.json");
+    check_committed::<AaStore>("aa.schema.json");
 }
 
 /// Names of all properties in a schema, at any depth.
@@ -83,6 +85,7 @@ fn every_field_is_explained() {
     properties(schema::<Calibration>().as_value(), &mut names);
     properties(schema::<Warmup>().as_value(), &mut names);
     properties(schema::<Diff>().as_value(), &mut names);
+    properties(schema::<AaStore>().as_value(), &mut names);
     let missing: Vec<&String> = names.iter().filter(|name| !words.contains(name.as_str())).collect();
     assert!(missing.is_empty(), "docs/report.md does not explain {missing:?}");
 }
@@ -129,6 +132,11 @@ fn a_warm_up_is_valid() {
 #[test]
 fn a_diff_is_valid() {
     check_valid::<Diff>(&diff());
+}
+
+#[test]
+fn a_store_of_aa_results_is_valid() {
+    check_valid::<AaStore>(&aa_store());
 }
 
 fn variant() -> Value {
@@ -370,7 +378,26 @@ fn contrast() -> Value {
         "ratio": {"value": 1.0, "low": null, "high": null}, "p_value": null, "p_adjusted": null, "p_same": null,
         "p_same_adjusted": null, "noise_floor": null, "detectable": null, "blocks_needed_better": null,
         "blocks_needed_same": null, "order_effect": {"value": 0.0, "low": null, "high": null}, "n": 1,
-        "calibrated": false, "verdict": "unknown", "cause": "few-blocks", "reason": "1 block",
+        "calibrated": true,
+        "aa": {"benches": 1, "blocks": 10, "ratio": {"value": 1.0, "low": 0.99, "high": 1.01}, "noise_floor": null}, "verdict": "unknown", "cause": "few-blocks", "reason": "1 block",
+    })
+}
+
+/// One A/A bench in which one metric was measured.
+fn aa_store() -> Value {
+    json!({
+        "kind": "aa",
+        "schema_version": 1,
+        "host": "0123456789abcdef",
+        "benches": [{
+            "plan": "t-async", "plan_hash": "0123456789abcdef", "cell": 0, "started_at": "2026-11-23T12:00:00Z",
+            "headroom": "0.1.0", "scheduling": "shared", "variant": "async", "engine": "async", "task": "document",
+            "duration_s": 2.0, "warmup_s": 0.5, "blocks": 1,
+            "metrics": {"cpu_us_per_task": {
+                "primary": true, "alarm": false, "ratio": {"value": 1.0, "low": null, "high": null}, "p_value": 1.0,
+                "noise_floor": null, "log_ratios": [0.0],
+            }},
+        }],
     })
 }
 
@@ -446,6 +473,7 @@ fn comparison() -> Value {
         "extended": false,
         "complete": false,
         "forced": [],
+        "aa": false,
         "host": host(),
         "redis_server": redis_server(),
         "versions": versions(),
@@ -477,6 +505,7 @@ fn comparison() -> Value {
                 "prediction": prediction(),
             }],
             "contrasts": [contrast()],
+            "controls": [contrast()],
             "keeps_up": [{
                 "baseline": "threads", "contender": "async", "only_baseline": 0, "only_contender": 0, "p_value": 1.0,
             }],

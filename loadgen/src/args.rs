@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use common::plan::{Engine, Plan, PlanError};
 use toml::{Table, Value};
 
+use crate::aa;
 use crate::error::Refused;
 use crate::handicap::Handicap;
 use crate::placement::{Pin, Scheduling, Started};
@@ -143,6 +144,13 @@ pub struct Bench {
     /// Makes every task of a variant burn so many microseconds of CPU more: a self-test, `synthetic` tasks only
     #[arg(long, value_name = "NAME=US", hide = true)]
     pub handicap: Option<Handicap>,
+    /// A/A: the plan's baseline, or the variant named after =, against itself, to see what the instrument makes of nothing; kept
+    /// for the verdicts of this host
+    #[arg(long, value_name = "VARIANT", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    pub aa: Option<String>,
+    /// So many A/A benches, of the plan's variants in turn, each with a seed of its own; those that this host has had are left out
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "aa", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub benches: u32,
     /// Flags of every command
     #[command(flatten)]
     pub common: Common,
@@ -154,6 +162,17 @@ impl Bench {
     pub fn repeated(&self) -> String {
         let handicap = self.handicap.as_ref().map(|handicap| format!(" --handicap {handicap}"));
         self.common.repeated() + &handicap.unwrap_or_default()
+    }
+
+    /// The plans of all benches that are asked for: this one, or those of its A/A.
+    ///
+    /// # Errors
+    /// The plan has no variant of the name that `--aa` gives.
+    pub fn plans(&self, plan: Plan) -> Result<Vec<Plan>, PlanError> {
+        match &self.aa {
+            Some(variant) => aa::plans(&plan, Some(variant.as_str()).filter(|name| !name.is_empty()), self.benches),
+            None => Ok(vec![plan]),
+        }
     }
 }
 

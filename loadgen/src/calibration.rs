@@ -9,7 +9,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use analysis::export;
+use analysis::{cache, export};
 use common::compute::Work;
 use common::plan::Engine;
 use common::report::Ceiling;
@@ -36,7 +36,9 @@ impl HostFile {
     /// Of the host with this fingerprint.
     #[must_use]
     pub fn of(fingerprint: &str) -> HostFile {
-        HostFile { path: Environment::from_process().cache_dir.map(|cache| path(&cache, fingerprint)) }
+        HostFile {
+            path: Environment::from_process().cache_dir.map(|cache| cache::host_file(&cache, fingerprint, ".json")),
+        }
     }
 
     /// Rounds of [`Work`] in a microsecond, as kept or measured now.
@@ -95,12 +97,6 @@ impl HostFile {
     }
 }
 
-/// A round takes three times as long in a program that is not optimised, and a task likewise.
-fn path(cache: &Path, fingerprint: &str) -> PathBuf {
-    let build = if cfg!(debug_assertions) { "debug" } else { "release" };
-    cache.join("hosts").join(format!("{fingerprint}-{build}.json"))
-}
-
 fn measure() -> f64 {
     let fastest = (0..TIMES)
         .map(|seed| {
@@ -118,11 +114,13 @@ mod tests {
     use common::report::Ceiling;
     use tempfile::TempDir;
 
-    use super::{HostFile, path};
+    use analysis::cache;
+
+    use super::HostFile;
 
     fn file(text: &str) -> (TempDir, HostFile) {
         let cache = tempfile::tempdir().unwrap();
-        let path = path(cache.path(), "0123456789abcdef");
+        let path = cache::host_file(cache.path(), "0123456789abcdef", ".json");
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(&path, text).unwrap();
         (cache, HostFile { path: Some(path) })

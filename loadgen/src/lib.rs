@@ -1,5 +1,6 @@
 //! The coordinator: finds the server, starts dynos, paces arrivals, measures, writes runs.
 
+pub mod aa;
 pub mod args;
 pub mod arrivals;
 pub mod assemble;

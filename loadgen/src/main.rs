@@ -11,8 +11,10 @@ use anyhow::Context;
 use clap::Parser;
 use common::plan::Plan;
 use common::random::block_seed;
+use common::report::comparison::Comparison;
 use common::report::{Ended, RunResult};
 use dyno::limits;
+use loadgen::aa::HostResults;
 use loadgen::args::{self, Cli, Command, Common};
 use loadgen::bench::Admitted;
 use loadgen::calibration::HostFile;
@@ -25,7 +27,7 @@ use loadgen::run::{Site, Spec};
 use loadgen::server::Source;
 use loadgen::signals::Interrupt;
 use loadgen::store::Store;
-use loadgen::{arrivals, bench, calibrate, ceiling, handicap, proxy, run, warmup};
+use loadgen::{arrivals, bench, calibrate, ceiling, handicap, host, proxy, run, warmup};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -51,9 +53,9 @@ fn main() -> ExitCode {
 fn carry_out(command: &Command) -> anyhow::Result<u8> {
     match command {
         Command::Bench(args) => {
-            let plan = args::read_plan(&args.plan, &args.common.sets())?;
-            let (placement, interrupt) = begin(&args.common, true, has_distance(&plan))?;
-            bench_plan(args, &plan, &placement, &interrupt)
+            let plans = args.plans(args::read_plan(&args.plan, &args.common.sets())?)?;
+            let (placement, interrupt) = begin(&args.common, true, plans.iter().any(has_distance))?;
+            bench_plans(args, &plans, &placement, &interrupt)
         }
         Command::Run(args) => {
             let plan = args::parse_plan(&args.plan(), &args.common.sets(), Path::new(""))?;
@@ -108,14 +110,41 @@ fn show_arrivals(args: &args::Arrivals) -> anyhow::Result<u8> {
     Ok(0)
 }
 
-fn bench_plan(args: &args::Bench, plan: &Plan, placement: &Placement, interrupt: &Interrupt) -> anyhow::Result<u8> {
+/// One bench, or those A/A benches of a series that this host has not had; the worst of their codes.
+fn bench_plans(args: &args::Bench, plans: &[Plan], placement: &Placement, interrupt: &Interrupt) -> anyhow::Result<u8> {
+    let out = args.common.out.as_deref();
+    if let [plan] = plans {
+        return bench_plan(args, plan, (out, args.resume), placement, interrupt);
+    }
+    let known = HostResults::of(&host::read(placement.cpus()).fingerprint);
+    let mut code = 0;
+    for (number, plan) in (1..).zip(plans) {
+        let had = known.has(plan);
+        let state = if had { ", which this host has had" } else { "" };
+        eprintln!("A/A bench {number}/{}: {}{state}", plans.len(), plan.name);
+        if !had {
+            let out = out.map(|out| out.join(format!("{number:03}")));
+            let resume = args.resume && out.as_ref().is_some_and(|out| out.join("plan.toml").exists());
+            code = code.max(bench_plan(args, plan, (out.as_deref(), resume), placement, interrupt)?);
+        }
+    }
+    Ok(code)
+}
+
+fn bench_plan(
+    args: &args::Bench,
+    plan: &Plan,
+    (out, resume): (Option<&Path>, bool),
+    placement: &Placement,
+    interrupt: &Interrupt,
+) -> anyhow::Result<u8> {
     let mut progress = Progress::new(args.common.live(), interrupt)?;
     let admitted = Admitted::new(plan, &args.common, args.handicap.clone(), placement, &progress)?;
-    let out = args.common.out.as_deref();
-    let (store, kept) =
-        if args.resume { Store::resume(out, plan)? } else { (Store::create(out, &plan.name)?, Vec::new()) };
+    let (store, kept) = if resume { Store::resume(out, plan)? } else { (Store::create(out, &plan.name)?, Vec::new()) };
     handicap::same(&kept, args.handicap.as_ref())?;
     store.write_plan(&plan.source)?;
+    let known = HostResults::of(&host::read(placement.cpus()).fingerprint);
+    known.copy_into(store.directory(), plan, |line| progress.line(line))?;
     let outcome = bench::bench(plan, &kept, &admitted, placement, &store, interrupt, &mut progress);
     progress.finish();
     let interrupted = matches!(&outcome, Err(error) if error.downcast_ref::<Interrupted>().is_some());
@@ -129,7 +158,9 @@ fn bench_plan(args: &args::Bench, plan: &Plan, placement: &Placement, interrupt:
     match analysis::compare(directory, Mixed::Refused) {
         Ok((results, comparison)) => {
             let written = analysis::write(directory, &results, &comparison)?;
-            print(&format!("{}{}", tables::terminal(&comparison), tables::written(&written)))?;
+            let text = if args.benches > 1 { answers(&comparison) } else { tables::terminal(&comparison) };
+            let kept = known.keep(&results, &comparison)?.map_or_else(String::new, |line| format!("{line}\n"));
+            print(&format!("{text}{kept}{}", tables::written(&written)))?;
         }
         Err(_) if outcome.is_err() => print(&format!("no whole block was measured; see {}\n", directory.display()))?,
         Err(error) => return Err(error.into()),
@@ -146,6 +177,11 @@ fn bench_plan(args: &args::Bench, plan: &Plan, placement: &Placement, interrupt:
         Some(_) if summary.inconclusive => INCONCLUSIVE,
         _ => 0,
     })
+}
+
+/// Of a series its answers are enough.
+fn answers(comparison: &Comparison) -> String {
+    format!("{}\n", comparison.answer.sentence)
 }
 
 fn print(text: &str) -> anyhow::Result<()> {

@@ -5,6 +5,8 @@
 
 #![expect(clippy::unwrap_used, reason = "clippy's exception for tests does not reach their helper functions")]
 
+#[path = "e2e/aa.rs"]
+mod aa;
 #[path = "e2e/arrivals.rs"]
 mod arrivals;
 #[path = "e2e/bad_input.rs"]

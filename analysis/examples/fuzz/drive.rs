@@ -76,7 +76,7 @@ pub fn drive(bench: &Bench, schemas: &Schemas, texts: &[Vec<u8>]) -> Fate {
     let Ok(results) = Results::new(bench.plan.clone(), runs, Mixed::Forced) else {
         return if refused { Fate::Refused } else { Fate::Mixed };
     };
-    let compared = comparison(&results);
+    let compared = comparison(&results, None);
     harmless(&tables::terminal(&compared));
     harmless(&String::from_utf8_lossy(&export::markdown::bytes(&compared)));
     harmless(&String::from_utf8_lossy(&export::csv::bytes(results.runs()).expect("runs have a CSV")));

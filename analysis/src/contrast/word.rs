@@ -22,6 +22,11 @@ impl Measured {
         self.contrast.p_same.filter(|_| self.contrast.cause.is_none())
     }
 
+    /// Whether every block has a value of the metric.
+    pub(crate) fn is_measured(&self) -> bool {
+        self.contrast.p_value.is_some()
+    }
+
     /// The contrast with its word, given the p values after adjustment for its family.
     pub(crate) fn judge(self, p_adjusted: Option<f64>, p_same_adjusted: Option<f64>) -> Contrast {
         let (verdict, cause, reason) = match self.contrast.cause {

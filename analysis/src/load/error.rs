@@ -96,6 +96,12 @@ pub enum LoadError {
         /// The directory of the runs.
         path: PathBuf,
     },
+    /// No host has had an A/A bench.
+    #[error("{path}: no A/A results of any host; `make aa` makes some, in half an hour", path = path.display())]
+    NoAa {
+        /// Where they would be.
+        path: PathBuf,
+    },
     /// A run does not belong to the others.
     #[error("{path}: {reason}", path = path.display())]
     Mixed {

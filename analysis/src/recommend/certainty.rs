@@ -87,7 +87,8 @@ fn warnings(variants: &[Variant], cells: &[&Seen<'_>]) -> Option<String> {
 pub(super) fn notes(bench: &Bench<'_>, cells: &[&Seen<'_>]) -> Vec<String> {
     let mut notes = Vec::new();
     let contrasts = || cells.iter().flat_map(|seen| seen.contrasts).filter(|contrast| contrast.primary);
-    if contrasts().any(|contrast| !contrast.calibrated) {
+    let is_aa = bench.plan.is_against_itself() && bench.forced.is_empty();
+    if !is_aa && contrasts().any(|contrast| !contrast.calibrated) {
         notes.push("uncalibrated: no A/A bench of this host is known".to_owned());
     }
     let void: u32 = cells.iter().map(|seen| seen.blocks.void).sum();

@@ -94,8 +94,15 @@ fn general_notes(comparison: &Comparison) -> Vec<String> {
         );
     }
     notes.extend(predicted::general_note(comparison));
-    if contrasts().any(|contrast| !contrast.calibrated) {
-        notes.push("uncalibrated (every word above): no A/A bench of this host is known".to_owned());
+    if !comparison.aa && contrasts().any(|contrast| !contrast.calibrated) {
+        let some = if contrasts().any(|contrast| contrast.calibrated) { "of some metrics" } else { "every word above" };
+        notes.push(format!("uncalibrated ({some}): no A/A benches of this host are known that fit; make aa"));
+    }
+    if comparison.cells.iter().any(|cell| !cell.controls.is_empty()) {
+        notes.push(
+            "negative controls: what should be the same whatever the variants are; p adjusted for all of them"
+                .to_owned(),
+        );
     }
     notes
 }
@@ -112,16 +119,12 @@ fn cell_section(comparison: &Comparison, cell: &Cell) -> Section {
         cell.blocks,
         counted(cell.blocks_planned.into(), "block")
     );
-    let mut contenders: Vec<&str> = Vec::new();
-    for contrast in &cell.contrasts {
-        if !contenders.contains(&contrast.contender.as_str()) {
-            contenders.push(&contrast.contender);
-        }
-    }
-    let mut grids: Vec<Grid> = contenders.iter().map(|contender| contrast_grid(cell, contender)).collect();
+    let mut grids: Vec<Grid> =
+        contenders(&cell.contrasts).into_iter().map(|contender| contrast_grid(cell, contender)).collect();
     if grids.is_empty() {
         grids.extend(cell.variants.iter().map(variant_grid));
     }
+    grids.extend(contenders(&cell.controls).into_iter().map(|contender| controls_grid(cell, contender)));
     grids.push(runs_grid(cell));
     grids.extend(predicted::grid(cell));
     let mut notes: Vec<String> = cell.contrasts.iter().filter(|contrast| contrast.primary).map(primary_note).collect();
@@ -145,30 +148,61 @@ fn distance_of(distance: &Distance) -> String {
     format!("{}{jitter} a round trip asked{added}", us(distance.asked_rtt_us.into()))
 }
 
+/// Each once, in their order.
+fn contenders(contrasts: &[Contrast]) -> Vec<&str> {
+    let mut contenders: Vec<&str> = Vec::new();
+    for contrast in contrasts {
+        if !contenders.contains(&contrast.contender.as_str()) {
+            contenders.push(&contrast.contender);
+        }
+    }
+    contenders
+}
+
 /// One row per metric: both variants, their ratio, the word.
 fn contrast_grid(cell: &Cell, contender: &str) -> Grid {
     let contrasts: Vec<&Contrast> = cell.contrasts.iter().filter(|contrast| contrast.contender == contender).collect();
     let baseline = contrasts.first().map(|contrast| contrast.baseline.as_str()).unwrap_or_default();
-    let header = ["metric", baseline, contender, &format!("{contender} / {baseline}"), "detectable", "p", "verdict"];
     let row = |metric: Metric| {
         let judged = match contrasts.iter().find(|contrast| contrast.metric == metric) {
-            Some(contrast) => [
-                format::ratio_of(contrast),
-                contrast.detectable.map_or_else(|| NOTHING.to_owned(), percent_of_log),
-                contrast.p_adjusted.map_or_else(|| NOTHING.to_owned(), p_value),
-                word(contrast),
-            ],
+            Some(contrast) => judged(contrast),
             None if !described(cell, metric) => return None,
             None => [NOTHING, NOTHING, NOTHING, "(described only)"].map(str::to_owned),
         };
-        let values = [baseline, contender].map(|variant| metric_of(cell, variant, metric));
-        Some([&[wording(metric).label.to_owned()], values.as_slice(), &judged].concat())
+        Some(metric_row(cell, metric, [baseline, contender], judged))
     };
     // The primary one first.
     let primary = contrasts.first().map(|contrast| contrast.metric);
     let others = Metric::ALL.into_iter().filter(|&metric| Some(metric) != primary);
     let rows = primary.into_iter().chain(others).filter_map(row);
-    Grid { rows: rows.collect(), header: header.map(str::to_owned).to_vec(), left: vec![0, 6] }
+    judged_grid("metric", [baseline, contender], rows.collect())
+}
+
+/// The same of the negative controls, whose words are their own family's.
+fn controls_grid(cell: &Cell, contender: &str) -> Grid {
+    let controls = || cell.controls.iter().filter(|control| control.contender == contender);
+    let baseline = controls().next().map(|control| control.baseline.as_str()).unwrap_or_default();
+    let rows = controls().map(|control| metric_row(cell, control.metric, [baseline, contender], judged(control)));
+    judged_grid("negative control", [baseline, contender], rows.collect())
+}
+
+fn judged_grid(title: &str, [baseline, contender]: [&str; 2], rows: Vec<Vec<String>>) -> Grid {
+    let header = [title, baseline, contender, &format!("{contender} / {baseline}"), "detectable", "p", "verdict"];
+    Grid { rows, header: header.map(str::to_owned).to_vec(), left: vec![0, 6] }
+}
+
+fn metric_row(cell: &Cell, metric: Metric, variants: [&str; 2], judged: [String; 4]) -> Vec<String> {
+    let values = variants.map(|variant| metric_of(cell, variant, metric));
+    [&[wording(metric).label.to_owned()], values.as_slice(), &judged].concat()
+}
+
+fn judged(contrast: &Contrast) -> [String; 4] {
+    [
+        format::ratio_of(contrast),
+        contrast.detectable.map_or_else(|| NOTHING.to_owned(), percent_of_log),
+        contrast.p_adjusted.map_or_else(|| NOTHING.to_owned(), p_value),
+        word(contrast),
+    ]
 }
 
 /// Whether it is shown although it is not contrasted: the largest value always, an extreme percentile where a run has it.
@@ -202,6 +236,10 @@ pub(crate) fn word(contrast: &Contrast) -> String {
         (ContrastVerdict::Unknown, Some(cause)) => format!("unknown: {cause}"),
         (ContrastVerdict::Unknown, None) => "unknown".to_owned(),
     };
+    // The words of controls are adjusted for their own family, and decide something.
+    if contrast.metric.is_control() {
+        return word;
+    }
     match (contrast.primary, contrast.calibrated || contrast.verdict == ContrastVerdict::Unknown) {
         (true, true) => word,
         (true, false) => format!("{word}, uncalibrated"),

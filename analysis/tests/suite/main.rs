@@ -1,6 +1,8 @@
 //! Everything that needs whole runs: comparison, tables, one run as text, the binary, simulated benches, charts.
 
 #[cfg(test)]
+mod aa;
+#[cfg(test)]
 mod answer;
 #[cfg(test)]
 mod charts;

@@ -183,7 +183,7 @@ fn bounds_name_what_is_short_first() {
     run.host.placement.clear();
     let bounds_of = |run: &Run| {
         let results = Results::new(plan.clone(), named(vec![run.clone()]), Mixed::Refused).unwrap();
-        analysis::comparison(&results).cells[0].variants[0].prediction.bounds.clone().unwrap()
+        analysis::comparison(&results, None).cells[0].variants[0].prediction.bounds.clone().unwrap()
     };
     let bounds = bounds_of(&run);
     let rates: Vec<(Resource, f64)> =
@@ -227,7 +227,7 @@ fn bounds_name_what_is_short_first() {
     // More than all of it.
     run.rate_per_s.completed = Some(6_000.0);
     let results = Results::new(plan.clone(), named(vec![run]), Mixed::Refused).unwrap();
-    let finding = analysis::comparison(&results).cells[0].variants[0].prediction.finding.clone();
+    let finding = analysis::comparison(&results, None).cells[0].variants[0].prediction.finding.clone();
     assert!(finding.contains("20 % more was completed than the bounds allow"), "{finding}");
 }
 

@@ -310,7 +310,7 @@ pub(crate) fn named(runs: Vec<Run>) -> Vec<(PathBuf, Run)> {
 }
 
 pub(crate) fn compare(plan: &Plan, runs: Vec<Run>) -> Comparison {
-    analysis::comparison(&Results::new(plan.clone(), named(runs), Mixed::Refused).unwrap())
+    analysis::comparison(&Results::new(plan.clone(), named(runs), Mixed::Refused).unwrap(), None)
 }
 
 /// The contrast of `metric` in the first cell, against the first contender.

@@ -69,6 +69,9 @@ fn terminal() {
       threads                                 30 [30, 30]              6 [6, 6]  0.200 [0.200, 0.200]         0 %  0.002  (better)
       sockets                                 29 [29, 29]           29 [29, 29]  1.000 [1.000, 1.000]         0 %   1.00  (same)
 
+      negative control                   threads              async       async / threads  detectable     p  verdict
+      server time per command  3.5 µs [3.5, 3.5]  3.5 µs [3.5, 3.5]  1.000 [1.000, 1.000]         0 %  1.00  same
+
       runs and tasks  ok  overloaded  invalid  inconclusive  planned     sent  completed  failed  unfinished  missed
       threads         10           0        0             0  100 000  100 000    100 000       0           0       0
       async           10           0        0             0  100 000  100 000    100 000       0           0       0
@@ -94,7 +97,8 @@ fn terminal() {
       ratio: contender / baseline over blocks (Hodges-Lehmann); detectable: found with 80 % power
       p: of the primary metric adjusted for all its contrasts; of the others, whose words stand in brackets, as it is: the
           plan did not set out to decide them
-      uncalibrated (every word above): no A/A bench of this host is known
+      uncalibrated (every word above): no A/A benches of this host are known that fit; make aa
+      negative controls: what should be the same whatever the variants are; p adjusted for all of them
 
     answer
       async needs 15 % less CPU per task than threads (95 % interval 12 to 18 %, p = 0.002, 10 blocks, uncalibrated); both

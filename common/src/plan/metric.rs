@@ -68,11 +68,15 @@ pub enum Metric {
     Threads,
     /// Open sockets of all dynos.
     Sockets,
+    /// Time of a command in the server, mean over all commands of the tasks: a control.
+    RedisUsPerCommand,
+    /// The span `compute`, 50th percentile: a control.
+    ComputeP50Us,
 }
 
 impl Metric {
     /// Every metric, in the order of tables.
-    pub const ALL: [Metric; 30] = [
+    pub const ALL: [Metric; 32] = [
         Metric::CpuUsPerTask,
         Metric::WorkersCpuUsPerTask,
         Metric::RedisCpuUsPerTask,
@@ -103,6 +107,8 @@ impl Metric {
         Metric::InvoluntarySwitchesPerTask,
         Metric::Threads,
         Metric::Sockets,
+        Metric::RedisUsPerCommand,
+        Metric::ComputeP50Us,
     ];
 
     /// The name in plans and reports, with its unit.
@@ -139,6 +145,8 @@ impl Metric {
             Metric::InvoluntarySwitchesPerTask => "involuntary_switches_per_task",
             Metric::Threads => "threads",
             Metric::Sockets => "sockets",
+            Metric::RedisUsPerCommand => "redis_us_per_command",
+            Metric::ComputeP50Us => "compute_p50_us",
         }
     }
 
@@ -158,6 +166,13 @@ impl Metric {
     #[must_use]
     pub fn is_contrasted(self) -> bool {
         self != Metric::ResponseMaxUs
+    }
+
+    /// Whether it is a negative control: what no variant has any business to change. Contrasted apart from the others, and
+    /// never the primary metric.
+    #[must_use]
+    pub fn is_control(self) -> bool {
+        matches!(self, Metric::RedisUsPerCommand | Metric::ComputeP50Us)
     }
 
     /// Whether a larger value is better.

@@ -56,6 +56,8 @@ pub struct Comparison {
     pub complete: bool,
     /// What `--force` let through, in any of the runs or when they were compared: each a sentence.
     pub forced: Vec<String>,
+    /// Whether it is an A/A bench: both variants are the same, and nothing is recommended.
+    pub aa: bool,
     /// The machine, as the first run saw it.
     pub host: Host,
     /// The server, as the first run saw it.
@@ -114,6 +116,8 @@ pub struct Cell {
     pub variants: Vec<VariantSummary>,
     /// Primary metric first, then the secondary ones.
     pub contrasts: Vec<Contrast>,
+    /// Negative controls of every contender: what should be the same whatever the variants are.
+    pub controls: Vec<Contrast>,
     /// Who keeps up more often.
     pub keeps_up: Vec<KeepsUp>,
     /// What to take from this cell.
@@ -252,7 +256,7 @@ pub struct Contrast {
     pub p_same: Option<f64>,
     /// After Holm, as above.
     pub p_same_adjusted: Option<f64>,
-    /// Standard deviation of one block's log ratio, robust; that of the host's A/A benches where it is larger.
+    /// Standard deviation of one block's log ratio, robust: of these blocks, or of this host's A/A blocks if that is larger.
     pub noise_floor: Option<f64>,
     /// Smallest log ratio that these blocks find with 80 % power.
     pub detectable: Option<f64>,
@@ -264,14 +268,29 @@ pub struct Contrast {
     pub order_effect: Option<OrderEffect>,
     /// Blocks compared.
     pub n: u32,
-    /// Whether an A/A bench of this host is known.
+    /// Whether A/A benches of this host are known that fit.
     pub calibrated: bool,
+    /// What they say together; `null` when there are none.
+    pub aa: Option<AaPool>,
     /// The word.
     pub verdict: ContrastVerdict,
     /// What kind of reason there is for `unknown`; `null` with the other words.
     pub cause: Option<Cause>,
     /// Why, where the word is `unknown`; notes otherwise.
     pub reason: String,
+}
+
+/// What A/A benches say of a metric: the same variant under two names.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct AaPool {
+    /// A/A benches.
+    pub benches: u32,
+    /// Their blocks.
+    pub blocks: u32,
+    /// Hodges-Lehmann estimate over all these blocks with its 95 % interval: it should hold 1.
+    pub ratio: Ratio,
+    /// Standard deviation of the log ratio of one such block, robust; `null` when none has the length of this bench's.
+    pub noise_floor: Option<f64>,
 }
 
 /// Why a contrast is `unknown`.
@@ -298,6 +317,8 @@ pub enum Cause {
     Unbounded,
     /// Response and response from send disagree on the sign: the generator made the difference.
     Generator,
+    /// A/A benches of this host find a difference where there is none.
+    BiasedInstrument,
     /// The blocks scatter too much to tell.
     Noise,
 }
@@ -315,6 +336,7 @@ impl std::fmt::Display for Cause {
             Cause::FewClusters => "few clusters",
             Cause::Unbounded => "unbounded",
             Cause::Generator => "generator",
+            Cause::BiasedInstrument => "biased instrument",
             Cause::Noise => "noise",
         })
     }

@@ -164,7 +164,7 @@ fn judge(handicap_us: f64, results: &Results, reference: &Reference) -> anyhow::
     let cpu_us = run.plan.settings.task.cpu_us;
     let extra_rounds = rounds(run, cpu_us + handicap_us).zip(rounds(run, cpu_us)).map(|(more, plain)| more - plain);
     let extra_rounds = extra_rounds.context("a run does not say how fast its host computes")?;
-    let comparison = analysis::comparison(results);
+    let comparison = analysis::comparison(results, None);
     let cell = &comparison.cells[0];
     let contrast = cell.contrasts.iter().find(|contrast| contrast.primary).context("the plan compares nothing")?;
     Ok(Judged {

@@ -30,14 +30,11 @@ impl Environment {
     }
 
     fn from_lookup(variable: impl Fn(&str) -> Option<OsString>) -> Self {
-        let variable = |name| variable(name).filter(|value| !value.is_empty());
-        // The XDG specification: a relative path is to be ignored.
-        let directory = |name| variable(name).map(PathBuf::from).filter(|path| path.is_absolute());
-        let cache = directory("XDG_CACHE_HOME").or_else(|| directory("HOME").map(|home| home.join(".cache")));
+        let variable = |name: &str| variable(name).filter(|value| !value.is_empty());
         Self {
             server_bin: variable("REDIS_SERVER_BIN"),
             path: variable("PATH").unwrap_or_default(),
-            cache_dir: cache.map(|cache| cache.join("headroom")),
+            cache_dir: analysis::cache::directory(variable),
         }
     }
 }

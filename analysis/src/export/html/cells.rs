@@ -158,8 +158,12 @@ impl Builder<'_> {
     fn contrast(&self, metric: Metric) -> Option<(String, &Contrast)> {
         let ours =
             |contrast: &Contrast| contrast.metric == metric && Some(contrast.contender.as_str()) == self.contender;
-        let place = self.cell.contrasts.iter().position(ours)?;
-        Some((format!("/cells/{}/contrasts/{place}", self.position), &self.cell.contrasts[place]))
+        let (list, contrasts) = match metric.is_control() {
+            true => ("controls", &self.cell.controls),
+            false => ("contrasts", &self.cell.contrasts),
+        };
+        let place = contrasts.iter().position(ours)?;
+        Some((format!("/cells/{}/{list}/{place}", self.position), &contrasts[place]))
     }
 }
 

@@ -18,6 +18,7 @@ pub(super) struct About {
 const COST: &str = "What a task costs";
 const RESPONSE: &str = "How long a task takes";
 const PARTS: &str = "Where that time goes";
+const CONTROL: &str = "Negative controls: what no variant should change";
 const SIZE: &str = "What the worker processes need";
 
 pub(super) fn about(metric: Metric) -> About {
@@ -65,6 +66,10 @@ pub(super) fn about(metric: Metric) -> About {
         Metric::DynosStartMs => (SIZE, "from starting the worker processes until the last was ready"),
         Metric::Threads => (SIZE, "threads of all worker processes"),
         Metric::Sockets => (SIZE, "open sockets of all worker processes"),
+        Metric::RedisUsPerCommand => {
+            (CONTROL, "time of a command in the Redis server, on average; all variants send the same")
+        }
+        Metric::ComputeP50Us => (CONTROL, "the task's own CPU work, half of the tasks; all variants do the same"),
     };
     About { label: wording(metric).label, group, meaning }
 }

@@ -1,0 +1,63 @@
+//! A/A: what benches of a variant against itself say of the instrument. Everything that such a bench finds is of the
+//! instrument's own making, since there is nothing to find.
+
+use common::report::comparison::{Answer, AnswerKind, Certainty, Contrast, ContrastVerdict, Level};
+
+use crate::format::{p_equals, ratio_or_unbounded};
+use crate::metric::wording;
+
+mod bench;
+pub(crate) mod pool;
+pub mod store;
+pub mod summary;
+mod text;
+
+pub use bench::benches;
+pub use text::text;
+
+/// Error rate of an A/A bench, and of the intervals over all of them.
+const ALPHA: f64 = 0.05;
+
+/// What A/A cells, and all of them together, answer in place of recommending something.
+pub(crate) fn answers(cells: Vec<Answer>, overall: Answer, contrasts: &[Vec<Contrast>]) -> (Vec<Answer>, Answer) {
+    let primary = |contrasts: &[Contrast]| contrasts.iter().find(|contrast| contrast.primary).map(sentence);
+    let sentences: Vec<String> = contrasts.iter().map(|contrasts| primary(contrasts).unwrap_or_default()).collect();
+    let together = match sentences.as_slice() {
+        [only] => only.clone(),
+        several => {
+            let numbered = several.iter().enumerate().map(|(cell, sentence)| format!("cell {cell}: {sentence}"));
+            numbered.collect::<Vec<_>>().join("; ")
+        }
+    };
+    (
+        cells.into_iter().zip(sentences).map(|(cell, sentence)| in_place(cell, sentence)).collect(),
+        in_place(overall, together),
+    )
+}
+
+/// `sentence` in place of what an answer recommends.
+pub(crate) fn in_place(answer: Answer, sentence: String) -> Answer {
+    Answer {
+        sentence,
+        kind: AnswerKind::Unknown,
+        variant: None,
+        tied: Vec::new(),
+        certainty: answer.certainty.map(|certainty| Certainty { level: Level::None, ..certainty }),
+        would_change: Vec::new(),
+        ..answer
+    }
+}
+
+fn sentence(contrast: &Contrast) -> String {
+    let said = match contrast.verdict {
+        ContrastVerdict::Better | ContrastVerdict::Worse => "ALARM, a difference was found where there is none",
+        ContrastVerdict::Same => "no alarm, and the same within the margin",
+        ContrastVerdict::Unknown => "no alarm",
+    };
+    let [value, low, high] = [contrast.ratio.value, contrast.ratio.low, contrast.ratio.high].map(ratio_or_unbounded);
+    let numbers = contrast
+        .p_value
+        .map_or_else(String::new, |p| format!(" (ratio {value}, 95 % interval {low} to {high}, {})", p_equals("p", p)));
+    let label = wording(contrast.metric).label;
+    format!("A/A, {label} of {} against {}: {said}{numbers}", contrast.contender, contrast.baseline)
+}
