@@ -145,10 +145,10 @@ impl<'a> Map<'a> {
         // The marker says the same as the name where there is no room for it.
         let room = wide - 18.0;
         let said = if width_of(&said, SMALL) > room { String::new() } else { said };
-        let offset = if said.is_empty() { 0.0 } else { 7.0 };
-        let beside = middle - width_of(&said, SMALL) / 2.0 - offset / 2.0;
+        let offset = if said.is_empty() { 0.0 } else { 8.0 };
+        let beside = middle - width_of(&said, SMALL) / 2.0 - 0.6 * offset;
         parts.push(outcome.look().marker(beside, y + high / 2.0 + 11.0));
-        parts.push(Element::label("tick middle", middle + offset, y + high / 2.0 + 15.0, &said));
+        parts.push(Element::label("said middle", middle + offset, y + high / 2.0 + 15.0, &said));
         let place = if row.name.is_empty() { String::new() } else { format!(", {}", row.name) };
         let value = value_text(&self.swept.values[column]);
         let tip = format!("{} = {value}{place}\n{}", self.swept.key, ratio_words(contrast));

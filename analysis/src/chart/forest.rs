@@ -41,6 +41,8 @@ fn short_parameters(cell: &Cell) -> String {
 struct Row<'a> {
     name: String,
     contrast: &'a Contrast,
+    /// Stands out from the others.
+    strong: bool,
 }
 
 /// The primary metric of every cell, one chart a contender; of one cell all contenders together. None where that is one ratio
@@ -53,7 +55,7 @@ pub(super) fn primary(comparison: &Comparison) -> Vec<Chart> {
             .map(|(cell, contrast)| {
                 let parameters = short_parameters(cell);
                 let alone = parameters.is_empty() || contender.is_none();
-                Row { name: if alone { contrast.contender.clone() } else { parameters }, contrast }
+                Row { name: if alone { contrast.contender.clone() } else { parameters }, contrast, strong: false }
             })
             .collect()
     };
@@ -108,7 +110,7 @@ pub(super) fn of_cell(comparison: &Comparison, cell: &Cell) -> Vec<Chart> {
             .contrasts
             .iter()
             .filter(known)
-            .map(|contrast| Row { name: name(contrast), contrast })
+            .map(|contrast| Row { name: name(contrast), contrast, strong: contrast.primary })
             .collect();
         let first = rows.first()?.contrast;
         let baseline = &first.baseline;
@@ -183,7 +185,7 @@ fn draw(size: Size, comparison: &Comparison, rows: &[Row<'_>]) -> Drawing {
 fn drawn(size: Size, frame: &Frame, comparison: &Comparison, row: &Row<'_>, top: f64) -> Element {
     let contrast = row.contrast;
     let outcome = Outcome::of(comparison, contrast);
-    let class = if contrast.primary { "strong" } else { "" };
+    let class = if row.strong { "strong" } else { "" };
     let words = ratio_of(contrast);
     let whole = Element::rectangle("hit", 0.0, top, size.width(), if size.is_narrow() { 38.0 } else { 23.0 });
     let (mut parts, y) = if size.is_narrow() {
