@@ -50,7 +50,7 @@ impl Curve<'_> {
     /// "12 of 5 000 tasks without a response"
     fn unbounded(&self) -> Option<String> {
         let ResponseCurve { n, unbounded, .. } = self.response;
-        let all = counted(n + unbounded, "task");
+        let all = counted(n.saturating_add(*unbounded), "task");
         (*unbounded > 0).then(|| format!("{} of {all} without a response", grouped(*unbounded)))
     }
 }

@@ -207,10 +207,10 @@ fn all_ok(summary: &VariantSummary) -> bool {
 pub(super) fn runs_of_all(comparison: &Comparison) -> String {
     let mut all = RunVerdicts::default();
     for summary in comparison.cells.iter().flat_map(|cell| &cell.variants) {
-        all.ok += summary.runs.ok;
-        all.overloaded += summary.runs.overloaded;
-        all.inconclusive += summary.runs.inconclusive;
-        all.invalid += summary.runs.invalid;
+        all.ok = all.ok.saturating_add(summary.runs.ok);
+        all.overloaded = all.overloaded.saturating_add(summary.runs.overloaded);
+        all.inconclusive = all.inconclusive.saturating_add(summary.runs.inconclusive);
+        all.invalid = all.invalid.saturating_add(summary.runs.invalid);
     }
     format!("Runs of all cells: {}.", verdicts(&all))
 }

@@ -13,15 +13,17 @@ const STEPS: [u64; 20] =
 /// Decades of the share beyond: 30 of so many tasks is more than anybody runs.
 const DECADES: u32 = 9;
 
-/// Merges `responses`, one a run. `None` without tasks, or when a histogram cannot be read.
+/// Merges `responses`, one a run. `None` without tasks, or when a histogram cannot be read or its
+/// counts cannot be true.
 pub(crate) fn curve(responses: &[&Distribution]) -> Option<ResponseCurve> {
     let mut merged = Latency::new();
-    let mut unbounded = 0;
+    let mut unbounded = 0u64;
     for response in responses {
         merged.merge(&Latency::decode(&response.hdr_v2, 0).ok()?);
-        unbounded += response.unbounded;
+        unbounded = unbounded.checked_add(response.unbounded)?;
     }
-    let (n, all) = (merged.n(), merged.n() + unbounded);
+    let n = merged.n();
+    let all = n.checked_add(unbounded)?;
     if all == 0 {
         return None;
     }
@@ -58,7 +60,7 @@ mod tests {
             .map(|(values, unbounded)| {
                 let mut latency = Latency::new();
                 values.iter().for_each(|us| latency.record(us * 1000));
-                latency.distribution(*unbounded)
+                Distribution { unbounded: *unbounded, ..latency.distribution(0) }
             })
             .collect();
         super::curve(&responses.iter().collect::<Vec<_>>())
@@ -101,5 +103,6 @@ mod tests {
     fn nothing_to_draw() {
         assert_eq!(of(&[]), None);
         assert_eq!(of(&[(Vec::new(), 0)]), None);
+        assert_eq!(of(&[(vec![1], u64::MAX), (vec![1], 1)]), None);
     }
 }
