@@ -51,18 +51,21 @@ pub fn law(points: &[(f64, f64)]) -> Option<ScalabilityLaw> {
         let first = |workers: f64| 1.0 + kappa * pairs(workers);
         within(fit(points, &Curve { offset: |_| 0.0, bases: &[&first, &others] }).map(|fit| fit.squares))
     };
-    let peak = ((1.0 - sigma).max(0.0) / kappa).sqrt().max(1.0);
-    let peak = Some(peak).filter(|peak| peak.is_finite());
     let mut law = ScalabilityLaw {
         lambda_per_s: interval(lambda, lambda, with_lambda),
         // First steps where the estimate is 0: less would hardly be seen.
         sigma: interval(sigma, 1e-3, with_sigma),
         kappa: interval(kappa, 1e-6, with_kappa),
-        peak_workers: peak,
+        peak_workers: None,
         peak_per_s: None,
         runs: u32::try_from(points.len()).unwrap_or(u32::MAX),
     };
-    law.peak_per_s = peak.map(|workers| throughput(&law, workers));
+    // Where kappa may be 0 there may be no peak.
+    if law.kappa.low > 0.0 {
+        let peak = ((1.0 - sigma).max(0.0) / kappa).sqrt().max(1.0);
+        law.peak_workers = Some(peak);
+        law.peak_per_s = Some(throughput(&law, peak));
+    }
     Some(law)
 }
 

@@ -266,7 +266,10 @@ fn the_scalability_law_is_fitted_where_the_system_was_the_limit() {
         );
         assert!(entry.points.iter().all(|point| point.residual.unwrap().abs() < 1e-6));
     }
-    assert!(tables::terminal(&comparison).contains("throughput by number of workers"));
+    // As it is before lines are broken.
+    let text = tables::terminal(&comparison).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(text.contains("throughput by number of workers"), "{text}");
+    assert!(text.contains("peak 3145 /s at 30 workers,") && text.contains("peak 6951 /s at 31.5 workers,"), "{text}");
 
     // A run that keeps up says what was asked; a worker that overflowed while nothing was at its limit says nothing.
     let check = |counts: &str, change: fn(&mut Run), expected: &str| {

@@ -143,7 +143,7 @@ pub struct ScalabilityLaw {
     pub sigma: Coefficient,
     /// Coherency: what every worker costs every other. Never negative.
     pub kappa: Coefficient,
-    /// Where throughput is highest; `null`: it only ever rises.
+    /// Where throughput is highest; `null`: nowhere for sure, for kappa may be 0.
     pub peak_workers: Option<f64>,
     /// Throughput there, tasks a second.
     pub peak_per_s: Option<f64>,

@@ -44,6 +44,7 @@ fn the_published_coefficients_of_spec_sdm91() {
     near(law.sigma.value, 0.027_728_5, 1e-4);
     near(law.kappa.value, 0.000_104_4, 1e-3);
     near(law.lambda_per_s.value, 89.995_233, 1e-5);
+    near(law.peak_workers.unwrap(), ((1.0 - 0.027_728_5) / 0.000_104_4f64).sqrt(), 1e-3);
     // Estimate +- 2.776 standard errors is 0.0024 to 0.0531 and 0.000049 to 0.00016: profiles are no symmetric copies of them,
     // but of their size.
     let width =

@@ -108,7 +108,7 @@ pub(super) fn scalability(comparison: &Comparison) -> Option<Section> {
         title: "throughput by number of workers (Universal Scalability Law)".to_owned(),
         lines: Vec::new(),
         grids: vec![grid],
-        notes: fitted.iter().map(|(sweep, law)| format!("{}: {}", name(sweep), coefficients(law))).collect(),
+        notes: fitted.iter().map(|(sweep, law)| format!("{}: {}", name(sweep), coefficients(sweep, law))).collect(),
     })
 }
 
@@ -118,11 +118,15 @@ fn name(sweep: &Scalability) -> String {
     format!("{}{}", sweep.variant, parameters.collect::<String>())
 }
 
-fn coefficients(law: &ScalabilityLaw) -> String {
+fn coefficients(sweep: &Scalability, law: &ScalabilityLaw) -> String {
     let of = |name: &str, one: Coefficient| format!("{name} {}", coefficient(&one));
+    let most = sweep.points.iter().map(|point| f64::from(point.workers)).fold(0.0, f64::max);
     let peak = law.peak_workers.zip(law.peak_per_s).map_or_else(
-        || "no peak".to_owned(),
-        |(workers, per_s)| format!("peak {} at {} workers", quantity(Unit::PerSecond, per_s), significant(workers, 3)),
+        || "no peak for sure".to_owned(),
+        |(workers, per_s)| {
+            let beyond = if workers > most { ", more than were run" } else { "" };
+            format!("peak {} at {} workers{beyond}", rate(Some(per_s)), significant(workers, 3))
+        },
     );
     format!(
         "{} /s, {}, {}, {peak}, over {}",
