@@ -15,6 +15,17 @@ pub(super) struct CellView {
     /// `redis.rtt_us = 1200, workers.count = 28`; empty without swept keys.
     title: String,
     pairs: Vec<Pair>,
+    controls: Vec<Control>,
+}
+
+/// A negative control: what should be the same whatever the variants are.
+#[derive(Debug, Serialize)]
+struct Control {
+    /// Pointer to its contrast.
+    at: String,
+    about: About,
+    contender: String,
+    word: Word,
 }
 
 /// A contender beside the baseline, or the only variant by itself.
@@ -26,6 +37,8 @@ struct Pair {
     contender: String,
     /// Pointer to the primary contrast.
     primary: Option<String>,
+    /// Whether A/A benches of this host are known that fit it.
+    aa: bool,
     /// Its word, and by which name the style knows it.
     word: Option<Word>,
     /// Pointers to the primary metric of each variant.
@@ -90,6 +103,17 @@ fn view(comparison: &Comparison, cell: &Cell, position: usize) -> CellView {
             .into_iter()
             .map(|(baseline, contender)| Builder { cell, position, baseline, contender }.pair(comparison.primary))
             .collect(),
+        controls: cell
+            .controls
+            .iter()
+            .enumerate()
+            .map(|(at, contrast)| Control {
+                at: format!("/cells/{position}/controls/{at}"),
+                about: about(contrast.metric),
+                contender: contrast.contender.clone(),
+                word: word_of(contrast),
+            })
+            .collect(),
     }
 }
 
@@ -119,6 +143,7 @@ impl Builder<'_> {
         Pair {
             variants: std::iter::once(self.baseline).chain(self.contender).map(str::to_owned).collect(),
             contender: self.contender.unwrap_or_default().to_owned(),
+            aa: contrast.as_ref().is_some_and(|(_, contrast)| contrast.aa.is_some()),
             word: contrast.as_ref().map(|(_, contrast)| word_of(contrast)),
             primary: contrast.map(|(at, _)| at),
             primary_values: self.values(primary),

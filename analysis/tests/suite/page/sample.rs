@@ -1,7 +1,7 @@
 //! A comparison for the page: two cells, and names that would like to be more than text.
 
 use common::plan::{CpuLimit, DynoClass, Engine, Plan};
-use common::report::comparison::{Comparison, Distance, Ratio, Steadiness, SteadyState};
+use common::report::comparison::{AaPool, Comparison, Distance, Ratio, Steadiness, SteadyState};
 use common::report::prediction::{Coefficient, ScalabilityLaw};
 use common::report::{Ceiling, DynoLimits, Placed, Run, Severity};
 
@@ -51,6 +51,9 @@ fn furnish(comparison: &mut Comparison) {
         scheduling: "own sessions".to_owned(),
         pacer_priority: "fifo-1".to_owned(),
     });
+    let even = Ratio { value: Some(1.0), low: Some(0.98), high: Some(1.02) };
+    let pool = AaPool { benches: 2, blocks: 20, ratio: even, noise_floor: Some(0.03) };
+    comparison.cells[0].contrasts[0].aa = Some(pool);
     let cell = &mut comparison.cells[1];
     cell.blocks_void = 1;
     cell.distance = Some(Distance { asked_rtt_us: 1200, jitter_us: 100, added_us: Some(1234.0) });
