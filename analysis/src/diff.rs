@@ -4,9 +4,9 @@
 //! Runs of two benches were not made back to back, so nothing pairs them: the rank-sum test takes the place of the signed-rank
 //! test, and whatever changed between the benches is in the ratio.
 
-use common::plan::Metric;
+use common::plan::{Cell, Metric, Plan};
 use common::report::comparison::ContrastVerdict;
-use common::report::diff::{Diff, DiffCell, DiffKind, DiffVariant, KeptUp, Side};
+use common::report::diff::{Diff, DiffCell, DiffKind, DiffVariant, KeptUp, Relative, Side};
 use common::report::{Run, RunResult, SCHEMA_VERSION};
 
 use crate::blocks::{Blocks, VariantRuns};
@@ -19,6 +19,7 @@ mod caveats;
 mod change;
 mod comparable;
 mod page;
+mod relative;
 
 use change::{Measured, Samples};
 pub use comparable::Incomparable;
@@ -79,31 +80,51 @@ fn side(results: &Results) -> Side {
     }
 }
 
-/// A variant in a cell that both benches have.
+/// A cell that both benches have.
 struct Matched<'a> {
-    cell: usize,
-    name: &'a str,
-    old: VariantRuns<'a>,
-    new: VariantRuns<'a>,
+    cell: &'a Cell,
+    old: Blocks<'a>,
+    new: Blocks<'a>,
+    /// Variants that both have, in the old plan's order: names, and their places in both plans.
+    variants: Vec<(&'a str, usize, usize)>,
+}
+
+impl<'a> Matched<'a> {
+    /// The runs of every variant, as by [`Matched::variants`].
+    fn runs(&self) -> impl Iterator<Item = (&'a str, &VariantRuns<'a>, &VariantRuns<'a>)> {
+        self.variants.iter().map(|&(name, old, new)| (name, &self.old.variants[old], &self.new.variants[new]))
+    }
+
+    /// Every contender against the baseline of `plan`, the old one.
+    fn relative(&self, plan: &Plan) -> Vec<Relative> {
+        let baseline = self.variants.iter().find(|(name, ..)| *name == plan.baseline);
+        let contenders = self.variants.iter().filter(|(name, ..)| *name != plan.baseline);
+        let of = |&(name, old, new): &(&str, usize, usize)| {
+            let &(baseline, below_old, below_new) = baseline?;
+            let pairs = |blocks: &Blocks<'a>, below: usize, above: usize| {
+                blocks.kept.iter().map(|block| (block[below], block[above])).collect::<Vec<_>>()
+            };
+            let (old, new) = (pairs(&self.old, below_old, old), pairs(&self.new, below_new, new));
+            relative::relative(plan.primary, (baseline, name), &old, &new)
+        };
+        contenders.filter_map(of).collect()
+    }
 }
 
 /// What both have, in the old plan's order: cells by their parameters, variants by their names.
 fn matched<'a>(old: &'a Results, new: &'a Results) -> Vec<Matched<'a>> {
-    let mut all = Vec::new();
-    for (position, cell) in old.plan().cells.iter().enumerate() {
-        let Some(other) = new.plan().cells.iter().find(|other| other.parameters == cell.parameters) else { continue };
-        let mut before = of_cell(old, cell.index).variants.into_iter();
-        let mut after: Vec<Option<VariantRuns<'a>>> =
-            of_cell(new, other.index).variants.into_iter().map(Some).collect();
-        for variant in &old.plan().variants {
-            let Some(runs) = before.next() else { break };
-            let place = new.plan().variants.iter().position(|one| one.name == variant.name);
-            if let Some(new) = place.and_then(|place| after[place].take()) {
-                all.push(Matched { cell: position, name: &variant.name, old: runs, new });
-            }
-        }
-    }
-    all
+    let (before, after) = (old.plan(), new.plan());
+    let place = |name: &str| after.variants.iter().position(|variant| variant.name == name);
+    let variants: Vec<(&str, usize, usize)> = (0..)
+        .zip(&before.variants)
+        .filter_map(|(i, variant)| place(&variant.name).map(|place| (variant.name.as_str(), i, place)))
+        .collect();
+    let of = |cell: &'a Cell| {
+        let other = after.cells.iter().find(|other| other.parameters == cell.parameters)?;
+        let (old, new) = (of_cell(old, cell.index), of_cell(new, other.index));
+        Some(Matched { cell, old, new, variants: variants.clone() })
+    };
+    before.cells.iter().filter_map(of).collect()
 }
 
 fn of_cell(results: &Results, index: u32) -> Blocks<'_> {
@@ -115,41 +136,39 @@ fn of_cell(results: &Results, index: u32) -> Blocks<'_> {
 fn cells(old: &Results, new: &Results) -> Vec<DiffCell> {
     let plan = old.plan();
     let matched = matched(old, new);
+    let runs = || matched.iter().flat_map(Matched::runs);
     let samples: Vec<Samples<'_>> =
-        matched.iter().map(|one| Samples::new(&one.old.valid, &one.new.valid, plan.repeat.margin)).collect();
+        runs().map(|(_, old, new)| Samples::new(&old.valid, &new.valid, plan.repeat.margin)).collect();
     let primary: Vec<Measured> = samples.iter().map(|one| one.measure(plan.primary, true)).collect();
     let family = |p: fn(&Measured) -> Option<f64>| holm::adjust(&primary.iter().map(p).collect::<Vec<_>>());
-    let (p_adjusted, p_same_adjusted) = (family(Measured::p_value), family(Measured::p_same));
-    let kept_up: Vec<KeptUp> = matched.iter().map(|one| of_kept_up(&one.old.valid, &one.new.valid)).collect();
+    let adjusted = family(Measured::p_value).into_iter().zip(family(Measured::p_same));
+    let kept_up: Vec<KeptUp> = runs().map(|(_, old, new)| of_kept_up(&old.valid, &new.valid)).collect();
     let kept_up_adjusted = holm::adjust(&kept_up.iter().map(|one| Some(one.p_value)).collect::<Vec<_>>());
-    let adjusted = p_adjusted.into_iter().zip(p_same_adjusted).zip(kept_up_adjusted);
-    let mut variants = Vec::new();
-    for ((((one, samples), measured), kept_up), ((p, p_same), p_kept_up)) in
-        matched.iter().zip(samples).zip(primary).zip(kept_up).zip(adjusted)
-    {
-        let mut changes = vec![measured.judge(p, p_same)];
-        let secondary = Metric::ALL.into_iter().filter(|&metric| metric.is_contrasted() && metric != plan.primary);
-        changes.extend(secondary.filter_map(|metric| {
-            let measured = samples.measure(metric, false);
-            let (p, p_same) = (measured.p_value(), measured.p_same());
-            measured.has_values().then(|| measured.judge(p, p_same))
-        }));
-        let variant = DiffVariant {
-            variant: one.name.to_owned(),
-            runs_old: verdicts(&one.old.all),
-            runs_new: verdicts(&one.new.all),
-            kept_up: judged(kept_up, p_kept_up.unwrap_or(1.0)),
-            changes,
-        };
-        variants.push((one.cell, variant));
-    }
-    let of = |position: usize| variants.iter().filter(move |(cell, _)| *cell == position);
-    let cells = plan.cells.iter().enumerate().map(|(position, cell)| DiffCell {
-        index: cell.index,
-        parameters: cell.parameters.clone(),
-        variants: of(position).map(|(_, variant)| variant.clone()).collect(),
-    });
-    cells.filter(|cell| !cell.variants.is_empty()).collect()
+    let words = primary.into_iter().zip(adjusted).map(|(measured, (p, p_same))| measured.judge(p, p_same));
+    let kept_up = kept_up.into_iter().zip(kept_up_adjusted).map(|(one, p)| judged(one, p.unwrap_or(1.0)));
+    let mut variants =
+        runs().zip(samples).zip(words).zip(kept_up).map(|((((name, old, new), samples), primary), kept_up)| {
+            let secondary = Metric::ALL.into_iter().filter(|&metric| metric.is_contrasted() && metric != plan.primary);
+            let secondary = secondary.filter_map(|metric| {
+                let measured = samples.measure(metric, false);
+                let (p, p_same) = (measured.p_value(), measured.p_same());
+                measured.has_values().then(|| measured.judge(p, p_same))
+            });
+            DiffVariant {
+                variant: name.to_owned(),
+                runs_old: verdicts(&old.all),
+                runs_new: verdicts(&new.all),
+                kept_up,
+                changes: std::iter::once(primary).chain(secondary).collect(),
+            }
+        });
+    let of = |one: &Matched<'_>| DiffCell {
+        index: one.cell.index,
+        parameters: one.cell.parameters.clone(),
+        variants: variants.by_ref().take(one.variants.len()).collect(),
+        relative: one.relative(plan),
+    };
+    matched.iter().map(of).collect()
 }
 
 fn of_kept_up(old: &[&Run], new: &[&Run]) -> KeptUp {

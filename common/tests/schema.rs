@@ -367,6 +367,10 @@ fn diff() -> Value {
                     "detectable": null, "verdict": "unknown", "cause": "few-blocks", "reason": "3 old runs",
                 }],
             }],
+            "relative": [{
+                "metric": "cpu_us_per_task", "baseline": "threads", "contender": "async", "old": ratio, "new": ratio,
+                "change": ratio, "p_value": 1.0,
+            }],
         }],
         "regression": false,
     })

@@ -80,7 +80,9 @@ pub fn drive(bench: &Bench, schemas: &Schemas, texts: &[Vec<u8>]) -> Fate {
     harmless(&tables::terminal(&compared));
     harmless(&String::from_utf8_lossy(&export::markdown::bytes(&compared)));
     harmless(&String::from_utf8_lossy(&export::csv::bytes(results.runs()).expect("runs have a CSV")));
-    valid(schemas, "comparison.json", &export::json::bytes(&compared).expect("a comparison has JSON"));
+    let json = export::json::bytes(&compared).expect("a comparison has JSON");
+    valid(schemas, "comparison.json", &json);
+    export::html::bytes(&compared, &json).expect("a comparison has a page");
     // Half of the blocks against the other half, and against the bench as it was.
     let untouched = bench.runs.iter().enumerate().filter_map(|(i, run)| {
         let run: Run = serde_json::from_value(run.clone()).ok()?;

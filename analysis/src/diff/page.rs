@@ -1,7 +1,7 @@
 //! A diff as tables. Everything shown stands in the diff; nothing is computed here.
 
 use common::report::comparison::{Cause, ContrastVerdict, Ratio};
-use common::report::diff::{Change, Diff, DiffCell, DiffVariant, KeptUp, Side};
+use common::report::diff::{Change, Diff, DiffCell, DiffVariant, KeptUp, Relative, Side};
 
 use crate::format::{NOTHING, counted, estimate, p_equals, p_value, percent, percent_of_log, ratio_or_unbounded};
 use crate::metric::wording;
@@ -85,7 +85,8 @@ fn section(cell: &DiffCell, forced: bool) -> Section {
         Some(format!("{}, {label}: {}{p}{reason}", variant.variant, word(change)))
     };
     let lines = cell.variants.iter().filter_map(primary).collect();
-    Section { title, lines, grids, notes: cell.variants.iter().filter_map(kept_up).collect() }
+    let notes = cell.relative.iter().map(relative).chain(cell.variants.iter().filter_map(kept_up)).collect();
+    Section { title, lines, grids, notes }
 }
 
 fn grid(variant: &DiffVariant) -> Grid {
@@ -106,10 +107,25 @@ fn grid(variant: &DiffVariant) -> Grid {
 }
 
 fn ratio(change: &Change) -> String {
-    if change.p_value.is_none() {
-        return NOTHING.to_owned();
-    }
-    let Ratio { value, low, high } = change.ratio;
+    if change.p_value.is_none() { NOTHING.to_owned() } else { bounded(change.ratio) }
+}
+
+/// What drift of the host does to both alike is not in it.
+fn relative(one: &Relative) -> String {
+    format!(
+        "{}, {} / {} over blocks: {} in OLD, {} in NEW, changed by {} ({}); what slows both alike is not in it",
+        wording(one.metric).label,
+        one.contender,
+        one.baseline,
+        ratio_or_unbounded(one.old.value),
+        ratio_or_unbounded(one.new.value),
+        bounded(one.change),
+        p_equals("p", one.p_value)
+    )
+}
+
+fn bounded(ratio: Ratio) -> String {
+    let Ratio { value, low, high } = ratio;
     let value = ratio_or_unbounded(value);
     if low.is_none() && high.is_none() {
         return value;

@@ -124,6 +124,21 @@ fn the_generator_s_own_difference_is_no_word() {
 }
 
 #[test]
+fn what_slows_both_variants_alike_is_not_in_their_ratio() {
+    let check = |factor: f64, found: f64, significant: bool| {
+        let diff = diff_after(|run| scale_cpu(run, 1.3 * if is_async(run) { factor } else { 1.0 }));
+        assert_eq!(primary(&diff, "threads").verdict, ContrastVerdict::Worse, "drift looks like a regression");
+        let [relative] = diff.cells[0].relative.as_slice() else { panic!("{:?}", diff.cells[0].relative) };
+        assert_eq!((relative.baseline.as_str(), relative.contender.as_str()), ("threads", "async"));
+        assert!((relative.change.value.unwrap() / found).ln().abs() < 0.02, "{relative:#?}");
+        assert!((relative.old.value.unwrap() - 1.0).abs() < 0.05, "{relative:#?}");
+        assert_eq!(relative.p_value <= 0.05, significant, "{relative:#?}");
+    };
+    check(1.0, 1.0, false);
+    check(1.2, 1.2, true);
+}
+
+#[test]
 fn drift_of_the_host_is_said() {
     let with = |factor: f64| {
         move |run: &mut Run| {

@@ -90,6 +90,28 @@ pub struct DiffCell {
     pub parameters: BTreeMap<String, serde_json::Value>,
     /// Those that both benches have, in the old plan's order.
     pub variants: Vec<DiffVariant>,
+    /// How every contender stands to the baseline in the primary metric, before and after.
+    pub relative: Vec<Relative>,
+}
+
+/// The ratio of a contender to the baseline in both benches, over blocks, and its change. What slows both variants of a block
+/// alike is not in it: where only one of them was meant to change, the other is the control.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Relative {
+    /// The primary metric.
+    pub metric: Metric,
+    /// Name of the variant below the line.
+    pub baseline: String,
+    /// Name of the variant above the line.
+    pub contender: String,
+    /// contender / baseline in the old bench.
+    pub old: Ratio,
+    /// contender / baseline in the new bench.
+    pub new: Ratio,
+    /// The new ratio over the old one.
+    pub change: Ratio,
+    /// Two-sided exact rank-sum p of "no change", unadjusted.
+    pub p_value: f64,
 }
 
 /// One variant in one cell.
