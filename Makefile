@@ -6,7 +6,7 @@ PACKAGES := common dyno testkit $(BINARIES)
 RELEASE  := target/release
 
 .DEFAULT_GOAL := help
-.PHONY: help build bench $(addprefix bench-,$(PLANS)) aa calibrate floor handicap test verify lint pure doc criterion driver-diff schema clean
+.PHONY: help build bench $(addprefix bench-,$(PLANS)) aa calibrate floor handicap test verify lint pure fuzz doc criterion driver-diff schema clean
 
 help: ## lists the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -63,6 +63,9 @@ criterion: build ## what the pieces of the hot path and of both engines cost, an
 	cargo bench -p common --bench hot_path -- --quiet
 	cargo bench -p workers-threaded --bench pieces -- --quiet && cargo bench -p workers-async --bench pieces -- --quiet
 	$(RELEASE)/loadgen bench plans/cost.toml
+
+fuzz: ## changes the reports of the latest bench at random and reads, compares, prints them; ten minutes
+	cargo run --profile fuzz -p analysis --example fuzz -- results/latest --seconds 600
 
 doc: ## the API documentation
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
