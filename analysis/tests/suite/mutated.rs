@@ -14,9 +14,9 @@ fn whatever_is_read_can_be_compared_shown_and_validated() {
     let runs = runs(&plan, |_| {}).iter().map(|run| serde_json::to_value(run).unwrap()).collect();
     let (bench, schemas) = (Bench { plan, runs }, Schemas::default());
     let fate = |seed| drive(&bench, &schemas, &changed(&mut Xoshiro256PlusPlus::seed_from_u64(seed), &bench));
-    let fates: Vec<Fate> = (0..200).map(fate).collect();
+    let fates: Vec<Fate> = (0..60).map(fate).collect();
     // Neither refuses everything, nor lets everything through.
     for fate in [Fate::Refused, Fate::Compared] {
-        assert!(fates.iter().filter(|&&one| one == fate).count() > 20, "{fates:?}");
+        assert!(fates.iter().filter(|&&one| one == fate).count() > 5, "{fates:?}");
     }
 }
