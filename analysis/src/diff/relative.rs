@@ -6,7 +6,8 @@ use common::report::Run;
 use common::report::comparison::Ratio;
 use common::report::diff::Relative;
 
-use crate::contrast::{ALPHA, lacks_tail};
+use super::LEVEL;
+use crate::contrast::lacks_tail;
 use crate::metric::value;
 use crate::stats::rank_sum::Differences;
 use crate::stats::signed_rank::{Interval, Walsh};
@@ -33,7 +34,7 @@ pub(super) fn relative(
         contender: contender.to_owned(),
         old: within(&before),
         new: within(&after),
-        change: ratio(differences.estimate(), differences.interval(ALPHA)),
+        change: ratio(differences.estimate(), differences.interval(LEVEL.alpha)),
         p_value: differences.p_two_sided(),
     })
 }
@@ -50,7 +51,7 @@ fn log_ratios(metric: Metric, pairs: &Pairs<'_>) -> Option<Vec<f64>> {
 
 fn within(log_ratios: &[f64]) -> Ratio {
     let walsh = Walsh::new(log_ratios);
-    ratio(walsh.estimate(), walsh.interval(ALPHA))
+    ratio(walsh.estimate(), walsh.interval(LEVEL.alpha))
 }
 
 fn ratio(centre: Option<f64>, interval: Option<Interval>) -> Ratio {
