@@ -13,9 +13,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::recorder::Record;
 use crate::report::Spread;
-use crate::step::Outcome;
 
 /// Length of a bin, nanoseconds.
 pub const BIN_NS: u64 = 50_000_000;
@@ -41,8 +39,8 @@ impl Of {
     pub const COUNT: usize = 5;
 }
 
-/// The largest values by bin, nanoseconds; 0: no task ended in it. What ends after the window counts in its last bin, so
-/// that the size is fixed before the window begins.
+/// The largest values by bin, nanoseconds; response is 0 where no task ended. What ends after the window counts in the last
+/// bin, so that the size is fixed before the window begins.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Peaks {
@@ -62,25 +60,13 @@ impl Peaks {
         Peaks { bins: vec![[0; Of::COUNT]; window_bins(window) as usize + 1] }
     }
 
-    /// Takes an ended task of the window that began at `start_ns`. A failed one is beyond every percentile, but for its wait,
-    /// which has a value.
-    pub(crate) fn record(&mut self, start_ns: u64, record: &Record) {
-        let number = (record.ended_ns.saturating_sub(start_ns) / BIN_NS) as usize;
+    /// Takes the latencies of a task, by [`Of`], that ended so long after the window began.
+    pub(crate) fn record(&mut self, since_start_ns: u64, latencies_ns: &[u64; Of::COUNT]) {
+        let number = (since_start_ns / BIN_NS) as usize;
         let last = self.bins.len().saturating_sub(1);
         let Some(bin) = self.bins.get_mut(number.min(last)) else { return };
-        let queue_wait_ns = record.started_ns.saturating_sub(record.sent_ns);
-        let values = match record.outcome {
-            Outcome::Completed | Outcome::Rejected => [
-                queue_wait_ns,
-                record.pool_wait_ns,
-                record.ended_ns.saturating_sub(record.started_ns),
-                record.ended_ns.saturating_sub(record.intended_ns),
-                record.ended_ns.saturating_sub(record.sent_ns),
-            ],
-            Outcome::Failed(_) => [queue_wait_ns, u64::MAX, u64::MAX, u64::MAX, u64::MAX],
-        };
-        for (largest, value) in bin.iter_mut().zip(values) {
-            *largest = (*largest).max(value).max(1);
+        for (largest, value) in bin.iter_mut().zip(latencies_ns) {
+            *largest = (*largest).max(*value);
         }
     }
 
@@ -100,7 +86,7 @@ impl Peaks {
         let mut spread = Spread::default();
         let mut within = false;
         for bin in &self.bins {
-            let exceeds = bin[of as usize] >= threshold_ns.max(1);
+            let exceeds = bin[of as usize] >= threshold_ns && bin[Of::Response as usize] > 0;
             spread.bins += u32::from(exceeds);
             spread.clusters += u32::from(exceeds && !within);
             within = exceeds;

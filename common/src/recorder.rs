@@ -12,7 +12,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::latency::Latency;
-use crate::peaks::Peaks;
+use crate::peaks::{Of, Peaks};
 use crate::report::Failures;
 use crate::request::RequestErrorKind;
 use crate::step::{Failure, Outcome, Span};
@@ -37,6 +37,24 @@ pub struct Record {
     pub phase: TaskPhase,
     /// How it ended.
     pub outcome: Outcome,
+}
+
+impl Record {
+    /// By [`Of`]. A failed task is beyond every value, but for its wait, which has one.
+    pub(crate) fn latencies_ns(&self) -> [u64; Of::COUNT] {
+        let queue_wait = self.started_ns.saturating_sub(self.sent_ns);
+        if let Outcome::Failed(_) = self.outcome {
+            return [queue_wait, u64::MAX, u64::MAX, u64::MAX, u64::MAX];
+        }
+        let until_end = |from_ns: u64| self.ended_ns.saturating_sub(from_ns);
+        [
+            queue_wait,
+            self.pool_wait_ns,
+            until_end(self.started_ns),
+            until_end(self.intended_ns),
+            until_end(self.sent_ns),
+        ]
+    }
 }
 
 /// Ended tasks of one phase.
@@ -122,15 +140,15 @@ impl Histograms {
         fixed.into_iter().chain(Span::ALL.map(Span::name).into_iter().zip(&mut self.spans))
     }
 
-    fn record(&mut self, record: &Record, spans: &[Span]) {
-        self.queue_wait.record(record.started_ns.saturating_sub(record.sent_ns));
+    fn record(&mut self, record: &Record, latencies_ns: &[u64; Of::COUNT], spans: &[Span]) {
+        let &[queue_wait, pool_wait, service, response, from_send] = latencies_ns;
+        self.queue_wait.record(queue_wait);
         if let Outcome::Failed(_) = record.outcome {
             return;
         }
-        let from_send = record.ended_ns.saturating_sub(record.sent_ns);
-        self.pool_wait.record(record.pool_wait_ns);
-        self.service.record(record.ended_ns.saturating_sub(record.started_ns));
-        self.response.record(record.ended_ns.saturating_sub(record.intended_ns));
+        self.pool_wait.record(pool_wait);
+        self.service.record(service);
+        self.response.record(response);
         self.response_from_send.record(from_send);
         self.response_from_send_sum_ns += u128::from(from_send);
         for &span in spans {
@@ -285,8 +303,9 @@ impl Recorder {
         totals.busy_ns += busy_ns;
         if record.phase == TaskPhase::Window {
             let Shard { histograms, peaks, window_start_ns, .. } = &mut *shard;
-            histograms.record(record, self.spans);
-            peaks.record(*window_start_ns, record);
+            let latencies_ns = record.latencies_ns();
+            histograms.record(record, &latencies_ns, self.spans);
+            peaks.record(record.ended_ns.saturating_sub(*window_start_ns), &latencies_ns);
         }
     }
 

@@ -45,7 +45,7 @@ fn only_the_windows_completed_tasks_are_in_the_histograms() {
     assert_eq!(histograms.queue_wait.n(), 3);
     assert_eq!(histograms.response_from_send_sum_ns, 2 * 690);
     assert_eq!(recorder.per_worker().0, [1, 1, 2]);
-    assert_eq!(recorder.totals(), Totals { ended: 5, failed: 1, last_ended_ns: 1_900, busy_ns: 0 });
+    assert_eq!(recorder.totals(), Totals { ended: 5, failed: 1, last_ended_ns: 1_900, busy_ns: 2_680 });
 }
 
 #[test]
