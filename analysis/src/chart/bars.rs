@@ -7,7 +7,7 @@ use super::frame::{Drawing, Entry, Look, Place, SMALL, Size, legend, parameters,
 use super::svg::{Element, fitting, width_of};
 use super::sweep::runs_of_all;
 use super::{Chart, Section};
-use crate::format::{estimate, quantity, significant};
+use crate::format::{estimate, percent, quantity, significant};
 use crate::metric::{Unit, wording};
 
 const BAR: f64 = 16.0;
@@ -67,8 +67,8 @@ pub(super) fn resources(comparison: &Comparison, cell: &Cell) -> Option<Chart> {
         (!words.is_empty()).then(|| format!("{}: {}", summary.variant.name, words.join(", ")))
     });
     let words: Vec<String> = words.collect();
-    let summary =
-        format!("{}. Medians over valid runs with unadjusted 95 % intervals. {}", words.join("; "), runs_of(cell));
+    let (words, level) = (words.join("; "), percent(comparison.level));
+    let summary = format!("{words}. Medians over valid runs with unadjusted {level} intervals. {}", runs_of(cell));
     let id = format!("resources-{}", cell.index);
     Some(
         Place::cell(comparison, cell)

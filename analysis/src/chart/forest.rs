@@ -86,9 +86,10 @@ fn summary(comparison: &Comparison, rows: &[Row<'_>]) -> String {
         }
         _ => String::new(),
     };
+    let level = percent(comparison.level);
     format!(
-        "Of {} ratios, {} are better than the baseline, {} worse, {} the same within {}, {} unknown.{range} Unadjusted 95 % \
-         intervals. {}{}",
+        "Of {} ratios, {} are better than the baseline, {} worse, {} the same within {}, {} unknown.{range} Unadjusted \
+         {level} intervals. {}{}",
         rows.len(),
         count(ContrastVerdict::Better),
         count(ContrastVerdict::Worse),
@@ -119,8 +120,9 @@ pub(super) fn of_cell(comparison: &Comparison, cell: &Cell) -> Vec<Chart> {
         } else {
             String::new()
         };
+        let level = percent(comparison.level);
         let summary = format!(
-            "{primary}Ratios of {contender} to {baseline} with unadjusted 95 % intervals, the primary metric first; words of \
+            "{primary}Ratios of {contender} to {baseline} with unadjusted {level} intervals, the primary metric first; words of \
              the others stand in brackets: the plan did not set out to decide them. {}",
             runs_of(cell)
         );

@@ -8,7 +8,7 @@ use super::scale::{Scale, Tick};
 use super::svg::{Element, band, fitting, line};
 use super::swept::{Row, Swept};
 use super::{Chart, Section};
-use crate::format::estimate;
+use crate::format::{estimate, percent};
 use crate::metric::{Unit, wording};
 
 /// More panels than this are a book: the rest is in the JSON and in the tables.
@@ -69,7 +69,8 @@ impl Panels<'_> {
         let left_out =
             if left_out > 0 { format!(" {left_out} further combinations are in the tables.") } else { String::new() };
         let summary = format!(
-            "Medians over valid runs with unadjusted 95 % intervals. {}. {}{left_out}",
+            "Medians over valid runs with unadjusted {} intervals. {}. {}{left_out}",
+            percent(self.comparison.level),
             self.words().join("; "),
             runs_of_all(self.comparison)
         );
