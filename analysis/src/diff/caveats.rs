@@ -62,5 +62,10 @@ pub(super) fn caveats(old: &Side, new: &Side, yardstick: Option<&Yardstick>) -> 
         }
         None => "no drift can be told from fixed work on the CPUs: too few runs measured it".to_owned(),
     });
+    all.push(
+        "A/A benches of this host (analysis aa) were made side by side too and say nothing of this; a diff of two benches of the \
+         same programs does"
+            .to_owned(),
+    );
     all
 }
