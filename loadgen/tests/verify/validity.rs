@@ -136,3 +136,26 @@ fn an_intake_that_stands_still_is_overloaded() {
     assert!(run.backlog.overload.as_ref().is_some_and(|overload| overload.worker.is_none()), "{:?}", run.backlog);
     assert!(run.verdict.reason.contains("tasks in loadgen's hands"), "{:?}", run.verdict);
 }
+
+/// Whoever has no CPU to spare is named: it is its own limit that was measured then.
+#[test]
+fn whoever_has_no_cpu_to_spare_is_named() {
+    // A hundred flats a document: the server works twice as long on one as the workers do.
+    let finished = loadgen(
+        "run --engine async --task document --workers 28 --rate 20000 --duration 4 --warmup 0.5 --backlog-max 1000000 \
+         --set load.drain_s=60 --set slo.drain_within_s=60 --force",
+    );
+    let run = finished.run();
+    assert!(failed(run).contains(&"server cpu"), "{:?} {:?}", failed(run), run.pressure);
+    assert_eq!(run.verdict.result, RunResult::Overloaded, "{:?}", run.verdict);
+    assert_eq!(run.verdict.bottleneck.unwrap().resource.to_string(), "server CPU", "{:?}", run.pressure);
+
+    // Pieces of a tenth of a millisecond's work, and more of them than one thread can pass on.
+    let finished = loadgen(
+        "run --engine async --task synthetic --set task.redis_round_trips=20 --workers 200 --connections own --rate 8000 \
+         --duration 4 --warmup 0.5 --backlog-max 1000000 --set load.drain_s=60 --set redis.rtt_us=200 --force",
+    );
+    let run = finished.run();
+    assert!(failed(run).contains(&"proxy cpu"), "{:?} {:?}", failed(run), run.resources.proxy);
+    assert_eq!((run.verdict.result, finished.code), (RunResult::Invalid, Some(4)), "{:?}", run.verdict);
+}
