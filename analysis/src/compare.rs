@@ -12,7 +12,7 @@ use common::report::{Check, Counts, Run, RunResult, SCHEMA_VERSION};
 
 use crate::aa::{self, pool::Known};
 use crate::blocks::{Blocks, VariantRuns};
-use crate::contrast::{Basis, Measured, Pair};
+use crate::contrast::{Measured, Pair};
 use crate::controls;
 use crate::drawing;
 use crate::keeps_up::keeps_up;
@@ -36,14 +36,13 @@ pub fn comparison(results: &Results, aa: Option<&AaStore>) -> Comparison {
     let aa = aa.filter(|_| !is_aa);
     let known: Vec<Known<'_>> =
         plan.cells.iter().map(|cell| Known::of(aa, first_of(results, cell.index).unwrap_or(first))).collect();
-    let basis = basis(plan);
-    let level = basis.level;
+    let level = level(plan);
     let blocks = blocks(results, plan.repeat.blocks_max());
     let cells: Vec<Measurable<'_>> = blocks.iter().zip(&known).collect();
-    let contrasts = contrasts(plan, &cells, &basis);
-    let controls = controls(plan, &cells, &basis);
+    let contrasts = contrasts(plan, &cells, level);
+    let controls = controls(plan, &cells, level);
     let keeps_up: Vec<Vec<KeepsUp>> =
-        cells.iter().map(|&cell| pairs(plan, cell, &basis).map(|pair| keeps_up(&pair)).collect()).collect();
+        cells.iter().map(|&cell| pairs(plan, cell, level).map(|pair| keeps_up(&pair)).collect()).collect();
     let seen = plan.cells.iter().zip(&blocks).zip(&contrasts).zip(&keeps_up);
     let seen = seen.map(|(((cell, blocks), contrasts), keeps_up)| Seen { cell, blocks, contrasts, keeps_up });
     let (recommendations, answer) = Bench { plan, cells: seen.collect(), forced: &forced }.answers();
@@ -141,13 +140,13 @@ pub fn undecided(results: &Results) -> Vec<u32> {
     let plan = results.plan();
     let (blocks, unknown) = (blocks(results, plan.repeat.blocks), Known::default());
     let cells: Vec<Measurable<'_>> = blocks.iter().map(|blocks| (blocks, &unknown)).collect();
-    let contrasts = contrasts(plan, &cells, &basis(plan));
+    let contrasts = contrasts(plan, &cells, level(plan));
     let cells = plan.cells.iter().zip(contrasts);
     cells.filter(|(_, contrasts)| goes_on(plan, 1, contrasts)).map(|(cell, _)| cell.index).collect()
 }
 
-pub(crate) fn basis(plan: &Plan) -> Basis {
-    Basis { level: Level::of(plan.repeat.extend_to.is_some()) }
+pub(crate) fn level(plan: &Plan) -> Level {
+    Level::of(plan.repeat.extend_to.is_some())
 }
 
 /// Whether there is another look at a cell with these contrasts.
@@ -196,12 +195,12 @@ fn forced(results: &Results) -> Vec<String> {
 pub(crate) fn pairs<'a>(
     plan: &'a Plan,
     (blocks, known): Measurable<'a>,
-    basis: &'a Basis,
+    level: Level,
 ) -> impl Iterator<Item = Pair<'a>> {
     let baseline = plan.variants.iter().position(|variant| variant.name == plan.baseline).unwrap_or(0);
     (0..plan.variants.len()).filter(move |&contender| contender != baseline).map(move |contender| Pair {
         blocks,
-        basis,
+        level,
         margin: plan.repeat.margin,
         variants: &plan.variants,
         baseline,
@@ -212,10 +211,10 @@ pub(crate) fn pairs<'a>(
 
 /// The contrasts of every cell: of each contender the primary metric, then the others in the order of tables.
 /// The primary ones of all cells are one family.
-fn contrasts(plan: &Plan, cells: &[Measurable<'_>], basis: &Basis) -> Vec<Vec<Contrast>> {
+fn contrasts(plan: &Plan, cells: &[Measurable<'_>], level: Level) -> Vec<Vec<Contrast>> {
     let primary: Vec<Vec<Measured>> = cells
         .iter()
-        .map(|&cell| pairs(plan, cell, basis).map(|pair| pair.measure(plan.primary, true)).collect())
+        .map(|&cell| pairs(plan, cell, level).map(|pair| pair.measure(plan.primary, true)).collect())
         .collect();
     let family = |p: fn(&Measured) -> Option<f64>| holm::adjust(&primary.iter().flatten().map(p).collect::<Vec<_>>());
     let mut p_adjusted = family(Measured::p_value).into_iter();
@@ -225,7 +224,7 @@ fn contrasts(plan: &Plan, cells: &[Measurable<'_>], basis: &Basis) -> Vec<Vec<Co
         .zip(cells)
         .map(|(primary, &cell)| {
             let mut contrasts = Vec::new();
-            for (measured, pair) in primary.into_iter().zip(pairs(plan, cell, basis)) {
+            for (measured, pair) in primary.into_iter().zip(pairs(plan, cell, level)) {
                 let adjusted = (p_adjusted.next().flatten(), p_same_adjusted.next().flatten());
                 contrasts.push(measured.judge(adjusted.0, adjusted.1));
                 let secondary = Metric::ALL.into_iter().filter(|&metric| {
@@ -243,7 +242,7 @@ fn contrasts(plan: &Plan, cells: &[Measurable<'_>], basis: &Basis) -> Vec<Vec<Co
 }
 
 /// The negative controls of every cell, as far as they were measured: one family of their own.
-fn controls(plan: &Plan, cells: &[Measurable<'_>], basis: &Basis) -> Vec<Vec<Contrast>> {
+fn controls(plan: &Plan, cells: &[Measurable<'_>], level: Level) -> Vec<Vec<Contrast>> {
     let measured: Vec<Vec<Measured>> = cells
         .iter()
         .map(|&cell| {
@@ -251,7 +250,7 @@ fn controls(plan: &Plan, cells: &[Measurable<'_>], basis: &Basis) -> Vec<Vec<Con
                 let controls = Metric::ALL.into_iter().filter(|metric| metric.is_control());
                 controls.map(|metric| pair.measure(metric, false)).filter(Measured::is_measured).collect::<Vec<_>>()
             };
-            pairs(plan, cell, basis).flat_map(of_pair).collect()
+            pairs(plan, cell, level).flat_map(of_pair).collect()
         })
         .collect();
     let family = |p: fn(&Measured) -> Option<f64>| holm::adjust(&measured.iter().flatten().map(p).collect::<Vec<_>>());

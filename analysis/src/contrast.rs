@@ -16,12 +16,7 @@ use crate::steady::steadiness;
 
 mod word;
 
-/// What all contrasts of a bench rest on besides its runs.
-#[derive(Debug)]
-pub(crate) struct Basis {
-    /// How sure every test and interval is.
-    pub(crate) level: Level,
-}
+pub(crate) use word::word;
 
 /// One variant voiding this many blocks more than the other is no accident.
 const VOID_IMBALANCE: u32 = 6;
@@ -30,7 +25,8 @@ const VOID_IMBALANCE: u32 = 6;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Pair<'a> {
     pub(crate) blocks: &'a Blocks<'a>,
-    pub(crate) basis: &'a Basis,
+    /// How sure every test and interval is.
+    pub(crate) level: Level,
     /// As a share.
     pub(crate) margin: f64,
     /// The variants, in the plan's order.
@@ -115,7 +111,7 @@ impl Pair<'_> {
             log_ratio: None,
             log_ratio_from_send: None,
             log_margin: self.margin.ln_1p(),
-            level: self.basis.level,
+            level: self.level,
             two_binaries: (baseline.engine, baseline.allocator) != (contender.engine, contender.allocator),
         };
         measured.contrast.aa = self.known.about(metric, self);
@@ -155,8 +151,7 @@ impl Pair<'_> {
             if x.is_infinite() && y.is_infinite() {
                 differences.both_unbounded += 1;
             }
-            // Equal values first: unbounded ones, and zeros, have no quotient.
-            let d = if x == y { 0.0 } else { y.ln() - x.ln() };
+            let d = log_quotient(x, y);
             differences.all.push(d);
             let order = if below.position < above.position {
                 &mut differences.baseline_first
@@ -206,7 +201,7 @@ impl Pair<'_> {
         for i in [self.baseline, self.contender] {
             let runs: Vec<&Run> = blocks.kept.iter().map(|block| block[i]).collect();
             if let Some(steady) =
-                steadiness(&runs, self.basis.level.alpha).filter(|steady| steady.state == SteadyState::Unsteady)
+                steadiness(&runs, self.level.alpha).filter(|steady| steady.state == SteadyState::Unsteady)
             {
                 let moved = signed_percent_of_log(steady.ratio.value.unwrap_or(1.0).ln());
                 return Some((
@@ -218,7 +213,7 @@ impl Pair<'_> {
                 ));
             }
         }
-        let Level { blocks_min, confidence, .. } = self.basis.level;
+        let Level { blocks_min, confidence, .. } = self.level;
         if n < blocks_min {
             let (n, level) = (counted(n.into(), "block"), percent(confidence));
             return Some((Cause::FewBlocks, format!("{n}; at least {blocks_min} are needed for a {level} interval")));
@@ -280,6 +275,21 @@ pub(crate) fn lacks_tail<'a>(
     })
 }
 
+/// ln(y / x) of two values that may be unbounded or 0: equal ones have no quotient then, and differ by nothing.
+pub(crate) fn log_quotient(x: f64, y: f64) -> f64 {
+    if x == y { 0.0 } else { y.ln() - x.ln() }
+}
+
+/// A log ratio with its interval as a ratio; what is unbounded has no number.
+pub(crate) fn ratio(log_ratio: Option<f64>, interval: Option<Interval>) -> Ratio {
+    let finite = |log_ratio: f64| Some(log_ratio.exp()).filter(|ratio| ratio.is_finite());
+    Ratio {
+        value: log_ratio.and_then(finite),
+        low: interval.and_then(|interval| finite(interval.low)),
+        high: interval.and_then(|interval| finite(interval.high)),
+    }
+}
+
 /// Why no word of a metric can be believed: its A/A benches find a difference where there is none.
 fn bias(aa: &AaPool) -> Option<(Cause, String)> {
     let (low, high) = (aa.ratio.low?, aa.ratio.high?);
@@ -299,15 +309,10 @@ impl Measured {
     fn fill(&mut self, differences: &Differences, host_sigma: Option<f64>) {
         let walsh = Walsh::new(&differences.all);
         let Some(centre) = walsh.estimate() else { return };
-        let finite = |log_ratio: f64| Some(log_ratio.exp()).filter(|ratio| ratio.is_finite());
         self.log_ratio = Some(centre);
         self.interval = walsh.interval(self.level.alpha);
         let contrast = &mut self.contrast;
-        contrast.ratio = Ratio {
-            value: finite(centre),
-            low: self.interval.and_then(|interval| finite(interval.low)),
-            high: self.interval.and_then(|interval| finite(interval.high)),
-        };
+        contrast.ratio = ratio(self.log_ratio, self.interval);
         contrast.p_value = Some(walsh.p_two_sided());
         contrast.p_same = Some(tost::p_same(&walsh, self.log_margin));
         contrast.noise_floor = spread::sigma_to_reckon_with(spread::sigma(&differences.all), host_sigma);

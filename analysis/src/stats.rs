@@ -5,6 +5,7 @@ pub mod clopper_pearson;
 pub mod decide;
 pub mod fisher;
 pub mod holm;
+pub mod inversion;
 pub mod level;
 pub mod median;
 pub mod normal;

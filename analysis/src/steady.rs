@@ -1,8 +1,9 @@
 //! Whether the runs of a variant were the same late in the window as early: the recipe of `docs/method.md`.
 
 use common::report::Run;
-use common::report::comparison::{Ratio, Steadiness, SteadyState};
+use common::report::comparison::{Steadiness, SteadyState};
 
+use crate::contrast::ratio;
 use crate::stats::signed_rank::{Interval, Walsh};
 
 /// A response that moves by less within a window is steady.
@@ -27,6 +28,6 @@ pub(crate) fn steadiness(runs: &[&Run], alpha: f64) -> Option<Steadiness> {
         (_, Interval { low, high }) if low > -limit && high < limit => SteadyState::Steady,
         _ => SteadyState::Unknown,
     };
-    let ratio = Ratio { value: Some(centre.exp()), low: Some(wide.low.exp()), high: Some(wide.high.exp()) };
+    let ratio = ratio(Some(centre), Some(wide));
     Some(Steadiness { n: u32::try_from(shifts.len()).unwrap_or(u32::MAX), ratio, state })
 }

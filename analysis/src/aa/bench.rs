@@ -6,7 +6,7 @@ use common::report::comparison::{Cause, Comparison, Contrast, ContrastVerdict};
 use super::pool::Known;
 use crate::aa::ALPHA;
 use crate::blocks::Blocks;
-use crate::compare::{basis, pairs};
+use crate::compare::{level, pairs};
 use crate::contrast::Pair;
 use crate::load::Results;
 
@@ -20,8 +20,7 @@ pub fn benches(results: &Results, comparison: &Comparison) -> Vec<AaBench> {
             let runs: Vec<_> = results.runs().iter().filter(|run| run.cell.index == cell.index).collect();
             let first = runs.iter().min_by(|a, b| a.started_at.cmp(&b.started_at))?;
             let (blocks, unknown) = (Blocks::new(plan, &runs), Known::default());
-            let basis = basis(plan);
-            let pair = pairs(plan, (&blocks, &unknown), &basis).next()?;
+            let pair = pairs(plan, (&blocks, &unknown), level(plan)).next()?;
             let baseline = &plan.variants[pair.baseline];
             let load = &first.plan.settings.load;
             Some(AaBench {

@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 use common::plan::{Engine, Metric, Settings};
 use common::report::Run;
 use common::report::aa::{AaBench, AaStore};
-use common::report::comparison::{AaPool, Ratio};
+use common::report::comparison::AaPool;
 
 use crate::aa::ALPHA;
-use crate::contrast::Pair;
+use crate::contrast::{Pair, ratio};
 use crate::stats::signed_rank::Walsh;
 use crate::stats::spread;
 
@@ -87,7 +87,7 @@ pub(super) fn pool(benches: &[&AaBench], metric: Metric) -> Option<AaPool> {
     Some(AaPool {
         benches: count(benches.len()),
         blocks: count(log_ratios.len()),
-        ratio: Ratio { value: Some(centre.exp()), low: Some(interval.low.exp()), high: Some(interval.high.exp()) },
+        ratio: ratio(Some(centre), Some(interval)),
         noise_floor: spread::sigma(&log_ratios),
     })
 }

@@ -1,5 +1,6 @@
 //! The word of a contrast, and why.
 
+use common::plan::Metric;
 use common::report::comparison::{Cause, Contrast, ContrastVerdict, OrderEffect};
 
 use super::Measured;
@@ -10,6 +11,36 @@ use crate::stats::decide::{Decision, decide};
 const CARRY_OVER: f64 = 1.03;
 /// Two binaries are two code layouts: smaller effects are not attributed to the variant.
 const CODE_LAYOUT: f64 = 1.02;
+
+/// The word for a decision about `metric`, whose log ratio stands beside that from send, where there is one. A reason stands
+/// beside `Unknown` where the two contradict each other; without one it is noise.
+///
+/// Signs inside the margin are chance when the word is `same`; then only a difference beyond it contradicts.
+pub(crate) fn word(
+    metric: Metric,
+    decision: Decision,
+    [log_ratio, from_send]: [Option<f64>; 2],
+    log_margin: f64,
+) -> (ContrastVerdict, Option<String>) {
+    let log_ratio = log_ratio.unwrap_or(0.0);
+    let verdict = match decision {
+        Decision::Same => ContrastVerdict::Same,
+        Decision::Different if (log_ratio > 0.0) == metric.more_is_better() => ContrastVerdict::Better,
+        Decision::Different => ContrastVerdict::Worse,
+        Decision::Unknown => return (ContrastVerdict::Unknown, None),
+    };
+    let contradicts = |&from_send: &f64| {
+        let matters = verdict != ContrastVerdict::Same || from_send.abs() > log_margin;
+        log_ratio * from_send < 0.0 && matters
+    };
+    let Some(from_send) = from_send.filter(contradicts) else { return (verdict, None) };
+    let reason = format!(
+        "response changes by {}, response from send by {}: the generator made the difference",
+        signed_percent_of_log(log_ratio),
+        signed_percent_of_log(from_send)
+    );
+    (ContrastVerdict::Unknown, Some(reason))
+}
 
 impl Measured {
     /// Two-sided p of "no difference"; `None` where nothing may be concluded from it.
@@ -37,33 +68,12 @@ impl Measured {
     }
 
     fn word(&self, p_adjusted: Option<f64>, p_same_adjusted: Option<f64>) -> (ContrastVerdict, Option<Cause>, String) {
-        let log_ratio = self.log_ratio.unwrap_or(0.0);
-        let verdict = match decide(p_adjusted, p_same_adjusted, self.interval, self.level.alpha) {
-            Decision::Same => ContrastVerdict::Same,
-            Decision::Different if (log_ratio > 0.0) == self.contrast.metric.more_is_better() => {
-                ContrastVerdict::Better
-            }
-            Decision::Different => ContrastVerdict::Worse,
-            Decision::Unknown => return (ContrastVerdict::Unknown, Some(Cause::Noise), self.why_unknown()),
-        };
-        if let Some(from_send) = self.contradiction(verdict) {
-            let reason = format!(
-                "response changes by {}, response from send by {}: the generator made the difference",
-                signed_percent_of_log(log_ratio),
-                signed_percent_of_log(from_send)
-            );
-            return (ContrastVerdict::Unknown, Some(Cause::Generator), reason);
+        let decision = decide(p_adjusted, p_same_adjusted, self.interval, self.level.alpha);
+        match word(self.contrast.metric, decision, [self.log_ratio, self.log_ratio_from_send], self.log_margin) {
+            (ContrastVerdict::Unknown, None) => (ContrastVerdict::Unknown, Some(Cause::Noise), self.why_unknown()),
+            (verdict, None) => (verdict, None, self.notes(verdict)),
+            (verdict, Some(reason)) => (verdict, Some(Cause::Generator), reason),
         }
-        (verdict, None, self.notes(verdict))
-    }
-
-    /// The log ratio from send, where it contradicts the word. Signs inside the margin are chance when the word is
-    /// `same`; then only a difference beyond the margin contradicts.
-    fn contradiction(&self, verdict: ContrastVerdict) -> Option<f64> {
-        let (log_ratio, from_send) = (self.log_ratio?, self.log_ratio_from_send?);
-        let opposite = log_ratio * from_send < 0.0;
-        let matters = verdict != ContrastVerdict::Same || from_send.abs() > self.log_margin;
-        (opposite && matters).then_some(from_send)
     }
 
     /// What the blocks could have shown, and how many more would show something.

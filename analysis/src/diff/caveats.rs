@@ -6,6 +6,7 @@ use common::report::diff::{Side, Yardstick};
 
 use super::LEVEL;
 use crate::compare::estimate;
+use crate::contrast::ratio;
 use crate::format::{p_equals, percent, ratio_or_unbounded};
 use crate::load::Results;
 use crate::stats::rank_sum::Differences;
@@ -21,11 +22,10 @@ pub(super) fn yardstick(old: &Results, new: &Results) -> Option<Yardstick> {
     let logs = |values: &[f64]| values.iter().map(|value| value.ln()).collect::<Vec<f64>>();
     let differences = Differences::new(&logs(&old), &logs(&new));
     let (centre, interval) = (differences.estimate()?, differences.interval(LEVEL.alpha)?);
-    let ratio = Ratio { value: Some(centre.exp()), low: Some(interval.low.exp()), high: Some(interval.high.exp()) };
     Some(Yardstick {
         old: estimate(old.into_iter(), LEVEL),
         new: estimate(new.into_iter(), LEVEL),
-        ratio,
+        ratio: ratio(Some(centre), Some(interval)),
         p_value: differences.p_two_sided(),
     })
 }

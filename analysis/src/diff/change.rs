@@ -7,12 +7,14 @@ use common::report::diff::Change;
 
 use super::LEVEL;
 use crate::compare::estimate;
-use crate::contrast::lacks_tail;
+use crate::contrast::{lacks_tail, ratio, word};
 use crate::format::{counted, percent, percent_of_log, signed_percent_of_log};
 use crate::keeps_up::is_overloaded;
 use crate::metric::{Percentile, value, wording};
+use crate::stats::decide::decide;
 use crate::stats::rank_sum::{Differences, detectable, rank_sum_index, sigma};
 use crate::stats::signed_rank::Interval;
+use crate::stats::tost;
 use crate::steady::steadiness;
 
 /// Fewer runs than this in a bench give no 95 % interval.
@@ -71,16 +73,11 @@ impl<'a> Samples<'a> {
             let logs = |values: &[f64]| values.iter().map(|value| value.ln()).collect::<Vec<f64>>();
             let (old, new) = (logs(&old), logs(&new));
             let differences = Differences::new(&old, &new);
-            let finite = |log_ratio: f64| Some(log_ratio.exp()).filter(|ratio| ratio.is_finite());
             log_ratio = differences.estimate();
             interval = differences.interval(LEVEL.alpha);
-            change.ratio = Ratio {
-                value: log_ratio.and_then(finite),
-                low: interval.and_then(|interval| finite(interval.low)),
-                high: interval.and_then(|interval| finite(interval.high)),
-            };
+            change.ratio = ratio(log_ratio, interval);
             change.p_value = Some(differences.p_two_sided());
-            change.p_same = Some(differences.p_same(self.margin));
+            change.p_same = Some(tost::p_same(&differences, self.margin));
             change.noise_floor = sigma(&old, &new);
             change.detectable = change.noise_floor.and_then(|sigma| detectable(old.len(), new.len(), sigma));
             log_ratio_from_send = Percentile::of(metric).and_then(Percentile::from_send).and_then(|from_send| {
@@ -166,35 +163,13 @@ impl Measured {
         Change { p_adjusted, p_same_adjusted, verdict, cause, reason, ..self.change }
     }
 
-    /// As for the contrasts of a comparison: `same` before `better` and `worse`, and no word that the interval contradicts.
     fn word(&self, p_adjusted: Option<f64>, p_same_adjusted: Option<f64>) -> (ContrastVerdict, Option<Cause>, String) {
-        let log_ratio = self.log_ratio.unwrap_or(0.0);
-        let rare = |p: Option<f64>| p.is_some_and(|p| p <= LEVEL.alpha);
-        let excludes_one = self.interval.is_some_and(|interval| interval.low > 0.0 || interval.high < 0.0);
-        let verdict = if rare(p_same_adjusted) {
-            ContrastVerdict::Same
-        } else if rare(p_adjusted) && excludes_one {
-            if (log_ratio > 0.0) == self.change.metric.more_is_better() {
-                ContrastVerdict::Better
-            } else {
-                ContrastVerdict::Worse
-            }
-        } else {
-            return (ContrastVerdict::Unknown, Some(Cause::Noise), self.why_unknown());
-        };
-        let contradiction = self.log_ratio_from_send.filter(|&from_send| {
-            let matters = verdict != ContrastVerdict::Same || from_send.abs() > self.margin;
-            log_ratio * from_send < 0.0 && matters
-        });
-        if let Some(from_send) = contradiction {
-            let reason = format!(
-                "response changes by {}, response from send by {}: the generator made the difference",
-                signed_percent_of_log(log_ratio),
-                signed_percent_of_log(from_send)
-            );
-            return (ContrastVerdict::Unknown, Some(Cause::Generator), reason);
+        let decision = decide(p_adjusted, p_same_adjusted, self.interval, LEVEL.alpha);
+        match word(self.change.metric, decision, [self.log_ratio, self.log_ratio_from_send], self.margin) {
+            (ContrastVerdict::Unknown, None) => (ContrastVerdict::Unknown, Some(Cause::Noise), self.why_unknown()),
+            (verdict, None) => (verdict, None, String::new()),
+            (verdict, Some(reason)) => (verdict, Some(Cause::Generator), reason),
         }
-        (verdict, None, String::new())
     }
 
     fn why_unknown(&self) -> String {

@@ -7,10 +7,10 @@ use common::report::comparison::Ratio;
 use common::report::diff::Relative;
 
 use super::LEVEL;
-use crate::contrast::lacks_tail;
+use crate::contrast::{lacks_tail, log_quotient, ratio};
 use crate::metric::value;
 use crate::stats::rank_sum::Differences;
-use crate::stats::signed_rank::{Interval, Walsh};
+use crate::stats::signed_rank::Walsh;
 
 /// Baseline and contender of every block of a bench.
 pub(super) type Pairs<'a> = Vec<(&'a Run, &'a Run)>;
@@ -43,8 +43,7 @@ pub(super) fn relative(
 fn log_ratios(metric: Metric, pairs: &Pairs<'_>) -> Option<Vec<f64>> {
     let of = |&(below, above): &(&Run, &Run)| {
         let (x, y) = (value(below, metric).number()?, value(above, metric).number()?);
-        // Equal values first: unbounded ones, and zeros, have no quotient.
-        Some(if x == y { 0.0 } else { y.ln() - x.ln() })
+        Some(log_quotient(x, y))
     };
     pairs.iter().map(of).collect::<Option<Vec<f64>>>().filter(|ratios| !ratios.is_empty())
 }
@@ -52,13 +51,4 @@ fn log_ratios(metric: Metric, pairs: &Pairs<'_>) -> Option<Vec<f64>> {
 fn within(log_ratios: &[f64]) -> Ratio {
     let walsh = Walsh::new(log_ratios);
     ratio(walsh.estimate(), walsh.interval(LEVEL.alpha))
-}
-
-fn ratio(centre: Option<f64>, interval: Option<Interval>) -> Ratio {
-    let finite = |log_ratio: f64| Some(log_ratio.exp()).filter(|ratio| ratio.is_finite());
-    Ratio {
-        value: centre.and_then(finite),
-        low: interval.and_then(|interval| finite(interval.low)),
-        high: interval.and_then(|interval| finite(interval.high)),
-    }
 }

@@ -13,7 +13,7 @@ pub struct Level {
     pub blocks_min: u32,
     /// Smallest log ratio found with 80 % power, in units of the standard deviation of one block's log ratio, by number
     /// of blocks, ascending: simulated for the exact signed-rank test and normal log ratios.
-    pub(super) detectable: &'static [(u32, f64)],
+    pub(super) detectable: &'static [(f64, f64)],
     /// Beyond that table: this over the square root of the number of blocks.
     pub(super) detectable_asymptote: f64,
     /// Blocks needed to show a log ratio of one standard deviation: the square of `detectable_asymptote`, which is
@@ -31,7 +31,16 @@ impl Level {
         confidence: 0.95,
         looks: 1,
         blocks_min: 6,
-        detectable: &[(6, 1.76), (8, 1.25), (10, 1.03), (12, 0.93), (16, 0.79), (20, 0.67), (30, 0.54), (40, 0.47)],
+        detectable: &[
+            (6.0, 1.76),
+            (8.0, 1.25),
+            (10.0, 1.03),
+            (12.0, 0.93),
+            (16.0, 0.79),
+            (20.0, 0.67),
+            (30.0, 0.54),
+            (40.0, 0.47),
+        ],
         detectable_asymptote: 2.95,
         needed_better: 8.7,
         needed_same: 9.5,
@@ -46,7 +55,7 @@ impl Level {
         confidence: 0.97,
         looks: 2,
         blocks_min: 7,
-        detectable: &[(8, 1.41), (10, 1.15), (12, 1.01), (16, 0.84), (20, 0.73), (30, 0.59), (40, 0.5)],
+        detectable: &[(8.0, 1.41), (10.0, 1.15), (12.0, 1.01), (16.0, 0.84), (20.0, 0.73), (30.0, 0.59), (40.0, 0.5)],
         detectable_asymptote: 3.17,
         needed_better: 10.1,
         needed_same: 11.1,

@@ -3,15 +3,11 @@
 //!
 //! Source: Hollander, Wolfe, Chicken, *Nonparametric Statistical Methods*, 4.1-4.3.
 
-use super::signed_rank::Interval;
-use super::{middle, middle_of, normal};
+use super::inversion::{Inversion, NullLaw};
+use super::{middle_of, normal, spread};
 
 /// Up to this many pairs of values the null distribution is counted out; beyond, the normal approximation is as good.
 const EXACT_PAIRS_MAX: usize = 10_000;
-/// Standard deviation of a normal variable per median absolute deviation.
-const MAD_TO_SIGMA: f64 = 1.4826;
-/// Fewer values than this say nothing of their own scatter.
-const VALUES_MIN: usize = 3;
 
 /// Smallest shift found with 80 % power, in units of [`sigma`], by the harmonic mean of the two sizes (simulated for the exact
 /// two-sided rank-sum test at 5 %).
@@ -46,10 +42,11 @@ impl Null {
         let cumulative = if m * n <= EXACT_PAIRS_MAX { count_out(m, n) } else { Vec::new() };
         Null { m, n, cumulative }
     }
+}
 
+impl NullLaw for Null {
     /// P(U <= u).
-    #[must_use]
-    pub fn cdf(&self, u: usize) -> f64 {
+    fn cdf(&self, u: usize) -> f64 {
         let pairs = self.m * self.n;
         if u >= pairs {
             return 1.0;
@@ -65,8 +62,7 @@ impl Null {
 
     /// Largest k with 2 P(U <= k - 1) <= `alpha`: the k-th smallest and the k-th largest difference bound the shift with
     /// confidence 1 - `alpha`. `None` where there are too few values for any bound (fewer than 4 in each for 95 %).
-    #[must_use]
-    pub fn interval_index(&self, alpha: f64) -> Option<usize> {
+    fn interval_index(&self, alpha: f64) -> Option<usize> {
         let k = (0..self.m * self.n).take_while(|&u| 2.0 * self.cdf(u) <= alpha).count();
         (k > 0).then_some(k)
     }
@@ -102,12 +98,9 @@ pub fn rank_sum_index(m: usize, n: usize, alpha: f64) -> Option<usize> {
     Null::new(m, n).interval_index(alpha)
 }
 
-/// The differences of every value of one sample from every value of another, with the null distribution that belongs to them.
-#[derive(Debug, Clone)]
-pub struct Differences {
-    sorted: Vec<f64>,
-    null: Null,
-}
+/// The differences of every value of one sample from every value of another, with the null distribution that belongs to them:
+/// what they estimate is the shift.
+pub type Differences = Inversion<Null>;
 
 impl Differences {
     /// All differences `after` - `before`. Values may be infinite, none NaN; equal ones differ by 0. Takes time and memory
@@ -115,49 +108,8 @@ impl Differences {
     #[must_use]
     pub fn new(before: &[f64], after: &[f64]) -> Differences {
         let difference = |x: f64, y: f64| if x == y { 0.0 } else { y - x };
-        let mut sorted: Vec<f64> = before.iter().flat_map(|&x| after.iter().map(move |&y| difference(x, y))).collect();
-        sorted.sort_by(f64::total_cmp);
-        Differences { sorted, null: Null::new(before.len(), after.len()) }
-    }
-
-    /// The Hodges-Lehmann estimate of the shift: the median of the differences. `None` when a sample is empty.
-    #[must_use]
-    pub fn estimate(&self) -> Option<f64> {
-        middle(&self.sorted)
-    }
-
-    /// The exact interval of the shift with confidence 1 - `alpha`; `None` where there are too few values.
-    #[must_use]
-    pub fn interval(&self, alpha: f64) -> Option<Interval> {
-        let k = self.null.interval_index(alpha)?;
-        Some(Interval { low: *self.sorted.get(k - 1)?, high: *self.sorted.get(self.sorted.len() - k)? })
-    }
-
-    /// Two-sided p of "no shift". With ties it may be at most `alpha` while the interval ends at 0.
-    #[must_use]
-    pub fn p_two_sided(&self) -> f64 {
-        let rarer = self.half_counts_above(0.0).min(self.half_counts_below(0.0));
-        (2.0 * self.null.cdf(rarer / 2)).min(1.0)
-    }
-
-    /// p of "shifted by `margin` or more, in either direction": small where the two are the same (two one-sided tests).
-    #[must_use]
-    pub fn p_same(&self, margin: f64) -> f64 {
-        let above = self.null.cdf(self.half_counts_below(-margin) / 2);
-        let below = self.null.cdf(self.half_counts_above(margin) / 2);
-        above.max(below)
-    }
-
-    /// Twice the number of differences above `x`, plus the number of those equal to it.
-    fn half_counts_above(&self, x: f64) -> usize {
-        let below = self.sorted.partition_point(|&d| d < x);
-        let not_above = self.sorted.partition_point(|&d| d <= x);
-        2 * (self.sorted.len() - not_above) + (not_above - below)
-    }
-
-    /// Twice the number of differences below `x`, plus the number of those equal to it.
-    fn half_counts_below(&self, x: f64) -> usize {
-        2 * self.sorted.len() - self.half_counts_above(x)
+        let differences = before.iter().flat_map(|&x| after.iter().map(move |&y| difference(x, y)));
+        Inversion::of(differences.collect(), Null::new(before.len(), after.len()))
     }
 }
 
@@ -167,10 +119,11 @@ impl Differences {
 pub fn sigma(before: &[f64], after: &[f64]) -> Option<f64> {
     let mut distances = Vec::new();
     for sample in [before, after] {
-        let centre = middle_of(sample.to_vec()).filter(|centre| centre.is_finite() && sample.len() >= VALUES_MIN)?;
+        let centre =
+            middle_of(sample.to_vec()).filter(|centre| centre.is_finite() && sample.len() >= spread::VALUES_MIN)?;
         distances.extend(sample.iter().map(|value| (value - centre).abs()));
     }
-    middle_of(distances).map(|distance| MAD_TO_SIGMA * distance).filter(|sigma| sigma.is_finite())
+    spread::of_distances(distances)
 }
 
 /// Smallest shift that samples of `m` and `n` values of standard deviation `sigma` would show with 80 % power. `None` where
@@ -179,15 +132,7 @@ pub fn sigma(before: &[f64], after: &[f64]) -> Option<f64> {
 pub fn detectable(m: usize, n: usize, sigma: f64) -> Option<f64> {
     rank_sum_index(m, n, 0.05)?;
     let size = 2.0 * (m * n) as f64 / (m + n) as f64;
-    let factor = match DETECTABLE.iter().position(|&(known, _)| size <= known) {
-        Some(0) => DETECTABLE[0].1,
-        Some(next) => {
-            let ((n0, c0), (n1, c1)) = (DETECTABLE[next - 1], DETECTABLE[next]);
-            c0 + (c1 - c0) * (size - n0) / (n1 - n0)
-        }
-        None => DETECTABLE_ASYMPTOTE / size.sqrt(),
-    };
-    Some(factor * sigma)
+    Some(spread::interpolated(&DETECTABLE, DETECTABLE_ASYMPTOTE, size) * sigma)
 }
 
 #[cfg(test)]

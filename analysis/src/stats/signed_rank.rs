@@ -2,7 +2,10 @@
 //!
 //! Source: Hollander, Wolfe, Chicken, *Nonparametric Statistical Methods*, 3.1-3.3.
 
-use super::{mean_of_two, middle, normal};
+use super::inversion::{Inversion, NullLaw};
+use super::{mean_of_two, normal};
+
+pub use super::inversion::Interval;
 
 /// Up to this many pairs the null distribution is counted out; beyond it the normal approximation is off by less
 /// than 0.0003, and counting would take time with the cube of the number.
@@ -31,9 +34,18 @@ impl Null {
         self.n * (self.n + 1) / 2
     }
 
+    /// With a correction for continuity.
+    fn normal_cdf(&self, w: usize) -> f64 {
+        let n = self.n as f64;
+        let mean = n * (n + 1.0) / 4.0;
+        let deviation = (n * (n + 1.0) * (2.0 * n + 1.0) / 24.0).sqrt();
+        normal::upper_tail((mean - w as f64 - 0.5) / deviation)
+    }
+}
+
+impl NullLaw for Null {
     /// P(W <= w).
-    #[must_use]
-    pub fn cdf(&self, w: usize) -> f64 {
+    fn cdf(&self, w: usize) -> f64 {
         if w >= self.walsh_count() {
             return 1.0;
         }
@@ -43,18 +55,9 @@ impl Null {
         }
     }
 
-    /// With a correction for continuity.
-    fn normal_cdf(&self, w: usize) -> f64 {
-        let n = self.n as f64;
-        let mean = n * (n + 1.0) / 4.0;
-        let deviation = (n * (n + 1.0) * (2.0 * n + 1.0) / 24.0).sqrt();
-        normal::upper_tail((mean - w as f64 - 0.5) / deviation)
-    }
-
     /// Largest k with 2 P(W <= k - 1) <= `alpha`: the k-th smallest and the k-th largest Walsh average bound the
     /// centre with confidence 1 - `alpha`. `None` where there are too few differences for any bound.
-    #[must_use]
-    pub fn interval_index(&self, alpha: f64) -> Option<usize> {
+    fn interval_index(&self, alpha: f64) -> Option<usize> {
         // The smallest w that is not rare enough is k: W <= 0, ..., W <= k - 1 all are.
         let (mut low, mut high) = (0, self.walsh_count());
         while low < high {
@@ -91,79 +94,16 @@ fn count_out(n: usize) -> Vec<f64> {
 }
 
 /// The Walsh averages (d_i + d_j) / 2, i <= j, of paired differences, with the null distribution that belongs to
-/// them. A difference may be infinite; opposite infinities average to 0.
-#[derive(Debug, Clone)]
-pub struct Walsh {
-    sorted: Vec<f64>,
-    null: Null,
-}
-
-/// A lower and an upper bound.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Interval {
-    /// Lower bound; may be infinite.
-    pub low: f64,
-    /// Upper bound; may be infinite.
-    pub high: f64,
-}
+/// them: an interval takes at least 6 differences for 95 %. A difference may be infinite; opposite infinities average to 0.
+pub type Walsh = Inversion<Null>;
 
 impl Walsh {
     /// All averages of `differences`, none of which may be NaN. Takes time and memory with the square of their number.
     #[must_use]
     pub fn new(differences: &[f64]) -> Walsh {
-        let mut sorted: Vec<f64> = differences
-            .iter()
-            .enumerate()
-            .flat_map(|(i, &a)| differences[i..].iter().map(move |&b| mean_of_two(a, b)))
-            .collect();
-        sorted.sort_by(f64::total_cmp);
-        Walsh { sorted, null: Null::new(differences.len()) }
-    }
-
-    /// The Hodges-Lehmann estimate of the centre: the median of the Walsh averages. `None` without differences.
-    #[must_use]
-    pub fn estimate(&self) -> Option<f64> {
-        middle(&self.sorted)
-    }
-
-    /// The exact interval of the centre with confidence 1 - `alpha`; `None` where there are too few differences
-    /// (fewer than 6 for 95 %).
-    #[must_use]
-    pub fn interval(&self, alpha: f64) -> Option<Interval> {
-        let k = self.null.interval_index(alpha)?;
-        Some(Interval { low: *self.sorted.get(k - 1)?, high: *self.sorted.get(self.sorted.len() - k)? })
-    }
-
-    /// Two-sided p of "the centre is 0": at most `alpha` where the interval of confidence 1 - `alpha` excludes 0.
-    /// (Where Walsh averages are exactly 0, p may be at most `alpha` while the interval ends at 0.)
-    #[must_use]
-    pub fn p_two_sided(&self) -> f64 {
-        let rarer = self.half_counts_above(0.0).min(self.half_counts_below(0.0));
-        (2.0 * self.null.cdf(rarer / 2)).min(1.0)
-    }
-
-    /// One-sided p of "the centre is at most `bound`": small where it lies above.
-    #[must_use]
-    pub fn p_above(&self, bound: f64) -> f64 {
-        self.null.cdf(self.half_counts_below(bound) / 2)
-    }
-
-    /// One-sided p of "the centre is at least `bound`": small where it lies below.
-    #[must_use]
-    pub fn p_below(&self, bound: f64) -> f64 {
-        self.null.cdf(self.half_counts_above(bound) / 2)
-    }
-
-    /// Twice the number of Walsh averages above `x`, plus the number of those equal to it.
-    fn half_counts_above(&self, x: f64) -> usize {
-        let below = self.sorted.partition_point(|&w| w < x);
-        let not_above = self.sorted.partition_point(|&w| w <= x);
-        2 * (self.sorted.len() - not_above) + (not_above - below)
-    }
-
-    /// Twice the number of Walsh averages below `x`, plus the number of those equal to it.
-    fn half_counts_below(&self, x: f64) -> usize {
-        2 * self.sorted.len() - self.half_counts_above(x)
+        let averages =
+            differences.iter().enumerate().flat_map(|(i, &a)| differences[i..].iter().map(move |&b| mean_of_two(a, b)));
+        Inversion::of(averages.collect(), Null::new(differences.len()))
     }
 }
 

@@ -5,19 +5,23 @@ use super::middle_of;
 
 /// Standard deviation of a normal variable per median absolute deviation: 1 / z(0.75).
 const MAD_TO_SIGMA: f64 = 1.4826;
-/// Fewer differences than this say nothing of their own scatter.
-const DIFFERENCES_MIN: usize = 3;
+/// Fewer values than this say nothing of their own scatter.
+pub(super) const VALUES_MIN: usize = 3;
 
 /// Robust standard deviation of one block's log ratio: 1.4826 x median absolute deviation.
 /// `None` with fewer than three differences, or when half of them are unbounded.
 #[must_use]
 pub fn sigma(differences: &[f64]) -> Option<f64> {
-    if differences.len() < DIFFERENCES_MIN {
+    if differences.len() < VALUES_MIN {
         return None;
     }
     let centre = middle_of(differences.to_vec()).filter(|centre| centre.is_finite())?;
-    let spread = middle_of(differences.iter().map(|d| (d - centre).abs()).collect())?;
-    spread.is_finite().then_some(MAD_TO_SIGMA * spread)
+    of_distances(differences.iter().map(|d| (d - centre).abs()).collect())
+}
+
+/// Robust standard deviation, from the distances of values from their median; `None` when half of them are unbounded.
+pub(super) fn of_distances(distances: Vec<f64>) -> Option<f64> {
+    middle_of(distances).map(|distance| MAD_TO_SIGMA * distance).filter(|sigma| sigma.is_finite())
 }
 
 /// The scatter to reckon with: `own` of these blocks, or that of the host's A/A benches where it is larger, for few
@@ -34,16 +38,20 @@ pub fn detectable(blocks: u32, sigma: f64, level: &Level) -> Option<f64> {
     if blocks < level.blocks_min {
         return None;
     }
-    let table = level.detectable;
-    let factor = match table.iter().position(|&(n, _)| blocks <= n) {
+    Some(interpolated(level.detectable, level.detectable_asymptote, blocks.into()) * sigma)
+}
+
+/// A factor by a number of blocks or runs, from a table of both, ascending: between its rows in proportion, before them the
+/// first, and beyond them `asymptote` over the square root of the number.
+pub(super) fn interpolated(table: &[(f64, f64)], asymptote: f64, size: f64) -> f64 {
+    match table.iter().position(|&(known, _)| size <= known) {
         Some(0) => table[0].1,
         Some(next) => {
             let ((n0, c0), (n1, c1)) = (table[next - 1], table[next]);
-            c0 + (c1 - c0) * f64::from(blocks - n0) / f64::from(n1 - n0)
+            c0 + (c1 - c0) * (size - n0) / (n1 - n0)
         }
-        None => level.detectable_asymptote / f64::from(blocks).sqrt(),
-    };
-    Some(factor * sigma)
+        None => asymptote / size.sqrt(),
+    }
 }
 
 /// Blocks that would show a centre of `log_ratio` as better or worse; `None` when there is nothing to show.

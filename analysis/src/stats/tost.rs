@@ -1,12 +1,12 @@
 //! Two one-sided tests: are the differences inside a margin?
 
-use super::signed_rank::Walsh;
+use super::inversion::{Inversion, NullLaw};
 
-/// p of "the centre lies at -`margin` or below, or at `margin` or above": small where the two are the same.
+/// p of "the effect lies at -`margin` or below, or at `margin` or above": small where the two are the same.
 /// `margin` is a log ratio above 0.
 #[must_use]
-pub fn p_same(walsh: &Walsh, margin: f64) -> f64 {
-    walsh.p_above(-margin).max(walsh.p_below(margin))
+pub fn p_same<N: NullLaw>(effect: &Inversion<N>, margin: f64) -> f64 {
+    effect.p_above(-margin).max(effect.p_below(margin))
 }
 
 #[cfg(test)]

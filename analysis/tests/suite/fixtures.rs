@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use analysis::stats::inversion::NullLaw;
 use analysis::stats::order_effect::order_effect;
 use analysis::stats::rank_sum::rank_sum_index;
 use analysis::stats::signed_rank::{Null, Walsh};

@@ -5,6 +5,7 @@ use proptest::prelude::{Just, Strategy, prop_assume, prop_oneof, proptest};
 use proptest::{prop_assert, prop_assert_eq};
 
 use super::{EXACT_MAX, Null, Walsh};
+use crate::stats::inversion::NullLaw;
 
 /// P(W <= w) by going through all 2^n signs.
 fn cdf_by_enumeration(n: usize, w: usize) -> f64 {
