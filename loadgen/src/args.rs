@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use common::plan::{Engine, Plan, PlanError};
+use common::plan::{Cell, Engine, Plan, PlanError};
 use toml::{Table, Value};
 
 use crate::aa;
@@ -377,6 +377,15 @@ pub fn read_plan(path: &Path, sets: &[String]) -> anyhow::Result<Plan> {
         .map_err(|error| Refused(format!("{}: {error}; give a plan such as plans/default.toml", path.display())))?;
     let directory = path.parent().unwrap_or(Path::new(""));
     parse_plan(&text, sets, directory).with_context(|| path.display().to_string())
+}
+
+/// Cell `number` of `plan`, which `--cell` asks for.
+///
+/// # Errors
+/// A cell that the plan does not have.
+pub fn cell(plan: &Plan, number: u32) -> Result<&Cell, Refused> {
+    let outside = || Refused(format!("--cell {number}: the plan has {} cells, counted from 0", plan.cells.len()));
+    plan.cells.get(number as usize).ok_or_else(outside)
 }
 
 /// Parses a plan whose traces lie below `directory`.

@@ -7,7 +7,7 @@ use common::plan::demand::demand;
 use common::plan::{Cell, Load, Plan, Spacing, Trace};
 use common::random::block_seed;
 
-use crate::args::Arrivals;
+use crate::args::{self, Arrivals};
 use crate::error::Refused;
 use crate::limits::Capacity;
 
@@ -23,11 +23,7 @@ const CELLS_SHOWN: usize = 4;
 pub fn cells<'a>(plan: &'a Plan, args: &Arrivals) -> Result<&'a [Cell], Refused> {
     let count = plan.cells.len();
     match args.cell {
-        Some(number) => {
-            let number = number as usize;
-            let outside = || Refused(format!("--cell {number}: the plan has {count} cells, counted from 0"));
-            plan.cells.get(number..=number).ok_or_else(outside)
-        }
+        Some(number) => args::cell(plan, number).map(std::slice::from_ref),
         None if args.csv.is_some() && count > 1 => {
             Err(Refused(format!("--csv holds one cell and the plan has {count} of them: choose one by --cell N")))
         }

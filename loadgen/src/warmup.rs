@@ -42,7 +42,7 @@ impl Plans {
     pub fn read(args: &args::Warmup) -> anyhow::Result<Plans> {
         let sets = args.common.sets();
         let given = args::read_plan(&args.plan, &sets)?;
-        let cell = cell(&given, args.cell)?;
+        let cell = args::cell(&given, args.cell)?;
         let load = &cell.settings.load;
         if !load.arrivals.is_stationary() {
             let why = "have no steady state: their rate changes by plan";
@@ -65,11 +65,6 @@ impl Plans {
     }
 }
 
-fn cell(plan: &Plan, number: u32) -> Result<&Cell, Refused> {
-    let outside = || Refused(format!("--cell {number}: the plan has {} cells, counted from 0", plan.cells.len()));
-    plan.cells.get(number as usize).ok_or_else(outside)
-}
-
 /// Probes one variant after the other.
 ///
 /// # Errors
@@ -83,7 +78,7 @@ pub fn probe(
     progress: &mut Progress,
 ) -> anyhow::Result<Warmup> {
     let plan = &plans.probed;
-    let cell = cell(plan, args.cell)?;
+    let cell = args::cell(plan, args.cell)?;
     let admitted = Admitted::new(plan, &args.common, None, placement, progress)?;
     let site = Site {
         source: &admitted.source,
