@@ -24,7 +24,7 @@ const TICK_NS: u64 = 1_000_000;
 const NAP_NS: u64 = 20_000_000;
 /// Ticks between two pieces of work.
 const TICKS_PER_WORK: u64 = 25;
-/// 30 to 50 microseconds of today's processors.
+/// 20 to 50 microseconds of today's processors.
 const WORK: Work = Work { seed: 1, rounds: 16_000 };
 
 /// At work until it is told to stop, or the window is over.

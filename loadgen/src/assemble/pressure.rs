@@ -87,7 +87,8 @@ fn connections(used: &Used<'_>) -> Option<f64> {
 /// Mean time of a task at its requests, waiting for a connection left out.
 fn requests_us(latency_us: &Latencies) -> f64 {
     const REQUESTS: [&str; 4] = ["fetch", "save", "ping", "exchange"];
-    REQUESTS.iter().filter_map(|name| latency_us.spans.get(*name)?.mean).sum()
+    // The sum of no floats is minus zero.
+    REQUESTS.iter().filter_map(|name| latency_us.spans.get(*name)?.mean).sum::<f64>() + 0.0
 }
 
 /// Time that workers spent in tasks, over the whole run.

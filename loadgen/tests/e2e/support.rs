@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -95,10 +95,14 @@ impl Invocation {
     }
 
     /// Hard limit of open files, as `ulimit -Hn`.
-    pub fn files_max(mut self, files: u64) -> Self {
-        let limit = move || Ok(setrlimit(Resource::RLIMIT_NOFILE, files, files)?);
-        // SAFETY: one system call on integers.
-        unsafe { self.command.pre_exec(limit) };
+    pub fn files_max(self, files: u64) -> Self {
+        self.first(move || Ok(setrlimit(Resource::RLIMIT_NOFILE, files, files)?))
+    }
+
+    /// What its process does before it is loadgen: system calls only.
+    pub fn first(mut self, call: impl FnMut() -> io::Result<()> + Send + Sync + 'static) -> Self {
+        // SAFETY: nothing but system calls.
+        unsafe { self.command.pre_exec(call) };
         self
     }
 

@@ -10,14 +10,15 @@ use crate::support::process::signal;
 use crate::support::redis::Watch;
 use crate::support::runs::{assert_conserved, failures};
 use crate::support::{Finished, loadgen, start};
+use crate::validity::failed;
 
 #[path = "generator/hog.rs"]
 pub mod hog;
 
 use hog::Hog;
 
-/// Tasks a second, constant: one falls due every 5 ms.
-const RATE: f64 = 200.0;
+/// Tasks a second, constant: one falls due every millisecond.
+const RATE: f64 = 1000.0;
 
 /// Loadgen is stopped, once, while the workers and their server go on.
 #[test]
@@ -58,9 +59,11 @@ fn a_generator_that_is_held_up_is_late_and_response_says_so() {
         // The first task that fell due meanwhile waited for all of it but the gap before it.
         assert!(late >= shortest.as_secs_f64() - 1.0 / RATE && response >= late, "{late} {response}");
         assert!(from_send < late / 2.0, "{from_send}: it was not the workers' fault");
-        // Twenty of 800 tasks are more than a hundredth.
+        // A hundred of 4000 tasks are more than a hundredth.
         assert_eq!((run.verdict.result, finished.code), (RunResult::Invalid, Some(4)), "{finished}");
-        assert!(failures(run).contains(&"on time"), "{:?}", run.validity);
+        for name in ["on time", "lateness", "lateness share"] {
+            assert!(failed(run).contains(&name), "{name}: {:?}", run.validity);
+        }
     }
 }
 

@@ -1,17 +1,21 @@
-//! Self-tests of the rules: for each that a run can be made to break, a run that breaks it. The others have tables in
+//! Self-tests of the rules: for each that the other self-tests do not break, a run that breaks it. Each has its table in
 //! `common::verdict`.
 
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use common::report::{Run, RunResult};
+use loadgen::cgroup;
 use nix::sys::signal::Signal;
 use testkit::TestServer;
 
-use crate::generator::hog::Hog;
+use crate::generator::hog::{Hog, REAL_TIME};
 use crate::support::process::{await_children, signal};
 use crate::support::redis::Watch;
 use crate::support::runs::assert_conserved;
-use crate::support::{Finished, loadgen, start};
+use crate::support::{Finished, Invocation, loadgen, start};
 
 /// Small documents, and fast ones: whatever goes wrong is not the load.
 const QUIET: &str = "--workers 8 --rate 200 --warmup 1 --list-max 3 --payload-kb 0.1";
@@ -19,7 +23,7 @@ const QUIET: &str = "--workers 8 --rate 200 --warmup 1 --list-max 3 --payload-kb
 const INTO_THE_WINDOW: usize = 8 + 2 * 200;
 
 /// The names of all checks that failed, warnings too.
-fn failed(run: &Run) -> Vec<&str> {
+pub fn failed(run: &Run) -> Vec<&str> {
     run.validity.checks.iter().filter(|check| !check.ok).map(|check| check.name.as_str()).collect()
 }
 
@@ -74,7 +78,7 @@ fn a_cpu_that_stands_still_and_other_programs_are_noticed() {
     assert_conserved(run);
     println!("busy loop {class}: {:?}, {:?}", failed(run), run.machine);
     // At real-time priority nothing else ran there; in a crowd the watching thread came first.
-    let expected = if class == "at real-time priority" { "ticks" } else { "others" };
+    let expected = if class == REAL_TIME { "ticks" } else { "others" };
     assert!(failed(run).contains(&expected), "{:?} {:?}", failed(run), run.machine);
     assert!(failed(run).contains(&"others"), "{:?} {:?}", failed(run), run.machine);
 }
@@ -160,4 +164,103 @@ fn a_delay_proxy_that_cannot_keep_up_is_noticed() {
     );
     assert_tripped(&finished, &["distance"], RunResult::Invalid);
     assert_eq!(finished.code, Some(4));
+}
+
+/// Alone on a CPU, it is out of CPU before it is late.
+#[test]
+fn a_delay_proxy_without_cpu_to_spare_is_noticed() {
+    let finished = loadgen(
+        "run --engine async --task synthetic --set task.redis_round_trips=20 --workers 100 --connections own --rate 6000 \
+         --duration 3 --warmup 0.5 --backlog-max 1000000 --set load.drain_s=60 --set slo.drain_within_s=60 \
+         --set redis.rtt_us=1000 --force --pin redis=0/loadgen=0/dynos=0/proxy=1",
+    );
+    assert_tripped(&finished, &["proxy cpu"], RunResult::Invalid);
+}
+
+/// What costs it CPU is the number of writes: one for every dyno at every wake-up.
+#[test]
+fn a_generator_without_cpu_to_spare_is_named() {
+    let finished = loadgen(
+        "run --engine async --task null --workers 88 --dynos 44 --rate 1000000 --duration 2 --warmup 0.5 --force \
+         --backlog-max 10000000 --set load.drain_s=60 --set slo.drain_within_s=60 --pin redis=1/loadgen=0/dynos=0-1",
+    );
+    let run = finished.run();
+    assert_conserved(run);
+    println!("generator cpu: {:?}, {}", failed(run), run.verdict.reason);
+    assert!(failed(run).contains(&"generator cpu"), "{:?} {:?}", failed(run), run.pressure);
+}
+
+/// Tasks that are over as soon as they are there: what a wake-up takes is a large part of their response.
+#[test]
+fn lateness_that_is_most_of_response_is_noticed() {
+    let finished = loadgen(
+        "run --engine async --task synthetic --set task.redis_round_trips=0 --workers 8 --rate 2000 --duration 3 --warmup 0.5",
+    );
+    assert_tripped(&finished, &["lateness share"], RunResult::Invalid);
+}
+
+/// A container whose quota nobody told the plan of.
+#[test]
+fn a_quota_that_the_plan_did_not_ask_for_is_noticed() {
+    let group = Quota::of_a_fifth();
+    let busy =
+        "--engine async --task synthetic --set task.cpu_us=2000 --set task.redis_round_trips=0 --workers 4 --rate 200";
+    let run = format!("run {busy} --duration 3 --warmup 0.5 --backlog-max 1000000");
+    let finished = Invocation::new(&run).first(group.joining()).start().finish();
+    let run = finished.run();
+    assert_conserved(run);
+    println!("throttled: {:?}, {}", failed(run), run.verdict.reason);
+    assert!(failed(run).contains(&"throttled"), "{:?} {:?}", failed(run), run.resources.throttling);
+}
+
+/// A control group with a fifth of a CPU; removed when the test ends.
+struct Quota(PathBuf);
+
+impl Quota {
+    fn of_a_fifth() -> Quota {
+        let home = cgroup::hierarchy("cpu").unwrap();
+        let group = home.mount.join(home.path.trim_start_matches('/')).join(format!("test-{}", std::process::id()));
+        let (file, text) = match home.version {
+            cgroup::Version::V1 => ("cpu.cfs_quota_us", "20000"),
+            cgroup::Version::V2 => ("cpu.max", "20000 100000"),
+        };
+        let made = fs::create_dir(&group);
+        assert!(made.is_ok(), "no control groups here, which this test needs (root): {} {made:?}", group.display());
+        let quota = Quota(group);
+        let limited = fs::write(quota.0.join(file), text);
+        assert!(limited.is_ok(), "no quotas here, which this test needs: {file} {limited:?}");
+        quota
+    }
+
+    /// Makes a process one of it.
+    fn joining(&self) -> impl FnMut() -> io::Result<()> + Send + Sync + 'static {
+        let mut members = File::options().write(true).open(self.0.join("cgroup.procs")).unwrap();
+        // Nought means who writes it.
+        move || members.write_all(b"0")
+    }
+}
+
+impl Drop for Quota {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir(&self.0);
+    }
+}
+
+/// Half of the window the CPU is half as fast, in pieces so short that nothing is late for it.
+#[test]
+fn a_cpu_that_changes_its_speed_is_noticed() {
+    let server = TestServer::start();
+    let mut watch = Watch::on(server.addr());
+    let run = start(&format!("run --engine async {QUIET} --duration 4 --redis-url {}", server.url()));
+    // Half of the window.
+    watch.tasks(INTO_THE_WINDOW + 200);
+    drop(watch);
+    let hog = Hog::in_bursts(0, Duration::from_micros(15));
+    let finished = run.finish();
+    let class = hog.end();
+    let run = finished.run();
+    assert_conserved(run);
+    println!("bursts {class}: {:?}, {:?}", failed(run), run.machine);
+    // Without real-time priority it does not come before the thread that watches.
+    assert_eq!(failed(run).contains(&"yardstick"), class == REAL_TIME, "{:?} {:?}", failed(run), run.machine);
 }
