@@ -98,7 +98,8 @@ fn watch(cpu: u32, window_ns: (u64, u64), stop: &AtomicBool) -> Option<WatchedCp
         }
         sleep_until(window_ns.0.min(now_ns() + NAP_NS));
     }
-    let mut ticks = Ticks::from(window_ns.0.max(now_ns()));
+    // Since the window began, whenever this thread was first let onto its CPU.
+    let mut ticks = Ticks::from(window_ns.0);
     let mut works = Vec::new();
     while ticks.due_ns < window_ns.1 && !stop.load(Ordering::Relaxed) {
         sleep_until(ticks.due_ns);
@@ -109,6 +110,8 @@ fn watch(cpu: u32, window_ns: (u64, u64), stop: &AtomicBool) -> Option<WatchedCp
             works.push((now_ns() - begun_ns) as f64 / 1e3);
         }
     }
+    // A CPU that never came back, until this thread was let go of.
+    ticks.ended(window_ns.1.min(now_ns()));
     // By order, not by instant: the halves of a window that was cut short are halves too.
     let half = works.len() / 2;
     let (before, after) = (middle_of(works[..half].to_vec()), middle_of(works[half..].to_vec()));
@@ -145,6 +148,13 @@ impl Ticks {
         self.late_ns += late_ns.saturating_sub(TICK_NS);
         self.due_ns += TICK_NS * (late_ns / TICK_NS + 1);
     }
+
+    /// Watching is over at `now_ns`. A tick that is due by then was missed.
+    fn ended(&mut self, now_ns: u64) {
+        if self.due_ns <= now_ns {
+            self.woke(now_ns);
+        }
+    }
 }
 
 #[cfg(test)]
@@ -161,6 +171,18 @@ mod tests {
         }
         // Due at 4 ms and back at 9.5: the ticks from 5 to 9 are in its lateness, the next one is due at 10.
         assert_eq!(ticks, Ticks { due_ns: 11_000_000, count: 5, late_ns: 4_500_000, worst_ns: 5_500_000 });
+    }
+
+    #[test]
+    fn a_cpu_that_is_away_until_the_end_is_late_all_the_time() {
+        let mut away = Ticks::from(0);
+        away.ended(3_000_000_000);
+        assert_eq!((away.count, away.late_ns, away.worst_ns), (1, 2_998_000_000, 2_999_000_000));
+        // Its last tick is still to come.
+        let mut there = Ticks::from(0);
+        there.woke(1_000_000);
+        there.ended(1_900_000);
+        assert_eq!((there.count, there.late_ns), (1, 0));
     }
 
     #[test]
