@@ -31,7 +31,7 @@ calibrate: build ## how many tasks a second loadgen can send to each engine on t
 floor: build ## what document and replay cost above a bare loop of the same bytes
 	cargo run -q --release -p loadgen --example floor
 
-handicap: build ## does the instrument see a slowdown of 3, 5, 10 %? 61 benches in two hours, resumable: results/handicap
+handicap: build ## does the instrument see a slowdown of 3, 5, 10 %? 61 benches in an hour and a half, resumable: results/handicap
 	cargo run -q --release -p loadgen --example handicap
 
 test: ## every test that needs no timing
