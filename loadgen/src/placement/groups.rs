@@ -7,7 +7,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
@@ -39,6 +39,8 @@ pub struct Groups {
 const PREFIX: &str = "headroom-";
 /// Lists the processes of a group, and takes new ones.
 const PROCESSES: &str = "cgroup.procs";
+/// How much of every second threads at real-time priority may work, by version 1.
+const REAL_TIME: &str = "cpu.rt_runtime_us";
 /// The controllers that a group of version 2 hands on.
 const HANDED_ON: &str = "cgroup.subtree_control";
 /// How often, and how long apart, an empty group is removed: a process that has been reaped may still be on its way out.
@@ -125,12 +127,11 @@ impl Groups {
     /// Kernels that ration real-time work by group give a new one none, and the pacer wants some. Where there is none to be
     /// had it runs at the next best priority, and the report says so.
     fn let_be_real_time(&self, own: &Path) {
-        const FILE: &str = "cpu.rt_runtime_us";
         let read = |path: PathBuf| fs::read_to_string(path).ok()?.trim().parse::<i64>().ok();
-        if let Some(runtime_us) = read(self.home.join(FILE)) {
+        if let Some(runtime_us) = read(self.home.join(REAL_TIME)) {
             // Below 0 there is no limit.
             let share_us = if runtime_us < 0 { runtime_us } else { runtime_us / 10 * 9 };
-            let _ = fs::write(own.join(FILE), share_us.to_string());
+            let _ = fs::write(own.join(REAL_TIME), share_us.to_string());
         }
     }
 }
@@ -149,6 +150,7 @@ impl Drop for Groups {
         let others = self.others.borrow();
         let homes = others.iter().chain([&self.home]);
         for (directory, _) in homes.flat_map(|home| ours(home)).filter(|(_, name)| is_own(name)) {
+            hand_back_real_time(&directory);
             let is_busy = || fs::remove_dir(&directory).is_err_and(|error| error.kind() == io::ErrorKind::ResourceBusy);
             (0..REMOVALS).take_while(|_| is_busy()).for_each(|_| thread::sleep(REMOVAL_PAUSE));
         }
@@ -160,9 +162,18 @@ fn sweep(home: &Path) {
     for (directory, name) in ours(home) {
         let pid = name.trim_start_matches(PREFIX).split('-').next().and_then(|pid| pid.parse::<u32>().ok());
         if pid.is_some_and(|pid| !Path::new(&format!("/proc/{pid}")).exists()) {
+            hand_back_real_time(&directory);
             let _ = fs::remove_dir(directory);
         }
     }
+}
+
+/// A group that is removed keeps its ration of real-time work until the kernel has forgotten it, which takes a moment: whoever starts
+/// within that would get none.
+fn hand_back_real_time(directory: &Path) {
+    let ration = File::options().write(true).truncate(true).open(directory.join(REAL_TIME));
+    // Groups of others than the pacer have none, nor has any of version 2.
+    let _ = ration.and_then(|mut ration| ration.write_all(b"0"));
 }
 
 /// Whether the groups in this one have this controller.
@@ -259,12 +270,15 @@ mod tests {
         let hierarchy = hierarchy(Version::V1, root.path(), "/job");
         fs::write(root.path().join("job/cpu.rt_runtime_us"), "950000\n").unwrap();
         let pid = std::process::id();
-        let _groups = Groups::enter_below(hierarchy, pid).unwrap();
+        let groups = Groups::enter_below(hierarchy, pid).unwrap();
         let own = root.path().join(format!("job/headroom-{pid}-loadgen"));
         assert_eq!(
             (text(own.join("cpu.shares")), text(own.join("cpu.rt_runtime_us"))),
             ("1024".into(), "855000".into())
         );
+        // Nothing is kept beyond the end.
+        drop(groups);
+        assert_eq!(text(own.join("cpu.rt_runtime_us")), "0");
     }
 
     #[test]
