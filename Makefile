@@ -22,8 +22,7 @@ $(addprefix bench-,$(PLANS)): bench-%: build
 	$(RELEASE)/loadgen bench plans/$*.toml
 
 aa: build ## variants against themselves, to see what this host makes of nothing: twenty benches, half an hour; goes on where it was stopped
-	$(RELEASE)/loadgen bench plans/aa.toml --aa --benches 20
-	$(RELEASE)/analysis aa
+	$(RELEASE)/loadgen bench plans/aa.toml --aa --benches 20; code=$$?; $(RELEASE)/analysis aa && exit $$code
 
 calibrate: build ## how many tasks a second loadgen can send to each engine on this host; three minutes
 	$(RELEASE)/loadgen calibrate
@@ -40,7 +39,7 @@ test: ## every test that needs no timing
 
 verify: build ## kill and soak tests, self-tests of the instrument, models of what is shared, the report in a browser: what takes time
 	RUSTFLAGS="--cfg loom" cargo test -q --release -p workers-threaded --lib --target-dir target/loom model
-	cargo test --release -p loadgen --features verify --test verify -- --test-threads 1
+	cargo test --release -p loadgen --features verify --test verify -- --test-threads 1 --show-output
 	cargo test --release -p analysis --features verify --test browser -- --test-threads 1
 
 lint: pure ## formatting, clippy per package, no async runtime where none belongs

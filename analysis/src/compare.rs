@@ -8,7 +8,7 @@ use common::report::comparison::{
     Cause, Cell, CheckTally, Comparison, ComparisonKind, Contrast, Distance, Estimate, KeepsUp, RunVerdicts,
     VariantSummary,
 };
-use common::report::{Check, Counts, Run, RunResult, SCHEMA_VERSION};
+use common::report::{Ceiling, Check, Counts, Run, RunResult, SCHEMA_VERSION};
 
 use crate::aa::{self, pool::Known};
 use crate::blocks::{Blocks, VariantRuns};
@@ -100,6 +100,7 @@ pub fn comparison(results: &Results, aa: Option<&AaStore>) -> Comparison {
         forced,
         aa: is_aa,
         host: first.host.clone(),
+        ceilings: ceilings(results.runs()),
         redis_server: first.redis_server.clone(),
         versions: first.versions.clone(),
         answer,
@@ -109,6 +110,19 @@ pub fn comparison(results: &Results, aa: Option<&AaStore>) -> Comparison {
         checks: checks(results.runs()),
         plan_toml: plan.source.clone(),
     }
+}
+
+/// What loadgen can send to each engine, as the newest of its runs knew it, in the order of the runs.
+fn ceilings(runs: &[Run]) -> Vec<Ceiling> {
+    let mut ceilings: Vec<Ceiling> = Vec::new();
+    for ceiling in runs.iter().filter_map(|run| run.host.calibration.as_ref()) {
+        match ceilings.iter_mut().find(|known| known.engine == ceiling.engine) {
+            Some(known) if known.measured_at < ceiling.measured_at => *known = ceiling.clone(),
+            Some(_) => {}
+            None => ceilings.push(ceiling.clone()),
+        }
+    }
+    ceilings
 }
 
 /// Every check that was asked of any run: how often, how often it failed, and what the first failure asks for.

@@ -127,12 +127,22 @@ fn requests(evidence: &Evidence<'_>) -> [Check; 2] {
     ]
 }
 
-/// Whether the percentile that the plan asks about rests on enough tasks.
+/// Tasks beyond percentile `p` of response.
+fn beyond_response(evidence: &Evidence<'_>, p: f64) -> f64 {
+    let response = &evidence.latency_us.response;
+    beyond(response.n + response.unbounded, p)
+}
+
+/// Whether an objective for the 99th percentile rests on enough tasks to be settled; `None` without one.
+fn settles_slo(evidence: &Evidence<'_>) -> Option<bool> {
+    evidence.settings.slo.response_p99_ms.map(|_| beyond_response(evidence, 0.99) >= generator::TAIL_MIN)
+}
+
+/// Whether the highest percentile that the plan asks about rests on enough tasks.
 fn samples(evidence: &Evidence<'_>) -> Option<Check> {
     let slo = evidence.settings.slo.response_p99_ms.map(|_| 0.99);
     let p = evidence.percentile.into_iter().chain(slo).reduce(f64::max)?;
-    let response = &evidence.latency_us.response;
-    let beyond = beyond(response.n + response.unbounded, p);
+    let beyond = beyond_response(evidence, p);
     Some(warning(
         "samples",
         beyond >= generator::TAIL_MIN,
@@ -218,7 +228,7 @@ fn overloaded(evidence: &Evidence<'_>) -> Option<String> {
         return Some(format!("the drain {took}; slo.drain_within_s allows {drain_limit_ms:.0} ms"));
     }
     // An objective is settled by enough tasks beyond its percentile, or by nothing.
-    if let Some(limit_ms) = settings.slo.response_p99_ms.filter(|_| samples(evidence).is_some_and(|check| check.ok)) {
+    if let Some(limit_ms) = settings.slo.response_p99_ms.filter(|_| settles_slo(evidence) == Some(true)) {
         let p99_ms = latency_us.response.p99.map(|us| us / 1e3);
         if p99_ms.is_none_or(|p99_ms| p99_ms > limit_ms) {
             let is = p99_ms.map_or("is unbounded".to_owned(), |ms| format!("is {ms:.2} ms"));
@@ -235,8 +245,8 @@ fn inconclusive(evidence: &Evidence<'_>) -> Option<(String, &'static str)> {
     if *evidence.ended == Ended::Interrupted {
         return Some(("interrupted".to_owned(), "let it run to its end"));
     }
-    let few = samples(evidence).filter(|check| !check.ok && evidence.settings.slo.response_p99_ms.is_some());
-    if let Some(beyond) = few.and_then(|check| check.value) {
+    if settles_slo(evidence) == Some(false) {
+        let beyond = beyond_response(evidence, 0.99);
         let reason = format!("{beyond} tasks lie beyond the 99th percentile that slo.response_p99_ms is about");
         return Some((reason, "a longer window, so that at least 30 do"));
     }

@@ -290,6 +290,17 @@ fn run() -> Value {
     })
 }
 
+fn ceiling() -> Value {
+    json!({
+        "engine": "async", "ceiling_per_s": 1.0, "at_least": false, "measured_at": "2026-11-25T12:00:00Z", "build": "loadgen 0.1.0",
+        "scheduling": "shared", "pacer_priority": "normal",
+        "at": [{
+            "rate_per_s": 1.0, "lateness_p50_us": 1.5, "lateness_p90_us": 1.5, "lateness_p99_us": 1.5, "lateness_max_us": 1.5,
+            "cpu_us_per_task": null,
+        }],
+    })
+}
+
 /// The smallest calibration: one engine, one trial.
 fn calibration() -> Value {
     json!({
@@ -300,14 +311,7 @@ fn calibration() -> Value {
         "trial_s": 2.0,
         "engines": [{
             "engine": "async",
-            "ceiling": {
-                "engine": "async", "ceiling_per_s": 1.0, "at_least": false, "measured_at": "2026-11-25T12:00:00Z", "build": "loadgen 0.1.0",
-                "scheduling": "shared", "pacer_priority": "normal",
-                "at": [{
-                    "rate_per_s": 1.0, "lateness_p50_us": 1.5, "lateness_p90_us": 1.5, "lateness_p99_us": 1.5,
-                    "lateness_max_us": 1.5, "cpu_us_per_task": null,
-                }],
-            },
+            "ceiling": ceiling(),
             "trials": [{
                 "purpose": "search", "rate_per_s": 1.0, "passed": true, "reason": "", "lateness_p99_us": null,
                 "cpu_us_per_task": null,
@@ -478,7 +482,7 @@ fn comparison() -> Value {
         "complete": false,
         "forced": [],
         "aa": false,
-        "host": host(),
+        "host": host(), "ceilings": [ceiling()],
         "redis_server": redis_server(),
         "versions": versions(),
         "answer": answer(),

@@ -229,9 +229,10 @@ impl Bench<'_> {
         for (block, earlier) in missing {
             for attempt in 0..ATTEMPTS_MAX {
                 let results = self.block(block, earlier.attempts + attempt, true, pace, progress)?;
-                summary.overloaded |= results.contains(&RunResult::Overloaded);
-                summary.inconclusive |= results.contains(&RunResult::Inconclusive);
                 if !results.contains(&RunResult::Invalid) {
+                    // What a void attempt saw is thrown away with it.
+                    summary.overloaded |= results.contains(&RunResult::Overloaded);
+                    summary.inconclusive |= results.contains(&RunResult::Inconclusive);
                     summary.blocks += 1;
                     break;
                 }

@@ -140,7 +140,8 @@ fn bench_plan(
 ) -> anyhow::Result<u8> {
     let mut progress = Progress::new(args.common.live(), interrupt)?;
     let admitted = Admitted::new(plan, &args.common, args.handicap.clone(), placement, &progress)?;
-    let (store, kept) = if resume { Store::resume(out, plan)? } else { (Store::create(out, &plan.name)?, Vec::new()) };
+    let (store, kept) =
+        if resume { Store::resume(out, plan)? } else { (Store::create_latest(out, &plan.name)?, Vec::new()) };
     handicap::same(&kept, args.handicap.as_ref())?;
     store.write_plan(&plan.source)?;
     let known = HostResults::of(&host::read(placement.cpus()).fingerprint);
@@ -217,7 +218,7 @@ fn run_once(args: &args::Run, plan: &Plan, placement: &Placement, interrupt: &In
         Some(address) => Origin::awaited(address)?,
         None => Origin::Spawned { padding: 0 },
     };
-    let store = Store::create(args.common.out.as_deref(), &plan.name)?;
+    let store = Store::create_latest(args.common.out.as_deref(), &plan.name)?;
     store.write_plan(&plan.source)?;
     let seed = block_seed(cell.settings.load.seed, cell.index, 0);
     let spec = Spec { plan, cell, variant, block: 0, position: 0, attempt: 0, seed };

@@ -21,7 +21,7 @@ pub struct Store {
 }
 
 impl Store {
-    /// Creates `out`, or `results/<time>-<name>`; in the second case `results/latest` links to it.
+    /// Creates `out`, or `results/<time>-<name>`.
     ///
     /// # Errors
     /// There are results in it, or the file system refuses.
@@ -40,10 +40,19 @@ impl Store {
         fs::create_dir_all(directory.join("runs")).map_err(|error| {
             Refused(format!("--out {}: {error}; name a directory that can be written", directory.display()))
         })?;
-        if out.is_none() {
-            link_latest(&directory).context("results/latest")?;
-        }
         Ok(Store { directory })
+    }
+
+    /// The same for runs that somebody will compare or look at: without an `out`, `results/latest` links to it.
+    ///
+    /// # Errors
+    /// As [`Store::create`].
+    pub fn create_latest(out: Option<&Path>, name: &str) -> anyhow::Result<Store> {
+        let store = Store::create(out, name)?;
+        if out.is_none() {
+            link_latest(&store.directory).context("results/latest")?;
+        }
+        Ok(store)
     }
 
     /// Takes over the directory of an earlier bench of the same plan, and returns what stands in it.

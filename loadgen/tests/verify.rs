@@ -12,6 +12,8 @@ mod compute;
 mod generator;
 #[path = "verify/kills.rs"]
 mod kills;
+#[path = "verify/limits.rs"]
+mod limits;
 #[path = "verify/pacing.rs"]
 mod pacing;
 #[path = "verify/soak.rs"]

@@ -11,6 +11,7 @@ use crate::format::{self, NOTHING, counted, grouped, p_equals, p_value, percent,
 use crate::metric::{Percentile, wording};
 
 mod answer;
+mod generator;
 mod predicted;
 mod published;
 
@@ -66,6 +67,7 @@ pub(crate) fn page(comparison: &Comparison) -> Page {
             if comparison.complete { "" } else { "; INCOMPLETE: not every planned block is there and valid" }
         ),
     ];
+    facts.extend(generator::facts(&comparison.ceilings));
     facts.extend(comparison.forced.iter().map(|sentence| format!("FORCED: {sentence}")));
     let mut sections: Vec<Section> = comparison.cells.iter().map(|cell| cell_section(comparison, cell)).collect();
     sections.extend(predicted::scalability(comparison));

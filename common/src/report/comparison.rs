@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::drawing::{ResponseCurve, Timeline};
 use super::prediction::{Prediction, Scalability};
-use super::{Counts, DynoLimits, Host, RedisServer, Severity, Versions};
+use super::{Ceiling, Counts, DynoLimits, Host, RedisServer, Severity, Versions};
 use crate::plan::{Metric, Published, Variant};
 
 mod answer;
@@ -60,6 +60,8 @@ pub struct Comparison {
     pub aa: bool,
     /// The machine, as the first run saw it.
     pub host: Host,
+    /// What loadgen itself can send here, of each engine as the newest of its runs knew it; empty: never calibrated.
+    pub ceilings: Vec<Ceiling>,
     /// The server, as the first run saw it.
     pub redis_server: RedisServer,
     /// The software, as the first run saw it.

@@ -127,8 +127,9 @@ impl Bench<'_> {
 struct Reference {
     /// Of a task of the undisturbed variant.
     cpu_us: f64,
-    /// By the tasks' own clock: the median of `compute` over its rounds.
-    us_per_round: f64,
+    /// By the tasks' own clock: the median of `compute` over its rounds, and the mean. The CPU time of a round lies between the two: the
+    /// median leaves out what slows some of them down, which costs CPU; in the mean is also what others took the CPU for.
+    us_per_round: [f64; 2],
 }
 
 impl Reference {
@@ -141,7 +142,8 @@ impl Reference {
                 .filter(|run| run.variant.name == PLAIN && run.validity.valid)
         };
         let cpu_us = middle_of(runs().filter_map(|run| value(run, Metric::CpuUsPerTask).number()).collect());
-        let us_per_round = middle_of(runs().filter_map(us_per_round).collect());
+        let of = |which: usize| middle_of(runs().filter_map(us_per_round).map(|both| both[which]).collect());
+        let us_per_round = of(0).zip(of(1)).map(|(median, mean)| [median.min(mean), mean.max(median)]);
         cpu_us
             .zip(us_per_round)
             .map(|(cpu_us, us_per_round)| Reference { cpu_us, us_per_round })
@@ -149,9 +151,11 @@ impl Reference {
     }
 }
 
-fn us_per_round(run: &Run) -> Option<f64> {
+/// Median and mean.
+fn us_per_round(run: &Run) -> Option<[f64; 2]> {
     let rounds = rounds(run, run.plan.settings.task.cpu_us)?;
-    Some(run.latency_us.spans.get("compute")?.p50? / rounds)
+    let compute = run.latency_us.spans.get("compute")?;
+    Some([compute.p50? / rounds, compute.mean? / rounds])
 }
 
 /// Rounds of so many microseconds, as tasks count them.
@@ -171,7 +175,7 @@ fn judge(handicap_us: f64, results: &Results, reference: &Reference) -> anyhow::
         blocks: cell.blocks,
         blocks_void: cell.blocks_void,
         reference_cpu_us: reference.cpu_us,
-        truth: 1.0 + extra_rounds * reference.us_per_round / reference.cpu_us,
+        truth: reference.us_per_round.map(|us| 1.0 + extra_rounds * us / reference.cpu_us),
         truth_by_calibration: 1.0 + handicap_us / reference.cpu_us,
         ratio: contrast.ratio,
         detectable: contrast.detectable,

@@ -22,8 +22,8 @@ pub struct Judged {
     pub blocks_void: u32,
     /// CPU of a task of the undisturbed variant, by the other benches of the turn.
     pub reference_cpu_us: f64,
-    /// The ratio of CPU per task that there is.
-    pub truth: f64,
+    /// The ratio of CPU per task that there is: at least, and at most.
+    pub truth: [f64; 2],
     /// The same if a round takes what it takes on an idle host.
     pub truth_by_calibration: f64,
     /// What the bench found.
@@ -37,15 +37,15 @@ pub struct Judged {
 }
 
 impl Judged {
-    /// Whether its interval holds the truth; no interval holds nothing.
+    /// Whether its interval holds any of what the truth may be; no interval holds nothing.
     fn covers(&self) -> bool {
         let bounds = self.ratio.low.zip(self.ratio.high);
-        bounds.is_some_and(|(low, high)| (low..=high).contains(&self.truth))
+        bounds.is_some_and(|(low, high)| low <= self.truth[1] && self.truth[0] <= high)
     }
 
-    /// Whether the truth is large enough for these blocks.
+    /// Whether the truth is large enough for these blocks, at its least.
     fn above(&self) -> bool {
-        self.detectable.is_some_and(|detectable| self.truth.ln() > detectable)
+        self.detectable.is_some_and(|detectable| self.truth[0].ln() > detectable)
     }
 
     fn sign_is_right(&self) -> bool {
@@ -60,11 +60,12 @@ impl fmt::Display for Judged {
         let covers = if self.covers() { "covers" } else { "MISSES" };
         write!(
             f,
-            "{} [{}, {}] {covers} {:.3}, {:?}",
+            "{} [{}, {}] {covers} {:.3} to {:.3}, {:?}",
             number(value),
             number(low),
             number(high),
-            self.truth,
+            self.truth[0],
+            self.truth[1],
             self.verdict
         )
     }
@@ -162,7 +163,7 @@ impl Table {
             "handicap            truth          intervals that cover it   above the detectable   of these: right sign, worse\n",
         );
         for level in &self.levels {
-            let truths = || level.benches.iter().map(|bench| bench.truth);
+            let truths = || level.benches.iter().flat_map(|bench| bench.truth);
             let (least, most) = (truths().fold(f64::INFINITY, f64::min), truths().fold(0.0, f64::max));
             let truth = if level.benches.is_empty() { "-".to_owned() } else { format!("{least:.3} to {most:.3}") };
             let handicap = format!("{} = {} us", level.name(), level.handicap_us);
@@ -199,7 +200,7 @@ mod tests {
             blocks: 10,
             blocks_void: 0,
             reference_cpu_us: 300.0,
-            truth,
+            truth: [truth, truth + 0.002],
             truth_by_calibration: truth,
             ratio: Ratio { value: Some((low + high) / 2.0), low: Some(low), high: Some(high) },
             detectable: Some(0.04),
@@ -233,6 +234,13 @@ mod tests {
     }
 
     #[test]
+    fn an_interval_that_reaches_what_the_truth_may_be_covers_it() {
+        for (low, high, covers) in [(1.06, 1.09, false), (1.051, 1.09, true), (1.01, 1.05, true), (1.01, 1.04, false)] {
+            assert_eq!(bench(1.05, low, high, ContrastVerdict::Worse).covers(), covers, "{low} {high}");
+        }
+    }
+
+    #[test]
     fn the_sign_is_asked_only_of_what_can_be_seen() {
         let mut benches = vec![bench(1.05, 1.01, 1.08, ContrastVerdict::Worse); 19];
         let unseen = Judged { detectable: Some(0.06), ..bench(1.05, 0.91, 1.06, ContrastVerdict::Unknown) };
@@ -252,7 +260,7 @@ mod tests {
             ["covered", "demanded", "above_detectable", "above_detectable_sign_right", "above_detectable_worse"];
         assert_eq!(counts.map(|name| json["levels"][0][name].as_u64().unwrap()), [17, 17, 20, 20, 17]);
         let text = table.text();
-        for part in ["5 % = 15 us", "1.050 to 1.052", "17 of 20, 17 demanded", "20, 17\n", "passed\n"] {
+        for part in ["5 % = 15 us", "1.050 to 1.054", "17 of 20, 17 demanded", "20, 17\n", "passed\n"] {
             assert!(text.contains(part), "{part:?} in\n{text}");
         }
     }

@@ -14,12 +14,13 @@ const RUN: &str = "run --engine async --task null --workers 2 --duration 0.5 --w
 
 /// Loadgen with a cache of its own: what this host really can do is of no matter.
 fn with_cache(cache: &Path, line: &str) -> Finished {
+    in_cache(Invocation::new(line), cache).start().finish()
+}
+
+/// Keeps what it finds of the host there, and not in the user's own cache.
+pub fn in_cache(invocation: Invocation, cache: &Path) -> Invocation {
     let server = redis_server::find(&Environment::from_process(), &mut |_| ()).unwrap();
-    Invocation::new(line)
-        .env("XDG_CACHE_HOME", cache.to_str().unwrap())
-        .env("REDIS_SERVER_BIN", server.path.to_str().unwrap())
-        .start()
-        .finish()
+    invocation.env("XDG_CACHE_HOME", cache.to_str().unwrap()).env("REDIS_SERVER_BIN", server.path.to_str().unwrap())
 }
 
 /// A cache in which this host is known to send `ceiling_per_s` tasks a second to async workers.

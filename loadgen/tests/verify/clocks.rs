@@ -1,17 +1,25 @@
 //! Dynos whose clock is another: in time namespaces of their own, as if on machines that were started at other times.
 
+use std::io::{Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::process::Command;
+use std::thread;
+use std::time::Duration;
 
 use common::report::RunResult;
 
 use crate::support::redis::free_address;
-use crate::support::runs::assert_run;
+use crate::support::runs::{assert_conserved, assert_run, failures};
 use crate::support::{binary, start, worker, worker_by};
+use crate::validity::failed;
 
 /// Such clocks are ahead of this one by so much.
 const SECONDS: [i32; 2] = [5000, -30];
 /// Of `unshare`, which sets the clock of a namespace to whole seconds.
 const US_PER_SECOND: f64 = 1e6;
+
+/// Of the way between loadgen and a dyno far away, in one direction. Its clock can be read to as much, no better.
+const FAR: Duration = Duration::from_millis(5);
 
 /// Begins a command in a time namespace. As another user than root it takes a user namespace too.
 fn ahead_by(seconds: i32) -> Command {
@@ -88,4 +96,54 @@ fn check(engine: &str) {
     assert!((4..=6).contains(&run.timeline.len()), "{:?}", run.timeline);
     let completed = |second: &common::report::Second| second.completed;
     assert!(run.timeline[..4].iter().map(completed).sum::<u64>() >= 300, "{:?}", run.timeline);
+}
+
+/// Other clocks are read through the network: who is too far away for it gets no latencies.
+#[test]
+fn a_clock_that_cannot_be_read_well_enough_makes_a_run_invalid() {
+    let address = free_address();
+    let mut run = start(&format!(
+        "run --engine async --listen {address} --workers 3 --rate 100 --duration 2 --warmup 0.5 --list-max 3 --backlog-max 1000"
+    ));
+    run.await_stderr("waiting for 1 x");
+    let mut command = ahead_by(SECONDS[0]);
+    command.arg(binary("workers-async"));
+    let dyno = worker_by(command, &far_from(address).to_string());
+    let finished = run.finish();
+    dyno.finish();
+    let run = finished.run();
+    assert_conserved(run);
+    println!("{:?}, {:?}, {}", run.clocks, failed(run), run.verdict.reason);
+    assert_eq!((run.verdict.result, finished.code), (RunResult::Invalid, Some(4)), "{finished}");
+    assert!(failures(run).contains(&"clock offset"), "{:?}", run.validity);
+    assert!(run.clocks[0].uncertainty_us >= FAR.as_secs_f64() * US_PER_SECOND, "{:?}", run.clocks);
+    assert!(run.verdict.remedy.contains("put them on one quiet network"), "{:?}", run.verdict);
+}
+
+/// An address from which everything comes to `address` and back, each piece late.
+fn far_from(address: SocketAddr) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let far = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for near in listener.incoming().flatten() {
+            let away = TcpStream::connect(address).unwrap();
+            for (from, to) in [(near.try_clone().unwrap(), away.try_clone().unwrap()), (away, near)] {
+                to.set_nodelay(true).unwrap();
+                thread::spawn(move || pass_on(from, to));
+            }
+        }
+    });
+    far
+}
+
+/// Until one of them has ended, which the other is told.
+fn pass_on(mut from: TcpStream, mut to: TcpStream) {
+    let mut piece = vec![0; 1 << 16];
+    while let Ok(length @ 1..) = from.read(&mut piece) {
+        thread::sleep(FAR);
+        if to.write_all(&piece[..length]).is_err() {
+            break;
+        }
+    }
+    let _ = to.shutdown(Shutdown::Write);
 }

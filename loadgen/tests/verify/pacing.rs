@@ -25,6 +25,7 @@ fn the_load_has_the_shape_that_was_planned() {
             seen.push(pacing);
             has_the_shape(&seen[seen.len() - 1])
         });
+        println!("{arrivals} {rate}/s, run {} of at most {RUNS}: {:?}", seen.len(), seen[seen.len() - 1]);
         assert!(holds, "{arrivals} {rate}/s: {seen:?}");
     }
 }

@@ -71,6 +71,11 @@ fn a_stalled_server_shows_in_response_and_not_in_service() {
         let low = d_low + s_low - (1.0 - rho_low) * (k + 1.0) / RATE;
         let high = d_high + 2.0 * s_high - (1.0 - rho_high) * k / RATE;
         let p99 = response.p99.unwrap() / 1e6;
+        println!(
+            "{engine}: stood still for {d_low:.3} to {d_high:.3} s at rho {rho_low:.3} to {rho_high:.3}: p99 of response {p99:.3} s, \
+             which must be from {low:.3} to {high:.3}; of service {:.6} s",
+            service.p99.unwrap() / 1e6
+        );
         // The histogram rounds to three digits, upwards.
         assert!(
             low <= p99 && p99 <= high * 1.001,

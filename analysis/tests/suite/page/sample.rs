@@ -3,7 +3,7 @@
 use common::plan::{CpuLimit, DynoClass, Engine, Plan};
 use common::report::comparison::{AaPool, Comparison, Distance, Ratio, Steadiness, SteadyState};
 use common::report::prediction::{Coefficient, ScalabilityLaw};
-use common::report::{Ceiling, DynoLimits, Placed, Run, Severity};
+use common::report::{AtRate, Ceiling, DynoLimits, Placed, Run, Severity};
 
 use crate::support::{PLAN, check, compare, invalidate, is_async, overload, runs, scale_cpu, scatter};
 
@@ -41,16 +41,23 @@ fn furnish(comparison: &mut Comparison) {
     comparison.host.idle = Some("intel_idle/menu".to_owned());
     comparison.host.frequency = Some("intel_pstate/powersave".to_owned());
     (comparison.host.mhz_start, comparison.host.mhz_end) = (Some(2_400.0), Some(3_100.0));
-    comparison.host.calibration = Some(Ceiling {
+    comparison.ceilings = vec![Ceiling {
         engine: Engine::Async,
         ceiling_per_s: 320_000.0,
         at_least: true,
-        at: Vec::new(),
+        at: vec![AtRate {
+            rate_per_s: 10_000.0,
+            lateness_p50_us: Some(18.0),
+            lateness_p90_us: Some(31.2),
+            lateness_p99_us: Some(104.0),
+            lateness_max_us: None,
+            cpu_us_per_task: Some(26.1),
+        }],
         measured_at: "2026-11-25T22:04:22Z".to_owned(),
         build: "test".to_owned(),
         scheduling: "own sessions".to_owned(),
         pacer_priority: "fifo-1".to_owned(),
-    });
+    }];
     let even = Ratio { value: Some(1.0), low: Some(0.98), high: Some(1.02) };
     let pool = AaPool { benches: 2, blocks: 20, ratio: even, noise_floor: Some(0.03) };
     comparison.cells[0].contrasts[0].aa = Some(pool);
