@@ -141,7 +141,7 @@ fn messaging(run: &Run) -> Vec<String> {
 fn backlog(run: &Run) -> String {
     let backlog = &run.backlog;
     let mut parts = vec![
-        format!("at one worker {} of {}", or_nothing(backlog.max), backlog.limit),
+        format!("at one worker {} of {}{}", or_nothing(backlog.max), backlog.limit, work(backlog.max_work_s)),
         format!("in all {}", backlog.total_max.map_or_else(|| NOTHING.to_owned(), grouped)),
     ];
     parts.extend(backlog.slope_per_s.map(|slope| format!("slope {} /s", significant(slope, 2))));
@@ -150,6 +150,11 @@ fn backlog(run: &Run) -> String {
         |drain| format!("drained in {}", quantity(Unit::Micros, drain * 1e3)),
     ));
     parts.join(", ")
+}
+
+/// A limit in tasks gets softer with every worker that is added: how long that one would work at it.
+fn work(seconds: Option<f64>) -> String {
+    seconds.map_or_else(String::new, |seconds| format!(" ({} of its work)", quantity(Unit::Micros, seconds * 1e6)))
 }
 
 fn or_nothing(number: Option<u32>) -> String {
