@@ -71,7 +71,9 @@ fn what_only_arithmetic_refuses() {
     }
     let comparison = of_comparison();
     for (pointer, value, expected) in [
-        ("/complete", json!(false), "/complete: false, but of the cells that is true"),
+        ("/complete", json!(false), "/complete: false, but every cell has all of its blocks"),
+        ("/cells/0/blocks", json!(9), "/complete: true, but a cell has not all of its blocks"),
+        ("/cells/0/blocks_planned", json!(20), "/cells/0/blocks_planned: 20, which is neither what the plan asks for"),
         ("/cells/0/blocks", json!(11), "/cells/0/blocks: 11, but 10 are planned"),
         ("/cells/0/variants/0/counts/sent", json!(1), "/cells/0/variants/0/counts/planned: 100000 planned"),
         ("/cells/0/contrasts/0/p_value", json!(1.5), "/cells/0/contrasts/0/p_value: 1.5"),
