@@ -3,8 +3,9 @@
 
 use common::report::comparison::{Answer, AnswerKind, Certainty, Contrast, ContrastVerdict, Level};
 
-use crate::format::{p_equals, ratio_or_unbounded};
+use crate::format::{p_equals, p_name, percent, ratio_or_unbounded};
 use crate::metric::wording;
+use crate::stats;
 
 mod bench;
 pub(crate) mod pool;
@@ -19,8 +20,15 @@ pub use text::text;
 const ALPHA: f64 = 0.05;
 
 /// What A/A cells, and all of them together, answer in place of recommending something.
-pub(crate) fn answers(cells: Vec<Answer>, overall: Answer, contrasts: &[Vec<Contrast>]) -> (Vec<Answer>, Answer) {
-    let primary = |contrasts: &[Contrast]| contrasts.iter().find(|contrast| contrast.primary).map(sentence);
+pub(crate) fn answers(
+    cells: Vec<Answer>,
+    overall: Answer,
+    contrasts: &[Vec<Contrast>],
+    level: stats::level::Level,
+) -> (Vec<Answer>, Answer) {
+    let primary = |contrasts: &[Contrast]| {
+        contrasts.iter().find(|contrast| contrast.primary).map(|contrast| sentence(contrast, level.confidence))
+    };
     let sentences: Vec<String> = contrasts.iter().map(|contrasts| primary(contrasts).unwrap_or_default()).collect();
     let together = match sentences.as_slice() {
         [only] => only.clone(),
@@ -48,16 +56,17 @@ pub(crate) fn in_place(answer: Answer, sentence: String) -> Answer {
     }
 }
 
-fn sentence(contrast: &Contrast) -> String {
+fn sentence(contrast: &Contrast, confidence: f64) -> String {
     let said = match contrast.verdict {
         ContrastVerdict::Better | ContrastVerdict::Worse => "ALARM, a difference was found where there is none",
         ContrastVerdict::Same => "no alarm, and the same within the margin",
         ContrastVerdict::Unknown => "no alarm",
     };
     let [value, low, high] = [contrast.ratio.value, contrast.ratio.low, contrast.ratio.high].map(ratio_or_unbounded);
-    let numbers = contrast
-        .p_value
-        .map_or_else(String::new, |p| format!(" (ratio {value}, 95 % interval {low} to {high}, {})", p_equals("p", p)));
+    let numbers = contrast.p_adjusted.or(contrast.p_value).map_or_else(String::new, |p| {
+        let (level, p) = (percent(confidence), p_equals(p_name(contrast), p));
+        format!(" (ratio {value}, {level} interval {low} to {high}, {p})")
+    });
     let label = wording(contrast.metric).label;
     format!("A/A, {label} of {} against {}: {said}{numbers}", contrast.contender, contrast.baseline)
 }

@@ -17,7 +17,7 @@ use clap::{Parser, Subcommand};
 #[command(
     name = "analysis",
     version,
-    after_help = "Exit codes: 0 done (whatever the verdicts are), 1 internal error, 2 usage, results that cannot be read or compared, or a report with violations, 4 a defect of the instrument (aa), 6 regression (diff)."
+    after_help = "Exit codes: 0 done (whatever the verdicts are), 1 internal error, 2 usage, results that cannot be read or compared, or a report with violations (validate), 4 a defect of the instrument (aa), 6 regression (diff)."
 )]
 struct Args {
     #[command(subcommand)]
@@ -68,8 +68,8 @@ enum Command {
     },
     /// Check reports: by the JSON Schema of their kind, then whether their figures add up.
     ///
-    /// Prints each violation with the JSON pointer of where it is. Runs, comparisons and calibrations are told apart by
-    /// their "kind".
+    /// Prints each violation with the JSON pointer of where it is, and exits with 2 if there is any. Reports are told apart by
+    /// their "kind": run, comparison, calibration, warmup, aa or diff.
     Validate {
         /// Reports, such as results/latest/comparison.json and results/latest/runs/*.json.
         #[arg(value_name = "FILE", required = true)]

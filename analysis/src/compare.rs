@@ -12,7 +12,7 @@ use common::report::{Ceiling, Check, Counts, Run, RunResult, SCHEMA_VERSION};
 
 use crate::aa::{self, pool::Known};
 use crate::blocks::{Blocks, VariantRuns};
-use crate::contrast::{Measured, Pair};
+use crate::contrast::Pair;
 use crate::controls;
 use crate::drawing;
 use crate::keeps_up::keeps_up;
@@ -21,8 +21,15 @@ use crate::metric::{DESCRIBED, value};
 use crate::predict::{prediction, scalability};
 use crate::recommend::{Bench, Seen};
 use crate::stats::level::Level;
-use crate::stats::{holm, median, middle_of};
+use crate::stats::{median, middle_of};
 use crate::steady::steadiness;
+
+mod family;
+
+pub use family::too_few_blocks;
+
+pub(crate) use family::family;
+use family::{contrasts, controls};
 
 /// Compares the variants of `results` by the recipe of `docs/method.md`, with what A/A benches of the host have found,
 /// where that is known. Pure.
@@ -47,8 +54,8 @@ pub fn comparison(results: &Results, aa: Option<&AaStore>) -> Comparison {
     let seen = seen.map(|(((cell, blocks), contrasts), keeps_up)| Seen { cell, blocks, contrasts, keeps_up });
     let (recommendations, answer) = Bench { plan, cells: seen.collect(), forced: &forced }.answers();
     let (recommendations, answer) = match is_aa {
-        true => aa::answers(recommendations, answer, &contrasts),
-        false => controls::overrule(recommendations, answer, &controls),
+        true => aa::answers(recommendations, answer, &contrasts, level),
+        false => controls::overrule(recommendations, answer, &controls, level),
     };
     let said = contrasts.into_iter().zip(controls).zip(keeps_up).zip(recommendations);
     let cells: Vec<Cell> = plan
@@ -91,6 +98,8 @@ pub fn comparison(results: &Results, aa: Option<&AaStore>) -> Comparison {
         alpha: level.alpha,
         level: level.confidence,
         looks: level.looks,
+        family: family(plan),
+        blocks_min: level.blocks_min_of(family(plan) as usize),
         blocks_planned: plan.repeat.blocks,
         extend_to: plan.repeat.extend_to,
         extended: cells.iter().any(|cell| cell.look > 1),
@@ -147,7 +156,8 @@ fn checks(runs: &[Run]) -> Vec<CheckTally> {
 }
 
 /// The cells, by index, with which a bench goes on that has declared an extension: those in which, after the plan's first
-/// blocks, a primary contrast is unknown for noise. Later blocks are not looked at, so that the answer stays what it was.
+/// blocks, a primary contrast is unknown for noise or for their number. Later blocks are not looked at, so that the answer
+/// stays what it was.
 /// Pure.
 #[must_use]
 pub fn undecided(results: &Results) -> Vec<u32> {
@@ -165,7 +175,8 @@ pub(crate) fn level(plan: &Plan) -> Level {
 
 /// Whether there is another look at a cell with these contrasts.
 fn goes_on(plan: &Plan, look: u32, contrasts: &[Contrast]) -> bool {
-    let undecided = |contrast: &Contrast| contrast.primary && contrast.cause == Some(Cause::Noise);
+    let open = |cause: Option<Cause>| matches!(cause, Some(Cause::Noise | Cause::FewBlocks));
+    let undecided = |contrast: &Contrast| contrast.primary && open(contrast.cause);
     plan.repeat.extend_to.is_some() && look == 1 && contrasts.iter().any(undecided)
 }
 
@@ -221,59 +232,6 @@ pub(crate) fn pairs<'a>(
         contender,
         known,
     })
-}
-
-/// The contrasts of every cell: of each contender the primary metric, then the others in the order of tables.
-/// The primary ones of all cells are one family.
-fn contrasts(plan: &Plan, cells: &[Measurable<'_>], level: Level) -> Vec<Vec<Contrast>> {
-    let primary: Vec<Vec<Measured>> = cells
-        .iter()
-        .map(|&cell| pairs(plan, cell, level).map(|pair| pair.measure(plan.primary, true)).collect())
-        .collect();
-    let family = |p: fn(&Measured) -> Option<f64>| holm::adjust(&primary.iter().flatten().map(p).collect::<Vec<_>>());
-    let mut p_adjusted = family(Measured::p_value).into_iter();
-    let mut p_same_adjusted = family(Measured::p_same).into_iter();
-    primary
-        .into_iter()
-        .zip(cells)
-        .map(|(primary, &cell)| {
-            let mut contrasts = Vec::new();
-            for (measured, pair) in primary.into_iter().zip(pairs(plan, cell, level)) {
-                let adjusted = (p_adjusted.next().flatten(), p_same_adjusted.next().flatten());
-                contrasts.push(measured.judge(adjusted.0, adjusted.1));
-                let secondary = Metric::ALL.into_iter().filter(|&metric| {
-                    metric.is_contrasted() && !metric.is_control() && metric != plan.primary && pair.has(metric)
-                });
-                contrasts.extend(secondary.map(|metric| {
-                    let measured = pair.measure(metric, false);
-                    let (p, p_same) = (measured.p_value(), measured.p_same());
-                    measured.judge(p, p_same)
-                }));
-            }
-            contrasts
-        })
-        .collect()
-}
-
-/// The negative controls of every cell, as far as they were measured: one family of their own.
-fn controls(plan: &Plan, cells: &[Measurable<'_>], level: Level) -> Vec<Vec<Contrast>> {
-    let measured: Vec<Vec<Measured>> = cells
-        .iter()
-        .map(|&cell| {
-            let of_pair = |pair: Pair<'_>| {
-                let controls = Metric::ALL.into_iter().filter(|metric| metric.is_control());
-                controls.map(|metric| pair.measure(metric, false)).filter(Measured::is_measured).collect::<Vec<_>>()
-            };
-            pairs(plan, cell, level).flat_map(of_pair).collect()
-        })
-        .collect();
-    let family = |p: fn(&Measured) -> Option<f64>| holm::adjust(&measured.iter().flatten().map(p).collect::<Vec<_>>());
-    let mut adjusted = family(Measured::p_value).into_iter().zip(family(Measured::p_same));
-    let mut judge = |measured: Measured| {
-        let (p, p_same) = adjusted.next().unwrap_or_default();
-        measured.judge(p, p_same)
-    };
-    measured.into_iter().map(|cell| cell.into_iter().map(&mut judge).collect()).collect()
 }
 
 fn summary(variant: Variant, settings: &Settings, runs: &VariantRuns<'_>, level: Level) -> VariantSummary {

@@ -2,24 +2,22 @@
 
 use common::plan::{Metric, Settings, Variant};
 use common::report::Run;
-use common::report::comparison::{AaPool, Cause, Contrast, ContrastVerdict, OrderEffect, Ratio, SteadyState};
+use common::report::comparison::{Contrast, ContrastVerdict, OrderEffect, Ratio};
 
 use crate::aa::pool::Known;
 use crate::blocks::Blocks;
-use crate::format::{counted, percent, ratio_or_unbounded, signed_percent_of_log};
-use crate::metric::{CLUSTERS_CONTRASTED, Percentile, Value, value, wording};
+use crate::metric::{Percentile, Value, value};
 use crate::stats::level::Level;
 use crate::stats::order_effect::order_effect;
 use crate::stats::signed_rank::{Interval, Walsh};
 use crate::stats::{spread, tost};
-use crate::steady::steadiness;
 
+mod cause;
+pub(crate) mod noise;
 mod word;
 
-pub(crate) use word::word;
-
-/// One variant voiding this many blocks more than the other is no accident.
-const VOID_IMBALANCE: u32 = 6;
+pub(crate) use cause::lacks_tail;
+pub(crate) use word::{Adjusted, is_layout, two_binaries, word};
 
 /// Two variants of a cell, side by side.
 #[derive(Debug, Clone, Copy)]
@@ -50,6 +48,8 @@ pub(crate) struct Measured {
     log_ratio_from_send: Option<f64>,
     log_margin: f64,
     level: Level,
+    /// The smallest p that so many blocks can give.
+    p_least: Option<f64>,
     two_binaries: bool,
 }
 
@@ -112,19 +112,20 @@ impl Pair<'_> {
             log_ratio_from_send: None,
             log_margin: self.margin.ln_1p(),
             level: self.level,
-            two_binaries: (baseline.engine, baseline.allocator) != (contender.engine, contender.allocator),
+            p_least: None,
+            two_binaries: two_binaries(baseline, contender),
         };
         measured.contrast.aa = self.known.about(metric, self);
         measured.contrast.calibrated = measured.contrast.aa.is_some();
         let differences = self.differences(|run| value(run, metric));
         let unusable = self.unusable(metric, &differences);
-        if unusable.is_none() {
+        if unusable.is_none() && self.overload().is_none() {
             measured.fill(&differences, measured.contrast.aa.and_then(|aa| aa.noise_floor));
             if let Some(from_send) = Percentile::of(metric).and_then(Percentile::from_send) {
                 measured.log_ratio_from_send = Walsh::new(&self.differences(|run| from_send.read(run)).all).estimate();
             }
         }
-        let biased = measured.contrast.aa.as_ref().and_then(bias);
+        let biased = measured.contrast.aa.as_ref().and_then(cause::bias);
         if let Some((cause, reason)) = self.no_verdict().or(unusable).or(biased) {
             measured.contrast.cause = Some(cause);
             measured.contrast.reason = reason;
@@ -162,117 +163,6 @@ impl Pair<'_> {
         }
         differences
     }
-
-    /// Why this cell gives no verdict on any metric.
-    fn no_verdict(&self) -> Option<(Cause, String)> {
-        let blocks = self.blocks;
-        let (n, void) = (blocks.len(), blocks.void);
-        if void * 5 > blocks.planned {
-            let planned = counted(blocks.planned.into(), "block");
-            let void = counted(void.into(), "attempt");
-            return Some((Cause::Validity, format!("{void} void of {planned} planned; at most 20 % may be")));
-        }
-        let (baseline, contender) = (&blocks.variants[self.baseline], &blocks.variants[self.contender]);
-        if baseline.invalid.abs_diff(contender.invalid) >= VOID_IMBALANCE {
-            return Some((
-                Cause::Validity,
-                format!(
-                    "{} had {} invalid runs, {} had {}; {VOID_IMBALANCE} more on one side is no accident",
-                    self.variants[self.baseline].name,
-                    baseline.invalid,
-                    self.variants[self.contender].name,
-                    contender.invalid
-                ),
-            ));
-        }
-        for i in [self.baseline, self.contender] {
-            let overloaded = blocks.kept.iter().filter(|block| crate::keeps_up::is_overloaded(block[i])).count();
-            if overloaded * 10 > blocks.kept.len() {
-                return Some((
-                    Cause::Overload,
-                    format!(
-                        "{} was overloaded in {overloaded} of {}; beyond 10 % only who keeps up can be told",
-                        self.variants[i].name,
-                        counted(n.into(), "block")
-                    ),
-                ));
-            }
-        }
-        for i in [self.baseline, self.contender] {
-            let runs: Vec<&Run> = blocks.kept.iter().map(|block| block[i]).collect();
-            if let Some(steady) =
-                steadiness(&runs, self.level.alpha).filter(|steady| steady.state == SteadyState::Unsteady)
-            {
-                let moved = signed_percent_of_log(steady.ratio.value.unwrap_or(1.0).ln());
-                return Some((
-                    Cause::Unsteady,
-                    format!(
-                        "response of {} moved by {moved} from the first third of the window to the last: raise load.warmup_s",
-                        self.variants[i].name
-                    ),
-                ));
-            }
-        }
-        let Level { blocks_min, confidence, .. } = self.level;
-        if n < blocks_min {
-            let (n, level) = (counted(n.into(), "block"), percent(confidence));
-            return Some((Cause::FewBlocks, format!("{n}; at least {blocks_min} are needed for a {level} interval")));
-        }
-        (blocks.untried > 0).then(|| {
-            let (left, planned) = (blocks.untried, counted(blocks.planned.into(), "block"));
-            let reason = format!(
-                "{left} of {planned} not run yet: who stops when a word appears finds too many; --resume completes the bench"
-            );
-            (Cause::Incomplete, reason)
-        })
-    }
-
-    /// Why `metric` cannot be contrasted at all.
-    fn unusable(&self, metric: Metric, differences: &Differences) -> Option<(Cause, String)> {
-        let label = wording(metric).label;
-        let kept = &self.blocks.kept;
-        let runs = kept.iter().flat_map(|block| [block[self.baseline], block[self.contender]]);
-        if let Some(lack) = lacks_tail(metric, runs) {
-            return Some(lack);
-        }
-        if differences.missing > 0 {
-            let total = counted(kept.len() as u64, "block");
-            return Some((Cause::NotMeasured, format!("{label} is missing in {} of {total}", differences.missing)));
-        }
-        if differences.both_unbounded * 5 > kept.len() {
-            let total = counted(kept.len() as u64, "block");
-            return Some((
-                Cause::Unbounded,
-                format!(
-                    "{label} of both is unbounded in {} of {total}; at most 20 % may be",
-                    differences.both_unbounded
-                ),
-            ));
-        }
-        None
-    }
-}
-
-/// Why `metric` of `runs` cannot be compared if it is a percentile: too few tasks beyond it, or all in a few stalls.
-pub(crate) fn lacks_tail<'a>(
-    metric: Metric,
-    mut runs: impl Iterator<Item = &'a Run> + Clone,
-) -> Option<(Cause, String)> {
-    let (percentile, label) = (Percentile::of(metric)?, wording(metric).label);
-    if runs.clone().any(|run| !percentile.has_tasks(run)) {
-        let reason = format!(
-            "fewer than {} beyond {label} in some run; a longer window or a higher rate gives more",
-            percentile.tasks_needed()
-        );
-        return Some((Cause::FewTasks, reason));
-    }
-    runs.any(|run| !percentile.is_spread(run)).then(|| {
-        let reason = format!(
-            "the tasks beyond {label} lie in fewer than {CLUSTERS_CONTRASTED} clusters in some run, as after a few stalls; a \
-             longer window gives more"
-        );
-        (Cause::FewClusters, reason)
-    })
 }
 
 /// ln(y / x) of two values that may be unbounded or 0: equal ones have no quotient then, and differ by nothing.
@@ -290,21 +180,6 @@ pub(crate) fn ratio(log_ratio: Option<f64>, interval: Option<Interval>) -> Ratio
     }
 }
 
-/// Why no word of a metric can be believed: its A/A benches find a difference where there is none.
-fn bias(aa: &AaPool) -> Option<(Cause, String)> {
-    let (low, high) = (aa.ratio.low?, aa.ratio.high?);
-    (low > 1.0 || high < 1.0).then(|| {
-        let reason = format!(
-            "{} of this host find a ratio of {} (95 % interval {} to {}) between a variant and itself",
-            counted(aa.blocks.into(), "A/A block"),
-            ratio_or_unbounded(aa.ratio.value),
-            ratio_or_unbounded(Some(low)),
-            ratio_or_unbounded(Some(high))
-        );
-        (Cause::BiasedInstrument, reason)
-    })
-}
-
 impl Measured {
     fn fill(&mut self, differences: &Differences, host_sigma: Option<f64>) {
         let walsh = Walsh::new(&differences.all);
@@ -314,9 +189,10 @@ impl Measured {
         let contrast = &mut self.contrast;
         contrast.ratio = ratio(self.log_ratio, self.interval);
         contrast.p_value = Some(walsh.p_two_sided());
+        self.p_least = Some(walsh.p_least());
         contrast.p_same = Some(tost::p_same(&walsh, self.log_margin));
         contrast.noise_floor = spread::sigma_to_reckon_with(spread::sigma(&differences.all), host_sigma);
-        if let Some(sigma) = contrast.noise_floor {
+        if let Some(sigma) = contrast.noise_floor.filter(|&sigma| sigma > spread::NOTHING) {
             contrast.detectable = spread::detectable(contrast.n, sigma, &self.level);
             contrast.blocks_needed_better = spread::blocks_needed_better(sigma, centre, &self.level);
             contrast.blocks_needed_same = spread::blocks_needed_same(sigma, self.log_margin, &self.level);

@@ -11,6 +11,7 @@ use common::report::{Run, RunResult, SCHEMA_VERSION};
 
 use crate::blocks::{Blocks, VariantRuns};
 use crate::compare::verdicts;
+use crate::contrast::Adjusted;
 use crate::load::{Mixed, Results};
 use crate::stats::level::Level;
 use crate::stats::{fisher, holm};
@@ -141,18 +142,19 @@ fn cells(old: &Results, new: &Results) -> Vec<DiffCell> {
         runs().map(|(_, old, new)| Samples::new(&old.valid, &new.valid, plan.repeat.margin)).collect();
     let primary: Vec<Measured> = samples.iter().map(|one| one.measure(plan.primary, true)).collect();
     let family = |p: fn(&Measured) -> Option<f64>| holm::adjust(&primary.iter().map(p).collect::<Vec<_>>());
-    let adjusted = family(Measured::p_value).into_iter().zip(family(Measured::p_same));
+    let size = u32::try_from(primary.len()).unwrap_or(u32::MAX);
+    let adjusted = family(Measured::p_value).into_iter().zip(family(Measured::p_same)).zip(family(Measured::p_least));
+    let adjusted = adjusted.map(|((p, p_same), p_least)| Adjusted { p, p_same, p_least, family: size });
     let kept_up: Vec<KeptUp> = runs().map(|(_, old, new)| of_kept_up(&old.valid, &new.valid)).collect();
     let kept_up_adjusted = holm::adjust(&kept_up.iter().map(|one| Some(one.p_value)).collect::<Vec<_>>());
-    let words = primary.into_iter().zip(adjusted).map(|(measured, (p, p_same))| measured.judge(p, p_same));
+    let words = primary.into_iter().zip(adjusted).map(|(measured, adjusted)| measured.judge(adjusted));
     let kept_up = kept_up.into_iter().zip(kept_up_adjusted).map(|(one, p)| judged(one, p.unwrap_or(1.0)));
     let mut variants =
         runs().zip(samples).zip(words).zip(kept_up).map(|((((name, old, new), samples), primary), kept_up)| {
             let secondary = Metric::ALL.into_iter().filter(|&metric| metric.is_contrasted() && metric != plan.primary);
             let secondary = secondary.filter_map(|metric| {
                 let measured = samples.measure(metric, false);
-                let (p, p_same) = (measured.p_value(), measured.p_same());
-                measured.has_values().then(|| measured.judge(p, p_same))
+                measured.has_values().then(|| measured.judge_alone())
             });
             DiffVariant {
                 variant: name.to_owned(),

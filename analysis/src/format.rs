@@ -160,6 +160,11 @@ pub(crate) fn signed_percent(share: f64) -> String {
     format!("{sign}{}", percent(share))
 }
 
+/// How the p of a difference is called.
+pub(crate) fn p_name(contrast: &Contrast) -> &'static str {
+    if contrast.p_adjusted == contrast.p_value { "p" } else { "adjusted p" }
+}
+
 /// `0.031 [0.02, 0.045]`
 pub(crate) fn coefficient(coefficient: &Coefficient) -> String {
     let high = coefficient.high.map_or_else(|| "no end".to_owned(), |high| significant(high, 3));

@@ -31,7 +31,7 @@ pub mod tables;
 pub mod validate;
 pub mod warmup;
 
-pub use compare::{comparison, undecided};
+pub use compare::{comparison, too_few_blocks, undecided};
 pub use export::write;
 
 /// Reads the results in `dir` (`plan.toml`, `runs/*.json`, and `aa.json` where there is one) and compares their variants.

@@ -31,3 +31,25 @@ pub(crate) fn steadiness(runs: &[&Run], alpha: f64) -> Option<Steadiness> {
     let ratio = ratio(Some(centre), Some(wide));
     Some(Steadiness { n: u32::try_from(shifts.len()).unwrap_or(u32::MAX), ratio, state })
 }
+
+/// Why [`steadiness`] says nothing of runs of which it might.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unjudged {
+    /// A third of the window holds no whole second, which is what a run is looked at by.
+    ShortWindow,
+    /// Too few of them say how they went.
+    FewRuns,
+}
+
+/// A third of a window of so many seconds always holds a whole one, wherever seconds begin.
+const WINDOW_S: f64 = 6.0;
+
+/// `None` where there are no runs, where arrivals change by plan, and where [`steadiness`] says something.
+pub(crate) fn unjudged(runs: &[&Run], alpha: f64) -> Option<Unjudged> {
+    let load = &runs.first()?.plan.settings.load;
+    if !load.arrivals.is_stationary() || steadiness(runs, alpha).is_some() {
+        return None;
+    }
+    let short = load.duration_s < WINDOW_S && runs.iter().all(|run| run.steady.is_none());
+    Some(if short { Unjudged::ShortWindow } else { Unjudged::FewRuns })
+}

@@ -11,6 +11,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
 
+use common::plan::Metric;
 use common::report::Run;
 use common::report::aa::AaStore;
 use common::report::calibration::Calibration;
@@ -88,6 +89,16 @@ fn every_field_is_explained() {
     properties(schema::<AaStore>().as_value(), &mut names);
     let missing: Vec<&String> = names.iter().filter(|name| !words.contains(name.as_str())).collect();
     assert!(missing.is_empty(), "docs/report.md does not explain {missing:?}");
+}
+
+#[test]
+fn every_metric_is_explained() {
+    let document = fs::read_to_string(path("../report.md")).unwrap();
+    let (_, table) = document.split_once("| metric | unit | derived from a run as |").unwrap();
+    let (table, _) = table.split_once("\n\n").unwrap();
+    let named: BTreeSet<&str> = table.split('`').collect();
+    let missing: Vec<&str> = Metric::ALL.map(Metric::name).into_iter().filter(|name| !named.contains(name)).collect();
+    assert!(missing.is_empty(), "docs/report.md does not explain the metrics {missing:?}");
 }
 
 /// `value` is what `T` writes, and its schema accepts it; without any one of its keys it does not.
@@ -453,7 +464,7 @@ fn answer() -> Value {
         "held": [{"variant": "threads", "cells": [0], "sentence": "threads kept up"}],
         "headroom": [{
             "variant": "threads", "parameters": {"workers.count": 28}, "asked_per_s": 100.0, "held_per_s": null, "factor": null,
-            "failed_per_s": 100.0, "failed_runs_ok": 0, "failed_runs": 1, "others_share": 0.02,
+            "failed_per_s": 100.0, "failed_runs_ok": 0, "failed_runs": 1, "failed_runs_overloaded": 1, "others_share": 0.02,
             "runs_ok": 0, "runs": 1,
             "estimate": {"factor": 2.2, "resource": "server-cpu", "share": 0.4, "machine_share": null}, "sentence": "did not hold",
         }],
@@ -476,6 +487,8 @@ fn comparison() -> Value {
         "alpha": 0.05,
         "level": 0.95,
         "looks": 1,
+        "family": 1,
+        "blocks_min": 6,
         "blocks_planned": 10,
         "extend_to": null,
         "extended": false,

@@ -63,6 +63,7 @@ fn notes(group: &Group) -> Vec<String> {
     let mut notes = vec![
         "* primary: an alarm is the word better or worse; of the others, p of at most 0.05, which one in twenty has"
             .to_owned(),
+        "detect: find in four cases of five, by a test of its own, in blocks of this task and length; others scatter otherwise".to_owned(),
     ];
     let defects = labels(|metric| metric.primary && metric.defect == Some(true));
     let benches = group.metrics.iter().filter(|metric| metric.primary).map(|metric| metric.benches).max().unwrap_or(0);

@@ -7,14 +7,15 @@ use common::report::diff::Change;
 
 use super::LEVEL;
 use crate::compare::estimate;
-use crate::contrast::{lacks_tail, ratio, word};
-use crate::format::{counted, percent, percent_of_log, signed_percent_of_log};
+use crate::contrast::noise::MOSTLY;
+use crate::contrast::{Adjusted, lacks_tail, ratio, word};
+use crate::format::{counted, percent, percent_of_log, signed_percent_of_log, significant};
 use crate::keeps_up::is_overloaded;
 use crate::metric::{Percentile, value, wording};
 use crate::stats::decide::decide;
 use crate::stats::rank_sum::{Differences, detectable, rank_sum_index, sigma};
 use crate::stats::signed_rank::Interval;
-use crate::stats::tost;
+use crate::stats::{spread, tost};
 use crate::steady::steadiness;
 
 /// Fewer runs than this in a bench give no 95 % interval.
@@ -39,6 +40,8 @@ pub(super) struct Measured {
     /// The same of the percentile counted from the send; for percentiles of response only.
     log_ratio_from_send: Option<f64>,
     margin: f64,
+    /// The smallest p that so many runs can give.
+    p_least: Option<f64>,
 }
 
 impl<'a> Samples<'a> {
@@ -68,8 +71,10 @@ impl<'a> Samples<'a> {
             reason: String::new(),
         };
         let unusable = self.unusable(metric, old.len() + new.len());
-        let (mut interval, mut log_ratio, mut log_ratio_from_send) = (None, None, None);
-        if unusable.is_none() {
+        let no_verdict = self.no_verdict();
+        let overloaded = matches!(no_verdict, Some((Cause::Overload, _)));
+        let (mut interval, mut log_ratio, mut log_ratio_from_send, mut p_least) = (None, None, None, None);
+        if unusable.is_none() && !overloaded {
             let logs = |values: &[f64]| values.iter().map(|value| value.ln()).collect::<Vec<f64>>();
             let (old, new) = (logs(&old), logs(&new));
             let differences = Differences::new(&old, &new);
@@ -77,9 +82,11 @@ impl<'a> Samples<'a> {
             interval = differences.interval(LEVEL.alpha);
             change.ratio = ratio(log_ratio, interval);
             change.p_value = Some(differences.p_two_sided());
+            p_least = Some(differences.p_least());
             change.p_same = Some(tost::p_same(&differences, self.margin));
             change.noise_floor = sigma(&old, &new);
-            change.detectable = change.noise_floor.and_then(|sigma| detectable(old.len(), new.len(), sigma));
+            let scatter = change.noise_floor.filter(|&sigma| sigma > spread::NOTHING);
+            change.detectable = scatter.and_then(|sigma| detectable(old.len(), new.len(), sigma));
             log_ratio_from_send = Percentile::of(metric).and_then(Percentile::from_send).and_then(|from_send| {
                 let logs = |runs: &[&Run]| {
                     runs.iter().filter_map(|run| from_send.read(run).number()).map(f64::ln).collect::<Vec<f64>>()
@@ -87,11 +94,11 @@ impl<'a> Samples<'a> {
                 Differences::new(&logs(self.old), &logs(self.new)).estimate()
             });
         }
-        if let Some((cause, reason)) = self.no_verdict().or(unusable) {
+        if let Some((cause, reason)) = no_verdict.or(unusable) {
             change.cause = Some(cause);
             change.reason = reason;
         }
-        Measured { change, interval, log_ratio, log_ratio_from_send, margin: self.margin }
+        Measured { change, interval, log_ratio, log_ratio_from_send, margin: self.margin, p_least }
     }
 
     /// Why the variant gives no word on any metric.
@@ -137,14 +144,19 @@ impl<'a> Samples<'a> {
 }
 
 impl Measured {
-    /// Two-sided p of "no shift"; `None` when the metric could not be compared.
+    /// Two-sided p of "no shift"; `None` where nothing may be concluded from it.
     pub(super) fn p_value(&self) -> Option<f64> {
-        self.change.p_value
+        self.change.p_value.filter(|_| self.change.cause.is_none())
     }
 
-    /// p of "beyond the margin".
+    /// p of "beyond the margin", likewise.
     pub(super) fn p_same(&self) -> Option<f64> {
-        self.change.p_same
+        self.change.p_same.filter(|_| self.change.cause.is_none())
+    }
+
+    /// The smallest p that so many runs can give, likewise.
+    pub(super) fn p_least(&self) -> Option<f64> {
+        self.p_least.filter(|_| self.change.cause.is_none())
     }
 
     /// Whether any run has a value; of an extreme percentile, whether all have enough of it.
@@ -154,33 +166,58 @@ impl Measured {
         self.change.old.n + self.change.new.n > 0 && !rare
     }
 
-    /// The change with its word, given the p values after adjustment for its family.
-    pub(super) fn judge(self, p_adjusted: Option<f64>, p_same_adjusted: Option<f64>) -> Change {
+    /// The change as a family of its own.
+    pub(super) fn judge_alone(self) -> Change {
+        let (p, p_same, p_least) = (self.p_value(), self.p_same(), self.p_least());
+        self.judge(Adjusted { p, p_same, p_least, family: 1 })
+    }
+
+    /// The change with its word.
+    pub(super) fn judge(self, adjusted: Adjusted) -> Change {
         let (verdict, cause, reason) = match self.change.cause {
             Some(cause) => (ContrastVerdict::Unknown, Some(cause), self.change.reason.clone()),
-            None => self.word(p_adjusted, p_same_adjusted),
+            None => self.word(adjusted),
         };
+        let (p_adjusted, p_same_adjusted) = (adjusted.p, adjusted.p_same);
         Change { p_adjusted, p_same_adjusted, verdict, cause, reason, ..self.change }
     }
 
-    fn word(&self, p_adjusted: Option<f64>, p_same_adjusted: Option<f64>) -> (ContrastVerdict, Option<Cause>, String) {
-        let decision = decide(p_adjusted, p_same_adjusted, self.interval, LEVEL.alpha);
+    fn word(&self, adjusted: Adjusted) -> (ContrastVerdict, Option<Cause>, String) {
+        let decision = decide(adjusted.p, adjusted.p_same, self.interval, LEVEL.alpha);
+        let unknown = |cause, reason| (ContrastVerdict::Unknown, Some(cause), reason);
         match word(self.change.metric, decision, [self.log_ratio, self.log_ratio_from_send], self.margin) {
-            (ContrastVerdict::Unknown, None) => (ContrastVerdict::Unknown, Some(Cause::Noise), self.why_unknown()),
+            (ContrastVerdict::Unknown, None) => match adjusted.p_least.filter(|&least| least > LEVEL.alpha) {
+                Some(least) => unknown(Cause::FewBlocks, self.few_runs(least, adjusted.family)),
+                None => unknown(Cause::Noise, self.why_unknown()),
+            },
             (verdict, None) => (verdict, None, String::new()),
-            (verdict, Some(reason)) => (verdict, Some(Cause::Generator), reason),
+            (_, Some(reason)) => unknown(Cause::Generator, reason),
         }
+    }
+
+    /// That no shift could have been shown, whatever it is.
+    fn few_runs(&self, least: f64, family: u32) -> String {
+        format!(
+            "{} old and {} new runs cannot show a difference here: adjusted for {family} variants and cells p can be no less than {}; \
+             more blocks in both benches would do",
+            self.change.old.n,
+            self.change.new.n,
+            significant(least, 2)
+        )
     }
 
     fn why_unknown(&self) -> String {
         let margin = percent(self.margin.exp_m1());
         match self.change.detectable {
             Some(seen) => format!(
-                "differences of {} would have been seen, and sameness within {margin} could not be shown; more blocks in \
-                 both benches see smaller ones",
+                "differences of {} would have been seen {MOSTLY}, and sameness within {margin} could not be shown; more blocks \
+                 in both benches see smaller ones",
                 percent_of_log(seen)
             ),
-            None => format!("too much is unbounded to tell, or to show sameness within {margin}"),
+            None => format!(
+                "too much is alike or unbounded to tell how the runs scatter; neither a difference nor sameness within {margin} could \
+                 be shown"
+            ),
         }
     }
 }

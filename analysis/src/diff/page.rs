@@ -22,7 +22,7 @@ fn page(diff: &Diff) -> Page {
     facts.extend(diff.forced.iter().map(|sentence| format!("FORCED: {sentence}")));
     let notes = [
         "values: medians over runs; all intervals are unadjusted 95 % intervals",
-        "ratio: NEW / OLD over unpaired runs (Hodges-Lehmann, rank-sum); detectable: found with 80 % power; p of the primary \
+        "ratio: NEW / OLD over unpaired runs (Hodges-Lehmann, rank-sum); detectable: found in four cases of five; p of the primary \
          metric is adjusted for all cells and variants, words about others stand in brackets",
     ];
     let forced = !diff.forced.is_empty();

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use common::report::drawing::{Moment, Spread, Timeline};
 use common::report::{Phase, Second};
 
+use crate::metric::TAIL_TASKS_PRINTED;
 use crate::stats::middle_of;
 
 /// More moments than this cannot be told apart on a page, and make the file large.
@@ -39,9 +40,15 @@ fn moment(seconds: &[&Second]) -> Option<Moment> {
         sent_per_s: of(|second| Some(second.sent as f64)),
         completed_per_s: of(|second| Some(second.completed as f64)),
         backlog: of(|second| Some(second.backlog as f64)),
-        response_p50_us: of(|second| second.response_p50_us),
-        response_p99_us: of(|second| second.response_p99_us),
+        response_p50_us: of(|second| second.response_p50_us).filter(|_| has_tail(seconds, 0.5)),
+        response_p99_us: of(|second| second.response_p99_us).filter(|_| has_tail(seconds, 0.99)),
     })
+}
+
+/// Whether enough tasks of `seconds`, all together, lie beyond the percentile `p` for it to be shown.
+fn has_tail(seconds: &[&Second], p: f64) -> bool {
+    let tasks: u64 = seconds.iter().map(|second| second.completed + second.failed).sum();
+    tasks as f64 * (1.0 - p) >= TAIL_TASKS_PRINTED as f64 - 1e-9
 }
 
 fn spread(values: Vec<f64>) -> Option<Spread> {
@@ -70,8 +77,8 @@ mod tests {
                 Second {
                     t_s: i as f64 + 1.0 - warm_up as f64,
                     phase,
-                    sent: 100,
-                    completed: 90,
+                    sent: 1_100,
+                    completed: 1_000,
                     failed: 0,
                     backlog: i as u64,
                     response_p50_us: inside.then_some(500.0),
@@ -107,6 +114,16 @@ mod tests {
         assert_eq!(timeline.moments[0].response_p99_us, None);
         let p99 = timeline.moments[2].response_p99_us.unwrap();
         assert_eq!((p99.median, p99.low, p99.high, p99.n), (2_000.0, 1_000.0, 3_000.0, 3));
+    }
+
+    /// Three runs of 1000 tasks have 30 beyond p99 in a second, two have 20; 3 of 300 a second is no p99.
+    #[test]
+    fn a_percentile_of_few_tasks_is_not_drawn() {
+        let shown = |runs: usize| {
+            let timeline = of(vec![seconds(0, 2, 0, |_| 1_000.0); runs]).unwrap();
+            (timeline.moments[0].response_p50_us.is_some(), timeline.moments[0].response_p99_us.is_some())
+        };
+        assert_eq!([1, 2, 3].map(shown), [(true, false), (true, false), (true, true)]);
     }
 
     #[test]

@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 
 use common::plan::Variant;
+use common::report::Run;
 use common::report::comparison::{Certainty, Contrast, ContrastVerdict, Level, SteadyState};
 
 use super::finding::Finding;
 use super::{Bench, Seen};
+use crate::compare::family;
 use crate::format::counted;
 use crate::stats;
-use crate::steady::steadiness;
+use crate::steady::{self, Unjudged, steadiness};
 
 /// p at most this, adjusted, is more than what a word needs.
 const HIGH: f64 = 0.01;
@@ -85,34 +87,69 @@ fn warnings(variants: &[Variant], cells: &[&Seen<'_>]) -> Option<String> {
 
 /// What must be known and lowers nothing.
 pub(super) fn notes(bench: &Bench<'_>, cells: &[&Seen<'_>]) -> Vec<String> {
+    let level = stats::level::Level::of(bench.plan.repeat.extend_to.is_some());
     let mut notes = Vec::new();
     let contrasts = || cells.iter().flat_map(|seen| seen.contrasts).filter(|contrast| contrast.primary);
     let is_aa = bench.plan.is_against_itself() && bench.forced.is_empty();
     if !is_aa && contrasts().any(|contrast| !contrast.calibrated) {
-        notes.push("uncalibrated: no A/A bench of this host is known".to_owned());
+        notes.push("uncalibrated: no A/A benches of this host are known that fit".to_owned());
+    }
+    if contrasts().filter_map(|contrast| contrast.aa.as_ref()).any(|aa| aa.noise_floor.is_none()) {
+        notes.push(
+            "how far blocks scatter is known from these alone: the A/A benches of this host have other tasks or windows, whose blocks \
+             scatter otherwise (loadgen bench PLAN --aa makes one that fits)"
+                .to_owned(),
+        );
+    }
+    let (family, repeat) = (family(bench.plan), &bench.plan.repeat);
+    let blocks_min = level.blocks_min_of(family as usize);
+    if family > 0 && repeat.blocks_max() < blocks_min {
+        let blocks = counted(repeat.blocks_max().into(), "block");
+        notes.push(format!(
+            "scouting: with {blocks} a cell no difference can be shown, however large; {} take {blocks_min}",
+            counted(family.into(), "contrast")
+        ));
     }
     let void: u32 = cells.iter().map(|seen| seen.blocks.void).sum();
     if void > 0 {
         notes.push(format!("{} at a block void: a run in it was invalid", counted(void.into(), "attempt")));
     }
-    let alpha = stats::level::Level::of(bench.plan.repeat.extend_to.is_some()).alpha;
-    let cannot_tell = |(i, variant): (usize, &Variant)| {
-        let unknown = cells.iter().filter(|seen| {
-            steadiness(&seen.blocks.variants[i].valid, alpha).is_some_and(|steady| steady.state == SteadyState::Unknown)
-        });
-        let place = |unknown| match cells.len() {
-            1 => String::new(),
-            of => format!(" in {unknown} of {of} cells"),
-        };
-        Some(unknown.count())
-            .filter(|&unknown| unknown > 0)
-            .map(|unknown| format!("{}{}", variant.name, place(unknown)))
-    };
-    let unknown: Vec<String> = bench.plan.variants.iter().enumerate().filter_map(cannot_tell).collect();
-    if !unknown.is_empty() {
-        notes.push(format!("cannot be told whether steady over the window: {}", unknown.join(", ")));
-    }
+    notes.extend(of_steadiness(bench, cells, level.alpha));
     notes
+}
+
+/// Of whom it is not known whether response moved within the window, and why.
+fn of_steadiness(bench: &Bench<'_>, cells: &[&Seen<'_>], alpha: f64) -> Vec<String> {
+    let named = |is: &dyn Fn(&[&Run]) -> bool| {
+        let of_variant = |(i, variant): (usize, &Variant)| {
+            let count = cells.iter().filter(|seen| is(&seen.blocks.variants[i].valid)).count();
+            let place = if cells.len() == 1 { String::new() } else { format!(" in {count} of {} cells", cells.len()) };
+            (count > 0).then(|| format!("{}{place}", variant.name))
+        };
+        bench.plan.variants.iter().enumerate().filter_map(of_variant).collect::<Vec<String>>().join(", ")
+    };
+    let said = |text: &str, names: String, why: &str| (!names.is_empty()).then(|| format!("{text}: {names}{why}"));
+    let not_judged = "not judged whether steady over the window";
+    [
+        said(
+            "cannot be told whether steady over the window",
+            named(&|runs| steadiness(runs, alpha).is_some_and(|steady| steady.state == SteadyState::Unknown)),
+            "",
+        ),
+        said(
+            not_judged,
+            named(&|runs| steady::unjudged(runs, alpha) == Some(Unjudged::ShortWindow)),
+            " (a third of it must hold a whole second, as it always does from load.duration_s = 6 on)",
+        ),
+        said(
+            not_judged,
+            named(&|runs| steady::unjudged(runs, alpha) == Some(Unjudged::FewRuns)),
+            " (too few runs say)",
+        ),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// Each sentence once.

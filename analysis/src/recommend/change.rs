@@ -9,6 +9,7 @@ use super::clause::{of_several, signed};
 use super::finding::{Finding, Word};
 use super::limits::{limits, others};
 use super::{Bench, Seen, place};
+use crate::contrast::noise;
 use crate::format::{counted, percent};
 use crate::stats::middle_of;
 
@@ -74,8 +75,8 @@ fn of_blocks(finding: &Finding<'_>) -> Option<Change> {
     let run = contrast.n;
     match contrast.cause? {
         Cause::FewBlocks => {
-            let blocks_min = finding.level.blocks_min;
-            let sentence = format!("at least {blocks_min} blocks are needed for any word; compared: {run}");
+            let blocks_min = finding.level.blocks_min_of(finding.family as usize);
+            let sentence = format!("at least {blocks_min} blocks are needed to show a difference; compared: {run}");
             Some(change(Lever::Blocks, &contrast.contender, Some(blocks_min.into()), sentence))
         }
         Cause::Noise => {
@@ -86,10 +87,12 @@ fn of_blocks(finding: &Finding<'_>) -> Option<Change> {
                 "that no difference matters".to_owned()
             };
             let sentence = format!(
-                "about {} would show {what} of {} against {}; compared: {run}",
+                "about {} would show {what} of {} against {} {}{}; compared: {run}",
                 counted(needed, "block"),
                 contrast.contender,
-                contrast.baseline
+                contrast.baseline,
+                noise::MOSTLY,
+                noise::unadjusted(finding.family)
             );
             Some(change(Lever::Blocks, &contrast.contender, Some(needed as f64), sentence))
         }
@@ -97,20 +100,24 @@ fn of_blocks(finding: &Finding<'_>) -> Option<Change> {
     }
 }
 
-/// The margin that would hold the whole interval: the word changes there, or a little below.
+/// The margin that holds the whole interval: sameness is shown with it, for the test asks a little less, but, in a family, for
+/// the adjustment. With a smaller one it may be shown or not.
 fn of_margin(finding: &Finding<'_>) -> Option<Change> {
     let contrast = finding.contrast;
     let (low, high) = contrast.ratio.low.zip(contrast.ratio.high)?;
     let reach = low.ln().abs().max(high.ln().abs()).exp_m1();
     let (name, level) = (&contrast.contender, percent(finding.level.confidence));
+    let adjustment = if finding.family > 1 { ", before adjustment for the other contrasts" } else { "" };
     let sentence = match (finding.word, contrast.cause) {
         (Word::Same, _) => format!(
-            "with a margin below {} sameness would not be shown: the {level} interval of {name} reaches so far",
+            "sameness would be shown down to a margin of {}, within which the {level} interval of {name} lies{adjustment}; \
+             below it may not be",
             percent(reach)
         ),
-        (Word::Better | Word::Worse, _) | (Word::Unknown, Some(Cause::Noise)) => {
+        (Word::Better | Word::Worse | Word::Slight, _) | (Word::Unknown, Some(Cause::Noise)) => {
             format!(
-                "with a margin of {} or more no difference would matter: the {level} interval of {name} lies within it",
+                "with a margin of {} or more no difference would matter: the {level} interval of {name} lies within \
+                 it{adjustment}",
                 percent(reach)
             )
         }

@@ -57,6 +57,7 @@ impl Choice {
                 let same = [vec![baseline.to_owned()], names(&with(&[Word::Same]))].concat();
                 Choice::of(AnswerKind::Same, same)
             }
+            // A difference that is not attributed to a variant chooses none either.
             _ => Choice::of(AnswerKind::Unknown, Vec::new()),
         }
     }

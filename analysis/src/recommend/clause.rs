@@ -3,24 +3,21 @@
 use common::plan::Metric;
 use common::report::comparison::{Cause, Contrast};
 
-use super::finding::{Finding, Word};
-use crate::format::{counted, p_equals, percent, signed_percent_of_log};
+use super::finding::{Finding, Kept, Word};
+use crate::contrast::noise;
+use crate::format::{counted, p_equals, p_name, percent, signed_percent_of_log};
 use crate::metric::wording;
+
+/// What stands behind a difference that is no reason to choose.
+const SLIGHT: &str = ", which is no reason to choose: under 2 % two binaries may differ by their code layouts alone";
 
 /// What one cell says of one contender, with its certainty.
 pub(super) fn of_one(finding: &Finding<'_>, margin: f64) -> String {
     let Finding { contrast, baseline, contender, .. } = finding;
     let level = percent(finding.level.confidence);
     let kept = || {
-        format!(
-            "{} kept up in {} of {}, {} in {} of {}",
-            contrast.contender,
-            contender.ok,
-            counted(contender.of.into(), "block"),
-            contrast.baseline,
-            baseline.ok,
-            counted(baseline.of.into(), "block")
-        )
+        let (contender, baseline) = (kept_in(*contender), kept_in(*baseline));
+        format!("{} kept up in {contender}, {} in {baseline}", contrast.contender, contrast.baseline)
     };
     let sure = |parts: Vec<String>| format!("({})", parts.join(", "));
     let blocks = blocks_of(contrast.n, finding.blocks_planned);
@@ -31,6 +28,12 @@ pub(super) fn of_one(finding: &Finding<'_>, margin: f64) -> String {
             let p = finding.p().map(|p| p_equals(p_name(contrast), p));
             let parts = interval.into_iter().chain(p).chain([blocks]).chain(uncalibrated).collect();
             format!("{} {}", difference(&[contrast]), sure(parts))
+        }
+        Word::Slight => {
+            let interval = change_interval(contrast).map(|interval| format!("{level} interval {interval}"));
+            let p = finding.p().map(|p| p_equals(p_name(contrast), p));
+            let parts = interval.into_iter().chain(p).chain([blocks]).chain(uncalibrated).collect();
+            format!("{}{SLIGHT} {}", difference(&[contrast]), sure(parts))
         }
         Word::Same => {
             let interval = signed_interval(contrast).map(|interval| format!("{level} interval {interval}"));
@@ -52,7 +55,7 @@ pub(super) fn of_one(finding: &Finding<'_>, margin: f64) -> String {
             let interval = signed_interval(contrast).map(|interval| format!("{level} interval {interval}"));
             let p = finding.p().map(|p| p_equals(p_name(contrast), p));
             let parts = change.into_iter().chain(interval).chain(p).chain([blocks]).collect();
-            format!("{} {}: {}", cannot_tell(contrast), sure(parts), would_tell(finding.blocks_needed()))
+            format!("{} {}: {}", cannot_tell(contrast), sure(parts), would_tell(finding, margin))
         }
         Word::Unknown => format!("{}: {}", cannot_tell(contrast), contrast.reason),
     }
@@ -63,16 +66,17 @@ pub(super) fn of_several(word: Word, findings: &[&Finding<'_>], margin: f64, alo
     let Some(first) = findings.first() else { return String::new() };
     let contrasts: Vec<&Contrast> = findings.iter().map(|finding| finding.contrast).collect();
     let Contrast { baseline, contender, .. } = first.contrast;
-    let sum = |of: fn(&Finding<'_>) -> super::finding::Kept| {
+    let sum = |of: fn(&Finding<'_>) -> Kept| {
         let kept = findings.iter().map(|finding| of(finding));
-        kept.reduce(super::finding::Kept::and).unwrap_or_default()
+        kept.reduce(Kept::and).unwrap_or_default()
     };
     let (of_baseline, of_contender) = (sum(|finding| finding.baseline), sum(|finding| finding.contender));
-    let more_often = |one: &str, other: &str, ok: super::finding::Kept, not: super::finding::Kept| {
+    let more_often = |one: &str, other: &str, ok: Kept, not: Kept| {
         format!("{one} keeps up more often than {other} ({} of {} runs against {} of {})", ok.ok, ok.of, not.ok, not.of)
     };
     match word {
         Word::Better | Word::Worse => difference(&contrasts),
+        Word::Slight => format!("{}, too little to choose by between two binaries,", difference(&contrasts)),
         Word::Same if alone => no_difference(first.contrast, margin),
         Word::Same => "no difference that matters".to_owned(),
         Word::KeepsUp => more_often(contender, baseline, of_contender, of_baseline),
@@ -84,22 +88,29 @@ pub(super) fn of_several(word: Word, findings: &[&Finding<'_>], margin: f64, alo
 }
 
 /// What it would take, where the blocks scatter too much.
-fn would_tell(blocks_needed: Option<u64>) -> String {
-    match blocks_needed {
-        Some(needed) => format!("about {} would tell", counted(needed, "block")),
-        None => "the difference lies too close to the margin for these blocks".to_owned(),
+fn would_tell(finding: &Finding<'_>, margin: f64) -> String {
+    match finding.blocks_needed() {
+        Some(needed) => {
+            let (blocks, more) = (counted(needed, "block"), noise::unadjusted(finding.family));
+            format!("about {blocks} would tell {}{more}", noise::MOSTLY)
+        }
+        None => noise::beyond_numbers(finding.contrast, margin, finding.level.alpha),
     }
+}
+
+/// "7 of 10 blocks", "0 of 10 blocks (3 inconclusive)"
+pub(super) fn kept_in(kept: Kept) -> String {
+    let inconclusive = match kept.inconclusive() {
+        0 => String::new(),
+        runs => format!(" ({runs} inconclusive)"),
+    };
+    format!("{} of {}{inconclusive}", kept.ok, counted(kept.of.into(), "block"))
 }
 
 /// "10 blocks", "7 of 10 blocks"
 fn blocks_of(n: u32, planned: u32) -> String {
     let blocks = counted(planned.into(), "block");
     if n == planned { blocks } else { format!("{n} of {blocks}") }
-}
-
-/// How the p of a difference is called.
-pub(super) fn p_name(contrast: &Contrast) -> &'static str {
-    if contrast.p_adjusted == contrast.p_value { "p" } else { "adjusted p" }
 }
 
 fn cannot_tell(contrast: &Contrast) -> String {

@@ -1,11 +1,12 @@
 //! What the primary contrast of two variants in one cell says, and what it says of who keeps up.
 
 use common::plan::Plan;
-use common::report::RunResult;
-use common::report::comparison::{Cause, Contrast, ContrastVerdict, KeepsUp};
+use common::report::comparison::{Cause, Contrast, ContrastVerdict, KeepsUp, RunVerdicts};
 
 use super::Seen;
 use crate::blocks::VariantRuns;
+use crate::compare::{family, verdicts};
+use crate::contrast::{is_layout, noise, two_binaries};
 use crate::stats::level::Level;
 use crate::stats::sign;
 
@@ -18,11 +19,13 @@ pub(super) enum Word {
     Worse,
     /// Within the margin.
     Same,
+    /// By the primary metric, and by so little that two binaries may differ so by their code layouts alone.
+    Slight,
     /// More often than the baseline.
     KeepsUp,
     /// Less often than the baseline.
     FallsBehind,
-    /// Both in no block.
+    /// Both in no block, and were overloaded in nearly all.
     NeitherKeepsUp,
     /// Nothing.
     Unknown,
@@ -35,6 +38,8 @@ pub(super) struct Finding<'a> {
     pub(super) cell: usize,
     /// How sure a word must be.
     pub(super) level: Level,
+    /// Primary contrasts of the bench, among which it is one.
+    pub(super) family: u32,
     /// Blocks that the plan asks for in this cell.
     pub(super) blocks_planned: u32,
     pub(super) contrast: &'a Contrast,
@@ -44,18 +49,18 @@ pub(super) struct Finding<'a> {
     pub(super) word: Word,
 }
 
-/// In how many of its blocks a variant kept up.
+/// In how many of its blocks a variant kept up, and in how many it certainly did not. Of the others it cannot be told.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Kept {
     pub(super) ok: u32,
+    pub(super) overloaded: u32,
     pub(super) of: u32,
 }
 
 impl Kept {
     pub(super) fn of(runs: &VariantRuns<'_>) -> Kept {
-        let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-        let ok = runs.valid.iter().filter(|run| run.verdict.result == RunResult::Ok).count();
-        Kept { ok: count(ok), of: count(runs.valid.len()) }
+        let RunVerdicts { ok, overloaded, .. } = verdicts(&runs.valid);
+        Kept { ok, overloaded, of: u32::try_from(runs.valid.len()).unwrap_or(u32::MAX) }
     }
 
     /// In every one, and there are some.
@@ -63,17 +68,25 @@ impl Kept {
         self.of > 0 && self.ok == self.of
     }
 
+    /// Of how many it cannot be told.
+    pub(super) fn inconclusive(self) -> u32 {
+        self.of.saturating_sub(self.ok + self.overloaded)
+    }
+
     pub(super) fn and(self, other: Kept) -> Kept {
-        Kept { ok: self.ok + other.ok, of: self.of + other.of }
+        Kept { ok: self.ok + other.ok, overloaded: self.overloaded + other.overloaded, of: self.of + other.of }
     }
 }
 
 /// Every contender of a cell, in the plan's order.
 pub(super) fn findings<'a>(cell: usize, seen: &Seen<'a>, plan: &Plan) -> Vec<Finding<'a>> {
     let level = Level::of(plan.repeat.extend_to.is_some());
-    let kept = |name: &str| {
-        let position = plan.variants.iter().position(|variant| variant.name == name);
-        position.map_or_else(Kept::default, |position| Kept::of(&seen.blocks.variants[position]))
+    let named = |name: &str| plan.variants.iter().position(|variant| variant.name == name);
+    let kept = |name: &str| named(name).map_or_else(Kept::default, |i| Kept::of(&seen.blocks.variants[i]));
+    let slight = |contrast: &Contrast| {
+        let variants = named(&contrast.baseline).zip(named(&contrast.contender));
+        variants.is_some_and(|(a, b)| two_binaries(&plan.variants[a], &plan.variants[b]))
+            && contrast.ratio.value.is_some_and(|ratio| is_layout(ratio.ln()))
     };
     let primary = seen.contrasts.iter().filter(|contrast| contrast.primary);
     primary
@@ -81,40 +94,47 @@ pub(super) fn findings<'a>(cell: usize, seen: &Seen<'a>, plan: &Plan) -> Vec<Fin
         .map(|(contrast, keeps_up)| {
             let (baseline, contender) = (kept(&contrast.baseline), kept(&contrast.contender));
             let word = match (contrast.cause, contrast.verdict) {
-                (Some(Cause::Overload), _) => {
-                    who_keeps_up(level.alpha, keeps_up, contrast.n, baseline.ok + contender.ok)
-                }
+                (Some(Cause::Overload), _) => who_keeps_up(level.alpha, keeps_up, [baseline, contender]),
+                (_, ContrastVerdict::Better | ContrastVerdict::Worse) if slight(contrast) => Word::Slight,
                 (_, ContrastVerdict::Better) => Word::Better,
                 (_, ContrastVerdict::Worse) => Word::Worse,
                 (_, ContrastVerdict::Same) => Word::Same,
                 (_, ContrastVerdict::Unknown) => Word::Unknown,
             };
-            Finding { cell, level, blocks_planned: seen.blocks.planned, contrast, keeps_up, baseline, contender, word }
+            let (family, blocks_planned) = (family(plan), seen.blocks.planned);
+            Finding { cell, level, family, blocks_planned, contrast, keeps_up, baseline, contender, word }
         })
         .collect()
 }
 
-fn who_keeps_up(alpha: f64, keeps_up: &KeepsUp, blocks: u32, ok: u32) -> Word {
+fn who_keeps_up(alpha: f64, keeps_up: &KeepsUp, kept: [Kept; 2]) -> Word {
     match keeps_up {
-        _ if ok == 0 && sign::p_value(0, blocks) <= alpha => Word::NeitherKeepsUp,
+        _ if kept.iter().all(|kept| kept.ok == 0) && p_of_neither(kept) <= alpha => Word::NeitherKeepsUp,
         KeepsUp { p_value, .. } if *p_value > alpha => Word::Unknown,
         KeepsUp { only_baseline, only_contender, .. } if only_contender > only_baseline => Word::KeepsUp,
         _ => Word::FallsBehind,
     }
 }
 
+/// p of "one of them keeps up as often as not": an inconclusive run may have kept up.
+fn p_of_neither(kept: [Kept; 2]) -> f64 {
+    let p = |Kept { overloaded, of, .. }: Kept| sign::p_value(of.saturating_sub(overloaded), overloaded);
+    kept.map(p).into_iter().fold(0.0, f64::max)
+}
+
 impl Finding<'_> {
-    /// Whether anything was.
+    /// Whether anything was, by which a variant could be chosen.
     pub(super) fn is_shown(&self) -> bool {
-        self.word != Word::Unknown
+        !matches!(self.word, Word::Unknown | Word::Slight)
     }
 
     /// The p value that the word rests on, or that was too large for one; `None` where nothing could be tested.
     pub(super) fn p(&self) -> Option<f64> {
         match (self.word, self.contrast.cause) {
-            (Word::Better | Word::Worse, _) | (Word::Unknown, Some(Cause::Noise)) => self.contrast.p_adjusted,
+            (Word::Better | Word::Worse | Word::Slight, _) => self.contrast.p_adjusted,
+            (Word::Unknown, Some(Cause::Noise | Cause::FewBlocks)) => self.contrast.p_adjusted,
             (Word::Same, _) => self.contrast.p_same_adjusted,
-            (Word::NeitherKeepsUp, _) => Some(sign::p_value(0, self.contrast.n)),
+            (Word::NeitherKeepsUp, _) => Some(p_of_neither([self.baseline, self.contender])),
             (_, Some(Cause::Overload)) => Some(self.keeps_up.p_value),
             _ => None,
         }
@@ -123,8 +143,7 @@ impl Finding<'_> {
     /// Blocks that would tell, where noise alone keeps it from a word: for the observed difference or for sameness, whichever
     /// takes fewer, and more than there were.
     pub(super) fn blocks_needed(&self) -> Option<u64> {
-        let Contrast { blocks_needed_better, blocks_needed_same, n, cause, .. } = self.contrast;
-        let needed = blocks_needed_better.iter().chain(blocks_needed_same).copied();
-        needed.filter(|&needed| *cause == Some(Cause::Noise) && needed > u64::from(*n)).min()
+        let needed = noise::needed(self.contrast).into_iter().flatten().min();
+        needed.filter(|_| self.contrast.cause == Some(Cause::Noise))
     }
 }

@@ -84,7 +84,7 @@ fn headroom(bench: &Bench<'_>, variant: usize, rates: &[&Seen<'_>]) -> Option<He
     let asked = *run.first()?;
     let failed = run.iter().position(|seen| !kept(seen).always());
     let held = run[..failed.unwrap_or(run.len())].last();
-    let Kept { ok: runs_ok, of: runs } = kept(held.copied().unwrap_or(asked));
+    let Kept { ok: runs_ok, of: runs, .. } = kept(held.copied().unwrap_or(asked));
     let asked_per_s = rate(asked);
     let held_per_s = held.map(|seen| rate(seen));
     let factor = held_per_s.map(|held| held / asked_per_s);
@@ -103,6 +103,7 @@ fn headroom(bench: &Bench<'_>, variant: usize, rates: &[&Seen<'_>]) -> Option<He
         failed_per_s: failed.map(rate),
         failed_runs_ok: failed.map(|seen| kept(seen).ok),
         failed_runs: failed.map(|seen| kept(seen).of),
+        failed_runs_overloaded: failed.map(|seen| kept(seen).overloaded),
         runs_ok,
         runs,
         others_share,
@@ -142,12 +143,17 @@ fn sentence(headroom: &Headroom) -> String {
     let Headroom { variant, asked_per_s, held_per_s, failed_per_s, runs_ok, runs, estimate, .. } = headroom;
     let per_s = |rate: f64| format!("{} tasks/s", significant(rate, 4));
     let times = |factor: f64| significant(factor, 2);
+    // Of an inconclusive run nobody knows whether it kept up.
+    let open = headroom.failed_runs_overloaded == Some(0);
     let (Some(held), Some(factor)) = (held_per_s, headroom.factor) else {
-        return format!(
-            "{variant} did not hold {}: ok in {runs_ok} of {}",
-            per_s(*asked_per_s),
-            counted((*runs).into(), "run")
-        );
+        let (asked, runs) = (per_s(*asked_per_s), counted((*runs).into(), "run"));
+        return if open {
+            format!(
+                "whether {variant} held {asked} cannot be told: ok in {runs_ok} of {runs}, inconclusive in the others"
+            )
+        } else {
+            format!("{variant} did not hold {asked}: ok in {runs_ok} of {runs}")
+        };
     };
     let in_runs = if *runs == 1 { "in its only run".to_owned() } else { format!("in all {runs} runs") };
     let mut text = if factor > 1.0 {
@@ -157,7 +163,14 @@ fn sentence(headroom: &Headroom) -> String {
     };
     match failed_per_s.zip(headroom.failed_runs_ok).zip(headroom.failed_runs) {
         Some(((failed, ok), of)) => {
-            text.push_str(&format!(", and not {}: ok in {ok} of {}", per_s(failed), counted(of.into(), "run")));
+            let of = counted(of.into(), "run");
+            text.push_str(&match open {
+                true => format!(
+                    "; whether {}, cannot be told: ok in {ok} of {of}, inconclusive in the others",
+                    per_s(failed)
+                ),
+                false => format!(", and not {}: ok in {ok} of {of}", per_s(failed)),
+            });
         }
         None if factor > 1.0 => text.push_str(", not measured beyond"),
         None => text.push_str(": at least 1.0, not measured beyond"),

@@ -3,12 +3,13 @@
 use common::plan::{self, Variant};
 use common::report::comparison::Cause;
 
-use super::clause::{of_one, of_several, p_name};
+use super::clause::{kept_in, of_one, of_several};
 use super::finding::{Finding, Kept, Word};
 use super::held::held;
 use super::place::{self, Stretch, listed};
 use super::{Bench, Seen};
-use crate::format::{counted, grouped, p_equals};
+use crate::contrast::noise;
+use crate::format::{counted, grouped, p_equals, p_name};
 
 /// Of one cell.
 pub(super) fn of_cell(bench: &Bench<'_>, cell: usize, findings: &[Finding<'_>]) -> String {
@@ -50,7 +51,7 @@ pub(super) fn overall(bench: &Bench<'_>, findings: &[Vec<Finding<'_>>]) -> Strin
 /// What all cells say of one contender.
 fn one_contender(bench: &Bench<'_>, cells: &[plan::Cell], findings: &[&Finding<'_>]) -> String {
     let words: Vec<Word> = findings.iter().map(|finding| finding.word).collect();
-    let stretches = place::stretches(cells, &words, |word| matches!(word, Word::Same | Word::Unknown));
+    let stretches = place::stretches(cells, &words, |word| matches!(word, Word::Same | Word::Slight | Word::Unknown));
     let alone = stretches.len() == 1;
     let clauses: Vec<String> = stretches
         .iter()
@@ -107,10 +108,9 @@ fn why_unknown(findings: &[&Finding<'_>]) -> String {
     let needed: Option<Vec<u64>> = findings.iter().map(|finding| finding.blocks_needed()).collect();
     let range = needed.and_then(|needed| Some((needed.iter().copied().min()?, needed.iter().copied().max()?)));
     if let Some((least, most)) = range {
-        if least == most {
-            return format!(": about {} a cell would tell", counted(least, "block"));
-        }
-        return format!(": about {} to {} a cell would tell", grouped(least), counted(most, "block"));
+        let blocks = if least == most { String::new() } else { format!("{} to ", grouped(least)) };
+        let more = noise::unadjusted(findings.first().map_or(0, |finding| finding.family));
+        return format!(": about {blocks}{} a cell would tell {}{more}", counted(most, "block"), noise::MOSTLY);
     }
     let mut causes: Vec<(Cause, u64)> = Vec::new();
     for cause in findings.iter().filter_map(|finding| finding.contrast.cause) {
@@ -119,9 +119,13 @@ fn why_unknown(findings: &[&Finding<'_>]) -> String {
             None => causes.push((cause, 1)),
         }
     }
+    let of_cause = |cause: Cause| findings.iter().find(|finding| finding.contrast.cause == Some(cause));
     match causes.as_slice() {
+        [] => String::new(),
         // The same reason everywhere, in the words of one of the cells.
-        [(cause, _)] if *cause != Cause::Noise => format!(": {}", findings[0].contrast.reason),
+        [(cause, _)] if *cause != Cause::Noise => {
+            of_cause(*cause).map_or_else(String::new, |finding| format!(": {}", finding.contrast.reason))
+        }
         several => {
             let each = several.iter().map(|(cause, cells)| format!("{cause} in {}", counted(*cells, "cell")));
             format!(": {}", listed(&each.collect::<Vec<_>>(), "and"))
@@ -143,7 +147,7 @@ fn kept_up(bench: &Bench<'_>, kept: &[Kept], planned: u32) -> String {
     }
     let each = variants.iter().zip(kept).enumerate().map(|(i, (variant, kept))| {
         let verb = if i == 0 { "kept up in" } else { "in" };
-        format!("{} {verb} {} of {}", variant.name, kept.ok, counted(kept.of.into(), "block"))
+        format!("{} {verb} {}", variant.name, kept_in(*kept))
     });
     listed(&each.collect::<Vec<_>>(), "and")
 }

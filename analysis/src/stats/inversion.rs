@@ -57,6 +57,12 @@ impl<N: NullLaw> Inversion<N> {
         (2.0 * self.null.cdf(rarer / 2)).min(1.0)
     }
 
+    /// The smallest that [`Inversion::p_two_sided`] can be with so many values: when all of them point the same way.
+    #[must_use]
+    pub fn p_least(&self) -> f64 {
+        (2.0 * self.null.cdf(0)).min(1.0)
+    }
+
     /// One-sided p of "the effect is at most `bound`": small where it lies above.
     #[must_use]
     pub fn p_above(&self, bound: f64) -> f64 {

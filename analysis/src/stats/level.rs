@@ -61,9 +61,41 @@ impl Level {
         needed_same: 11.1,
     };
 
+    /// Fewest blocks with which one of `family` contrasts can have a two-sided verdict after Holm's adjustment: the smallest p
+    /// of n blocks is 2 / 2^n, and that of the family's smallest p is multiplied by all of them.
+    #[must_use]
+    pub fn blocks_min_of(&self, family: usize) -> u32 {
+        let attainable = |&blocks: &u32| family as f64 * 0.5f64.powi(blocks.cast_signed() - 1) <= self.alpha;
+        (self.blocks_min..).find(attainable).unwrap_or(u32::MAX)
+    }
+
     /// The level of a bench whose plan has or has not declared an extension.
     #[must_use]
     pub fn of(extension: bool) -> Level {
         if extension { Level::TWO_LOOKS } else { Level::ONE_LOOK }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Level;
+    use crate::stats::holm;
+
+    #[test]
+    fn larger_families_need_more_blocks() {
+        let table = |level: Level, expected: [(usize, u32); 6]| {
+            for (family, blocks) in expected {
+                assert_eq!(level.blocks_min_of(family), blocks, "{family} at {}", level.alpha);
+                // All blocks of the first contrast point the same way, those of the others in no direction.
+                let smallest = |blocks: u32| {
+                    let mut p = vec![Some(1.0); family.max(1)];
+                    p[0] = Some(2.0 * 0.5f64.powi(blocks.cast_signed()));
+                    holm::adjust(&p)[0].unwrap()
+                };
+                assert!(smallest(blocks) <= level.alpha && smallest(blocks - 1) > level.alpha, "{family}");
+            }
+        };
+        table(Level::ONE_LOOK, [(0, 6), (1, 6), (2, 7), (8, 9), (15, 10), (25, 10)]);
+        table(Level::TWO_LOOKS, [(0, 7), (1, 7), (2, 8), (8, 10), (15, 10), (25, 11)]);
     }
 }

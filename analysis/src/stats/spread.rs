@@ -5,6 +5,9 @@ use super::middle_of;
 
 /// Standard deviation of a normal variable per median absolute deviation: 1 / z(0.75).
 const MAD_TO_SIGMA: f64 = 1.4826;
+/// A scatter up to this is that of rounding: at least half of the blocks have the same ratio, and how the others scatter is not
+/// known. What could have been detected, and how many blocks would, does not follow from it.
+pub const NOTHING: f64 = 1e-12;
 /// Fewer values than this say nothing of their own scatter.
 pub(super) const VALUES_MIN: usize = 3;
 

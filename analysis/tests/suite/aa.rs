@@ -108,8 +108,11 @@ fn aa_benches_of_both_engines_calibrate_a_contrast() {
     let mut elsewhere = store_of(aa.clone());
     elsewhere.host = "00000000000000bb".to_owned();
     assert!(!contrast(&compare(quiet(), &elsewhere), CPU).calibrated);
-    let tables = analysis::tables::terminal(&compare(quiet(), &store_of(aa)));
-    assert!(!tables.contains("uncalibrated"), "{tables}");
+    let tables = analysis::tables::terminal(&compare(quiet(), &store_of(aa.clone())));
+    assert!(!tables.contains("uncalibrated") && !tables.contains("from these alone"), "{tables}");
+    let shorter = aa.into_iter().map(|bench| AaBench { duration_s: 2.0, ..bench }).collect();
+    let tables = analysis::tables::terminal(&compare(quiet(), &store_of(shorter)));
+    assert!(!tables.contains("uncalibrated") && tables.contains("from these alone"), "{tables}");
 }
 
 #[test]

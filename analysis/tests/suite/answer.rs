@@ -44,7 +44,7 @@ fn every_kind_of_one_cell() {
     insta::assert_snapshot!(said(&of(bench(0.88, 0.03))), @"wins, async, Moderate: async needs 12 % less CPU per task than threads (95 % interval 9.3 to 15 %, p = 0.002, 10 blocks, uncalibrated); both kept up in every block");
     insta::assert_snapshot!(said(&of(bench(1.4, 0.03))), @"wins, threads, Moderate: async needs 40 % more CPU per task than threads (95 % interval 35 to 44 %, p = 0.002, 10 blocks, uncalibrated); both kept up in every block");
     insta::assert_snapshot!(said(&of(bench(1.0, 0.005))), @"same, (threads, async), Moderate: no difference that matters in CPU per task between async and threads: within 3 % (95 % interval -0.61 % to +0.51 %, p of a larger difference < 0.001, 10 blocks, uncalibrated); both kept up in every block");
-    insta::assert_snapshot!(said(&of(bench(1.02, 0.15))), @"unknown, (), None: cannot tell async and threads apart in CPU per task (async +1.5 %, 95 % interval -15 % to +19 %, p = 0.85, 10 blocks): about 793 blocks would tell; both kept up in every block");
+    insta::assert_snapshot!(said(&of(bench(1.02, 0.15))), @"unknown, (), None: cannot tell async and threads apart in CPU per task (async +1.5 %, 95 % interval -15 % to +19 %, p = 0.85, 10 blocks): about 793 blocks would tell in four cases of five; both kept up in every block");
     let mut overloaded = bench(1.0, 0.01);
     overloaded.iter_mut().filter(|run| run.block < 8 && is_async(run)).for_each(overload);
     insta::assert_snapshot!(said(&of(overloaded)), @"keeps-up, threads, Moderate: async kept up in 2 of 10 blocks, threads in 10 of 10 blocks (p = 0.008)");
@@ -58,7 +58,7 @@ fn every_kind_of_one_cell() {
     void.iter_mut().filter(|run| run.block < 4).for_each(invalidate);
     insta::assert_snapshot!(said(&of(void)), @"unknown, (), None: cannot tell async and threads apart in CPU per task: 4 attempts void of 10 blocks planned; at most 20 % may be; threads kept up in 6 of 6 blocks and async in 6 of 6 blocks");
     let few: Vec<Run> = bench(0.5, 0.01).into_iter().filter(|run| run.block < 4).collect();
-    insta::assert_snapshot!(said(&of(few)), @"unknown, (), None: cannot tell async and threads apart in CPU per task: 4 blocks; at least 6 are needed for a 95 % interval; threads kept up in 4 of 4 blocks and async in 4 of 4 blocks");
+    insta::assert_snapshot!(said(&of(few)), @"unknown, (), None: cannot tell async and threads apart in CPU per task: 6 of 10 blocks not run yet: who stops when a word appears finds too many; --resume completes the bench; threads kept up in 4 of 4 blocks and async in 4 of 4 blocks");
     let single = PLAN.split("[[variant]]\nname = \"async\"").next().unwrap();
     let swept = plan_with_workers(single);
     let enough = runs(&swept, |run| {
@@ -144,7 +144,7 @@ fn one_swept_number_gives_a_crossover() {
     let mut void = runs(&workers, |run| scale_cpu(run, scatter(run, 0.2)));
     void.iter_mut().filter(|run| run.cell.index < 2 && run.block < 4).for_each(invalidate);
     insta::assert_snapshot!(said(&compare(&workers, void).answer), @"unknown, (), None: cannot tell async and threads apart in CPU per task in any of the 3 cells (smallest adjusted p = 1.00, 6 to 10 of 10 blocks a cell): validity in 2 cells and noise in 1 cell");
-    insta::assert_snapshot!(said(&sweep(&workers, 0.2, |_| 1.0).answer), @"unknown, (), None: cannot tell async and threads apart in CPU per task in any of the 3 cells (smallest adjusted p = 1.00, 10 blocks a cell): about 1 408 blocks a cell would tell; both kept up in every block");
+    insta::assert_snapshot!(said(&sweep(&workers, 0.2, |_| 1.0).answer), @"unknown, (), None: cannot tell async and threads apart in CPU per task in any of the 3 cells (smallest adjusted p = 1.00, 10 blocks a cell): about 1 408 blocks a cell would tell in four cases of five, more after adjustment for 3 contrasts; both kept up in every block");
 }
 
 #[test]
@@ -247,7 +247,7 @@ fn what_would_change_it_comes_with_its_figure() {
         changes(&answer, Lever::Margin)[0].sentence.clone()
     };
     insta::assert_snapshot!(margins(0.88), @"with a margin of 14 % or more no difference would matter: the 95 % interval of async lies within it");
-    insta::assert_snapshot!(margins(1.0), @"with a margin below 0.62 % sameness would not be shown: the 95 % interval of async reaches so far");
+    insta::assert_snapshot!(margins(1.0), @"sameness would be shown down to a margin of 0.62 %, within which the 95 % interval of async lies; below it may not be");
 
     let plan = plan_with(&["variant.async.connections=pool", "variant.async.pool_size=4"]);
     let waiting = compare(
@@ -398,8 +398,10 @@ proptest! {
         let comparison = trouble.comparison("threads");
         for cell in &comparison.cells {
             let answer = &cell.recommendation;
+            // Under 2 % two binaries may differ by their code layouts: nobody is named for that.
             let shown = cell.contrasts.iter().filter(|contrast| contrast.primary).any(|contrast| {
                 matches!(contrast.verdict, ContrastVerdict::Better | ContrastVerdict::Worse)
+                    && contrast.ratio.value.is_none_or(|ratio| ratio.ln().abs() >= 1.02f64.ln())
             });
             let keeps_up = cell.keeps_up.iter().any(|one| one.p_value <= 0.05);
             prop_assert!(answer.variant.is_none() || shown || keeps_up, "{answer:#?}");

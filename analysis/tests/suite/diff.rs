@@ -237,9 +237,9 @@ fn exit_codes_tables_and_json() {
       CPU per task                      200 µs [197, 204]     200 µs [196, 204]  0.999 [0.983, 1.015]         3 %  1.00  same
       CPU per task, workers             150 µs [148, 153]     150 µs [147, 153]  0.999 [0.983, 1.015]         3 %  0.85  (same)
       CPU per task, redis            50.1 µs [49.2, 50.9]  50.1 µs [49.1, 50.9]  0.999 [0.983, 1.015]         3 %  0.85  (same)
-      completed                      1000 /s [1000, 1000]  1000 /s [1000, 1000]  1.000 [1.000, 1.000]         0 %  1.00  (same)
-      response p50                      900 µs [900, 900]     900 µs [900, 900]  1.000 [1.000, 1.000]         0 %  1.00  (same)
-      response p90                      1.8 ms [1.8, 1.8]     1.8 ms [1.8, 1.8]  1.000 [1.000, 1.000]         0 %  1.00  (same)
+      completed                      1000 /s [1000, 1000]  1000 /s [1000, 1000]  1.000 [1.000, 1.000]           -  1.00  (same)
+      response p50                      900 µs [900, 900]     900 µs [900, 900]  1.000 [1.000, 1.000]           -  1.00  (same)
+      response p90                      1.8 ms [1.8, 1.8]     1.8 ms [1.8, 1.8]  1.000 [1.000, 1.000]           -  1.00  (same)
     ");
     let json = stdout(&analysis(&["diff", "--json", path(old.path()), path(worse.path())]).code(6));
     let diff: Diff = serde_json::from_str(&json).unwrap();

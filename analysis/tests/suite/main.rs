@@ -7,6 +7,8 @@ mod answer;
 #[cfg(test)]
 mod charts;
 #[cfg(test)]
+mod claims;
+#[cfg(test)]
 mod cli;
 #[cfg(test)]
 mod compare;
@@ -19,6 +21,8 @@ mod diff;
 mod drive;
 #[cfg(test)]
 mod extension;
+#[cfg(test)]
+mod family;
 #[cfg(test)]
 mod fixtures;
 #[cfg(test)]

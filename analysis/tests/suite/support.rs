@@ -9,7 +9,7 @@ use common::report::comparison::{Cause, Comparison, Contrast, ContrastVerdict};
 use common::report::{
     Backlog, CellId, Check, Counts, Distribution, Ended, Exceedances, Failures, Host, Latencies, Machine, Overload,
     Pacing, Phase, Pressure, Rates, RedisServer, RedisWork, Resource, Resources, Run, RunKind, RunPlan, RunResult,
-    SCHEMA_VERSION, Second, Severity, Spread, Startup, Tails, Usage, Validity, Verdict, Versions, Workers,
+    SCHEMA_VERSION, Second, Severity, Spread, Startup, Steady, Tails, Usage, Validity, Verdict, Versions, Workers,
 };
 
 /// Two variants, 1000 tasks a second for 10 s, ten blocks.
@@ -113,7 +113,8 @@ pub(crate) fn run(plan: &Plan, cell: usize, block: u32, variant: usize) -> Run {
             overload: None,
         },
         little: None,
-        steady: None,
+        // A third of a shorter window may hold no whole second.
+        steady: (seconds >= 6.0).then_some(Steady { first_third_p50_us: 900.0, last_third_p50_us: 900.0 }),
         machine: Machine::default(),
         pressure: vec![Pressure { resource: Resource::ServerCpu, share: 0.46 }],
         workers: Workers {

@@ -46,6 +46,11 @@ pub struct Comparison {
     pub level: f64,
     /// How often the plan lets the bench be looked at: 2 when it has declared an extension.
     pub looks: u32,
+    /// Primary contrasts of the bench, cells times contenders: their p is adjusted for all of them.
+    pub family: u32,
+    /// Fewest blocks of a cell with which any of these can be `better` or `worse`: with fewer the adjusted p is above `alpha`
+    /// however large the difference is.
+    pub blocks_min: u32,
     /// Blocks that the plan asked for, per cell.
     pub blocks_planned: u32,
     /// Blocks that the plan asked for where those leave it open; `null` without a declared extension.
@@ -146,8 +151,8 @@ pub struct VariantSummary {
     pub runs: RunVerdicts,
     /// Sums over its valid runs, one a block.
     pub counts: Counts,
-    /// Whether its runs were the same late in the window as early; `null` when arrivals change by plan, and with fewer than six
-    /// runs.
+    /// Whether its runs were the same late in the window as early; `null` when arrivals change by plan, and when too few runs say:
+    /// in windows of less than about 6 s a third may hold no whole second. The answer notes it.
     pub steady: Option<Steadiness>,
     /// Failed checks by name: in how many of its runs, invalid ones included.
     pub checks_failed: BTreeMap<String, u32>,
@@ -177,9 +182,9 @@ pub struct Steadiness {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum SteadyState {
-    /// The 90 % interval lies within 5 % of 1.
+    /// The interval with twice the comparison's alpha (90 % where that is 0.05) lies within 5 % of 1.
     Steady,
-    /// The 95 % interval lies beyond: nothing is said of the cell.
+    /// The interval at the comparison's level lies beyond: nothing is said of the cell.
     Unsteady,
     /// Neither.
     Unknown,
@@ -260,7 +265,8 @@ pub struct Contrast {
     pub p_same_adjusted: Option<f64>,
     /// Standard deviation of one block's log ratio, robust: of these blocks, or of this host's A/A blocks if that is larger.
     pub noise_floor: Option<f64>,
-    /// Smallest log ratio that these blocks find with 80 % power.
+    /// Smallest log ratio that these blocks find with 80 % power by a test of its own; `null` also where half of them have the same
+    /// ratio.
     pub detectable: Option<f64>,
     /// Blocks needed to show the observed ratio.
     pub blocks_needed_better: Option<u64>,
@@ -305,7 +311,7 @@ pub enum Cause {
     Overload,
     /// Response moved within the window: the warm-up is too short, or something grows.
     Unsteady,
-    /// Too few blocks for any interval.
+    /// Too few blocks for any interval, or, after adjustment for the family, for any difference however large.
     FewBlocks,
     /// The bench was stopped before its blocks were run, or is under way.
     Incomplete,

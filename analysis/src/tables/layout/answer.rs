@@ -1,7 +1,7 @@
 //! The answer with what belongs to it: the last that a terminal shows, and the first of the Markdown.
 
 use common::plan::Metric;
-use common::report::comparison::{Answer, Cell, Certainty, Comparison, Contrast, Level, Limit};
+use common::report::comparison::{Answer, Cause, Cell, Certainty, Comparison, Contrast, Level, Limit};
 use common::verdict::EXHAUSTED;
 
 use super::{Grid, Section, metric_of, word};
@@ -13,7 +13,7 @@ use crate::recommend::place;
 pub(super) fn section(comparison: &Comparison) -> Section {
     let answer = &comparison.answer;
     let incomplete = if comparison.complete { "" } else { ", INCOMPLETE: not every planned block is there and valid" };
-    let mut notes: Vec<String> = answer.certainty.iter().map(how_sure).collect();
+    let mut notes: Vec<String> = answer.certainty.iter().map(|certainty| how_sure(comparison, certainty)).collect();
     notes.extend(answer.doubts.iter().map(|doubt| format!("doubt: {doubt}")));
     notes.extend(answer.notes.iter().cloned());
     // Where everything held the answer has said so.
@@ -31,14 +31,23 @@ pub(super) fn section(comparison: &Comparison) -> Section {
     }
 }
 
-fn how_sure(certainty: &Certainty) -> String {
+fn how_sure(comparison: &Comparison, certainty: &Certainty) -> String {
     let level = match certainty.level {
-        Level::None => return "how sure: nothing was shown".to_owned(),
+        Level::None => return "how sure: nothing was shown by which to choose".to_owned(),
         Level::Low => "low",
         Level::Moderate => "moderate",
         Level::High => "high",
     };
-    let p = certainty.p.map(|p| format!("{}, ", p_equals("p", p))).unwrap_or_default();
+    // The sign test of who keeps up is in no family.
+    let adjusted = comparison.family > 1
+        && comparison
+            .cells
+            .iter()
+            .filter(|cell| cell.index == certainty.cell)
+            .flat_map(|cell| &cell.contrasts)
+            .any(|one| one.primary && one.contender == certainty.contender && one.cause != Some(Cause::Overload));
+    let name = if adjusted { "adjusted p" } else { "p" };
+    let p = certainty.p.map(|p| format!("{}, ", p_equals(name, p))).unwrap_or_default();
     format!("how sure: {level} ({p}{})", counted(certainty.blocks.into(), "block"))
 }
 
@@ -61,7 +70,8 @@ fn limits(answer: &Answer) -> Option<String> {
 /// What the primary contrasts of all cells say; none where nothing is compared.
 fn grid(comparison: &Comparison) -> Option<Grid> {
     let metric = wording(comparison.primary).label;
-    let header = ["cell", metric, "baseline", "contender", "ratio", "p", "blocks", "runs not ok", "verdict"];
+    let p = if comparison.family > 1 { "adjusted p" } else { "p" };
+    let header = ["cell", metric, "baseline", "contender", "ratio", p, "blocks", "runs not ok", "verdict"];
     let rows: Vec<Vec<String>> = comparison
         .cells
         .iter()
@@ -69,7 +79,7 @@ fn grid(comparison: &Comparison) -> Option<Grid> {
             cell.contrasts
                 .iter()
                 .filter(|contrast| contrast.primary)
-                .map(|contrast| row(cell, contrast, comparison.blocks_planned))
+                .map(|contrast| row(cell, contrast, cell.blocks_planned))
         })
         .collect();
     let header = header.map(str::to_owned).to_vec();

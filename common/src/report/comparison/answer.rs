@@ -70,7 +70,7 @@ pub struct Certainty {
     /// Adjusted for the family: of "no difference", or of "beyond the margin" where the word is `same`; of the sign test where
     /// only who keeps up can be told. `null`: there was nothing to test.
     pub p: Option<f64>,
-    /// contender / baseline with its unadjusted 95 % interval.
+    /// contender / baseline with its unadjusted interval, at the comparison's level.
     pub interval: Ratio,
     /// Blocks compared.
     pub blocks: u32,
@@ -116,12 +116,15 @@ pub struct Headroom {
     pub held_per_s: Option<f64>,
     /// `held_per_s / asked_per_s`.
     pub factor: Option<f64>,
-    /// The lowest rate from that asked that did not hold; `null`: all that were run held, and nothing is known beyond.
+    /// The lowest rate from that asked at which not every run was `ok`; `null`: all that were run held, and nothing is known
+    /// beyond.
     pub failed_per_s: Option<f64>,
     /// Runs that were `ok` at `failed_per_s`.
     pub failed_runs_ok: Option<u32>,
     /// Valid runs at `failed_per_s`.
     pub failed_runs: Option<u32>,
+    /// Overloaded ones among these: with none of them it cannot be told whether that rate held.
+    pub failed_runs_overloaded: Option<u32>,
     /// Runs that were `ok` at the rate that held, or at that asked where it did not.
     pub runs_ok: u32,
     /// Valid runs at that rate.
