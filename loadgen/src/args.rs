@@ -21,8 +21,10 @@ use crate::proxy;
     version,
     about,
     after_help = "Exit codes: 0 ok (bench: every planned block is complete), 1 internal error, 2 usage, a refused plan or no \
-                  usable Redis server, 3 overloaded, 4 invalid, 5 inconclusive (bench: 3 and 5 only with --require ok), 130 \
-                  interrupted by Ctrl-C or SIGTERM. A second Ctrl-C kills what is left of a run."
+                  usable Redis server, 3 overloaded, 4 invalid (bench: a block stayed void), 5 inconclusive (bench: 3 and 5 only \
+                  with --require ok; calibrate: no rate passed for some engine; warmup: load.warmup_s is too short, or a \
+                  variant does not become steady), 130 interrupted by Ctrl-C or SIGTERM. A second Ctrl-C kills what is left of a \
+                  run."
 )]
 pub struct Cli {
     /// What to do
@@ -182,7 +184,8 @@ pub struct Run {
     /// threaded or async
     #[arg(long, value_parser = parse_engine)]
     pub engine: Engine,
-    /// document, replay (its bytes, encoded beforehand) or null
+    /// document, replay (its bytes, encoded beforehand), synthetic (--set task.cpu_us, task.sleep_ms, task.redis_round_trips,
+    /// task.permits) or null
     #[arg(long, default_value = "document")]
     pub task: String,
     /// Workers of each dyno

@@ -74,7 +74,7 @@ impl Ceilings {
         }
         if !unknown.is_empty() {
             say(&format!(
-                "uncalibrated: make calibrate (how much loadgen can send is not known on this host: {})",
+                "no ceiling: how much loadgen can send is not known on this host ({}), and no rate is refused; make calibrate",
                 unknown.join(", ")
             ));
         }
@@ -155,6 +155,6 @@ mod tests {
     fn what_is_not_known_is_said_once_and_refuses_nothing() {
         let said = admitted("[10, 1e6]", &Ceilings::default(), false).unwrap();
         assert_eq!(said.len(), 1, "{said:?}");
-        assert!(said[0].starts_with("uncalibrated: make calibrate") && said[0].contains("async, threaded"), "{said:?}");
+        assert!(said[0].starts_with("no ceiling: ") && said[0].contains("async, threaded"), "{said:?}");
     }
 }

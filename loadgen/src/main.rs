@@ -140,6 +140,7 @@ fn bench_plan(
 ) -> anyhow::Result<u8> {
     let mut progress = Progress::new(args.common.live(), interrupt)?;
     let admitted = Admitted::new(plan, &args.common, args.handicap.clone(), placement, &progress)?;
+    analysis::too_few_blocks(plan).iter().for_each(|warning| progress.line(warning));
     let (store, kept) =
         if resume { Store::resume(out, plan)? } else { (Store::create_latest(out, &plan.name)?, Vec::new()) };
     handicap::same(&kept, args.handicap.as_ref())?;

@@ -138,8 +138,9 @@ pub(super) fn earlier(variants: usize, kept: impl Iterator<Item = Kept>) -> BTre
     blocks
 }
 
-/// How many void blocks of each cell may still be repeated: a fifth of its blocks, and at least one. Below 0 where more
-/// were void than that.
+/// How many void blocks of each cell may still be repeated: a fifth of its blocks, rounded down, for beyond a fifth nothing is
+/// concluded from the cell; and at least one, so that benches of less than five blocks can be complete. Below 0 where more were
+/// void than that.
 #[derive(Debug)]
 pub(super) struct Repeats {
     left: Vec<i64>,
@@ -171,7 +172,7 @@ impl Repeats {
 }
 
 fn repeats_of(blocks: u32) -> i64 {
-    i64::from(blocks.div_ceil(5))
+    i64::from((blocks / 5).max(1))
 }
 
 #[cfg(test)]
@@ -180,7 +181,7 @@ mod tests {
 
     use common::plan::Plan;
 
-    use super::{Block, Earlier, Kept, Repeats, earlier, schedule};
+    use super::{Block, Earlier, Kept, Repeats, earlier, repeats_of, schedule};
 
     fn plan(variants: usize, blocks: u32) -> Plan {
         let mut text = format!(
@@ -232,6 +233,8 @@ mod tests {
         // Fifteen blocks: one more.
         repeats.extend(10, 15);
         assert_eq!([0, 0, 1, 1].map(|cell| repeats.take(cell)), [true, false, true, false]);
+        // At most a fifth, but one.
+        assert_eq!([1, 4, 5, 9, 10, 14, 15, 30].map(repeats_of), [1, 1, 1, 1, 2, 2, 3, 6]);
         // What was void beyond the fifth is not forgotten.
         let mut repeats =
             Repeats::new(5, 1, &BTreeMap::from([((0, 0), Earlier { complete: None, attempts: 2, void: 2 })]));

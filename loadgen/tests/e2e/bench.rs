@@ -117,6 +117,7 @@ fn a_bench_writes_every_run_and_compares_them() {
     let names: Vec<_> = comparison.cells[0].variants.iter().map(|summary| summary.variant.name.as_str()).collect();
     assert_eq!(names, ["threads", "async"]);
     assert!(finished.stdout.contains("CPU per task"), "{finished}");
+    assert!(finished.stderr.contains("repeat.blocks = 2: no difference can be shown"), "{finished}");
     let path = finished.out().join("report.html").display().to_string();
     assert_eq!(finished.stdout.lines().last(), Some(path.as_str()), "{finished}");
     assert!(!finished.files().iter().any(|(path, _)| path.extension().is_some_and(|part| part == "part")));

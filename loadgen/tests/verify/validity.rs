@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use common::report::{Run, RunResult, Severity};
+use common::report::{Resource, Run, RunResult, Severity};
 use nix::sys::signal::Signal;
 use testkit::TestServer;
 
@@ -222,6 +222,7 @@ fn a_generator_without_cpu_to_spare_is_named() {
     assert_conserved(run);
     println!("generator cpu: {:?}, {}", failed(run), run.verdict.reason);
     assert!(failed(run).contains(&"generator cpu"), "{:?} {:?}", failed(run), run.pressure);
+    assert_eq!(run.verdict.bottleneck.unwrap().resource, Resource::Generator, "{:?}", run.pressure);
 }
 
 /// Tasks that are over as soon as they are there: what a wake-up takes is a large part of their response.
