@@ -49,6 +49,8 @@ pub fn diff(old: &Results, new: &Results, mixed: Mixed) -> Result<Diff, Incompar
     let yardstick = caveats::yardstick(old, new);
     let plan = old.plan();
     let (before, after) = (side(old), side(new));
+    let mut caveats = caveats::caveats(&before, &after, yardstick.as_ref());
+    caveats.extend(caveats::slight(&cells));
     Ok(Diff {
         kind: DiffKind::Diff,
         schema_version: SCHEMA_VERSION,
@@ -58,7 +60,7 @@ pub fn diff(old: &Results, new: &Results, mixed: Mixed) -> Result<Diff, Incompar
         margin: plan.repeat.margin,
         alpha: LEVEL.alpha,
         forced,
-        caveats: caveats::caveats(&before, &after, yardstick.as_ref()),
+        caveats,
         old: before,
         new: after,
         yardstick,

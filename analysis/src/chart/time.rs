@@ -38,7 +38,8 @@ const KINDS: [Kind; 3] = [
             ("p99", |moment| moment.response_p99_us.filter(|_| moment.phase == Phase::Window)),
             ("p50", |moment| moment.response_p50_us.filter(|_| moment.phase == Phase::Window)),
         ],
-        note: "A second's p99 rests on a hundredth of its tasks: the band says how far to believe it.",
+        note: "A second's p99 rests on a hundredth of its tasks: the band says how far to believe it. A percentile beyond which fewer than \
+               30 tasks of all runs together lie is not drawn.",
     },
     Kind {
         id: "backlog",

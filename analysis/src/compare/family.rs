@@ -79,8 +79,10 @@ pub fn too_few_blocks(plan: &Plan) -> Option<String> {
         let (because, fewer) = match family {
             1 => (String::new(), ""),
             _ => {
+                let swept: Vec<&str> = plan.cells[0].parameters.keys().map(String::as_str).collect();
+                let swept = if swept.is_empty() { String::new() } else { format!(" ({})", swept.join(", ")) };
                 let (cells, contenders) = (counted(cells, "cell"), counted(contenders, "contender"));
-                (format!(", because p is adjusted for {cells} x {contenders}"), ", or fewer cells")
+                (format!(", because p is adjusted for {cells}{swept} x {contenders}"), ", or fewer cells")
             }
         };
         // An even number, so that orders are balanced, and ten at least, below which only the clearest differences show.

@@ -1,12 +1,12 @@
 //! What changed between two benches besides what was meant to.
 
 use common::report::Run;
-use common::report::comparison::Ratio;
-use common::report::diff::{Side, Yardstick};
+use common::report::comparison::{ContrastVerdict, Ratio};
+use common::report::diff::{Change, DiffCell, Side, Yardstick};
 
 use super::LEVEL;
 use crate::compare::estimate;
-use crate::contrast::ratio;
+use crate::contrast::{is_layout, ratio};
 use crate::format::{p_equals, percent, ratio_or_unbounded};
 use crate::load::Results;
 use crate::stats::rank_sum::Differences;
@@ -27,6 +27,18 @@ pub(super) fn yardstick(old: &Results, new: &Results) -> Option<Yardstick> {
         new: estimate(new.into_iter(), LEVEL),
         ratio: ratio(Some(centre), Some(interval)),
         p_value: differences.p_two_sided(),
+    })
+}
+
+/// Said where the primary metric of a variant changed by so little that another build alone may do it.
+pub(super) fn slight(cells: &[DiffCell]) -> Option<String> {
+    let worded = |change: &Change| matches!(change.verdict, ContrastVerdict::Better | ContrastVerdict::Worse);
+    let small = |change: &Change| change.ratio.value.is_some_and(|ratio| is_layout(ratio.ln()));
+    let changes = cells.iter().flat_map(|cell| &cell.variants).flat_map(|variant| &variant.changes);
+    changes.into_iter().any(|change| change.primary && worded(change) && small(change)).then(|| {
+        "two builds are two code layouts, which alone may make changes under 2 %: whether the code itself got better or worse by so \
+         little is not known"
+            .to_owned()
     })
 }
 

@@ -13,6 +13,10 @@ pub(super) fn violations(comparison: &Comparison) -> Vec<Violation> {
     checks.check(comparison.complete || !blocks || comparison.extend_to.is_some(), "/complete", || {
         "false, but every cell has all of its blocks".to_owned()
     });
+    let primary = comparison.cells.iter().flat_map(|cell| &cell.contrasts).filter(|contrast| contrast.primary).count();
+    checks.check(primary == comparison.family as usize, "/family", || {
+        format!("{}, but {primary} contrasts are primary", comparison.family)
+    });
     for (i, cell) in comparison.cells.iter().enumerate() {
         of_cell(&mut checks, &format!("/cells/{i}"), comparison, cell);
     }

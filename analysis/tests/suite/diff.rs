@@ -68,6 +68,38 @@ fn words() {
     check(1.025, ContrastVerdict::Worse, true);
 }
 
+/// Another build alone may do that.
+#[test]
+fn a_change_under_two_percent_is_said_to_be_no_more_than_that() {
+    let said = |factor: f64| {
+        let tight = plan_with(&["repeat.margin=0.005"]);
+        let of = |factor: f64| results_of(&tight, move |run| scale_cpu(run, scatter(run, 0.001) * factor));
+        let (old, new) = (of(1.0), of(factor));
+        let diff = diff::diff(&old, &new, Mixed::Refused).unwrap();
+        (primary(&diff, "async").verdict, diff.caveats.iter().any(|caveat| caveat.contains("under 2 %")))
+    };
+    assert_eq!(said(1.015), (ContrastVerdict::Worse, true));
+    assert_eq!(said(1.03), (ContrastVerdict::Worse, false));
+    assert_eq!(said(1.0001), (ContrastVerdict::Same, false));
+}
+
+/// A ratio with runs that did not keep up compares nothing; few runs of many variants are not noise.
+#[test]
+fn neither_overload_nor_few_runs_leave_numbers_that_say_more() {
+    let overloaded = diff_after(|run| {
+        if is_async(run) && run.block < 5 {
+            overload(run)
+        }
+    });
+    let change = primary(&overloaded, "async");
+    assert_eq!((change.cause, change.ratio.value, change.detectable), (Some(Cause::Overload), None, None));
+    let few = plan_with(&["repeat.blocks=4"]);
+    let of = |factor: f64| results_of(&few, move |run| scale_cpu(run, scatter(run, 0.01) * factor));
+    let change = primary(&diff::diff(&of(1.0), &of(2.0), Mixed::Refused).unwrap(), "async").clone();
+    assert_eq!(change.cause, Some(Cause::FewBlocks), "{change:#?}");
+    insta::assert_snapshot!(change.reason, @"4 old and 4 new runs cannot show a difference here: adjusted for 2 variants and cells p can be no less than 0.057; more blocks in both benches would do");
+}
+
 #[test]
 fn more_is_better_where_it_is() {
     let diff = diff_after(|run| run.rate_per_s.completed = run.rate_per_s.completed.map(|rate| rate * 0.8));

@@ -59,11 +59,11 @@ fn an_extension_is_for_cells_with_too_few_blocks_as_well() {
 #[test]
 fn a_plan_with_too_few_blocks_is_told_so_before_it_is_run() {
     let told = |plan: &Plan| too_few_blocks(plan);
-    insta::assert_snapshot!(told(&sweep(6)).unwrap(), @"repeat.blocks = 6: no difference can be shown, however large; that takes 8 or more, because p is adjusted for 5 cells x 1 contender. This bench scouts; for verdicts: --set repeat.blocks=10, or fewer cells");
+    insta::assert_snapshot!(told(&sweep(6)).unwrap(), @"repeat.blocks = 6: no difference can be shown, however large; that takes 8 or more, because p is adjusted for 5 cells (workers.count) x 1 contender. This bench scouts; for verdicts: --set repeat.blocks=10, or fewer cells");
     insta::assert_snapshot!(told(&plan_with(&["repeat.blocks=2"])).unwrap(), @"repeat.blocks = 2: no difference can be shown, however large; that takes 6 or more. This bench scouts; for verdicts: --set repeat.blocks=10");
     let far = "redis.rtt_us=[0, 200, 1200, 5000, 50000]";
     let extended = |to: &str| plan_with(&["workers.count=[1, 4, 28, 100, 500]", far, "repeat.blocks=8", to]);
-    insta::assert_snapshot!(told(&extended("repeat.extend_to=10")).unwrap(), @"repeat.extend_to = 10: no difference can be shown, however large; that takes 11 or more, because p is adjusted for 25 cells x 1 contender. This bench scouts; for verdicts: --set repeat.extend_to=12, or fewer cells");
+    insta::assert_snapshot!(told(&extended("repeat.extend_to=10")).unwrap(), @"repeat.extend_to = 10: no difference can be shown, however large; that takes 11 or more, because p is adjusted for 25 cells (redis.rtt_us, workers.count) x 1 contender. This bench scouts; for verdicts: --set repeat.extend_to=12, or fewer cells");
     for enough in [sweep(8), plan(PLAN), plan_with(&["repeat.blocks=6"]), extended("repeat.extend_to=12")] {
         assert_eq!(told(&enough), None);
     }

@@ -72,6 +72,7 @@ fn what_only_arithmetic_refuses() {
     let comparison = of_comparison();
     for (pointer, value, expected) in [
         ("/complete", json!(false), "/complete: false, but every cell has all of its blocks"),
+        ("/family", json!(2), "/family: 2, but 1 contrasts are primary"),
         ("/cells/0/blocks", json!(9), "/complete: true, but a cell has not all of its blocks"),
         ("/cells/0/blocks_planned", json!(20), "/cells/0/blocks_planned: 20, which is neither what the plan asks for"),
         ("/cells/0/blocks", json!(11), "/cells/0/blocks: 11, but 10 are planned"),
