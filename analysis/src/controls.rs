@@ -44,12 +44,12 @@ fn silent(cells: &[Vec<Contrast>], level: Level) -> Option<String> {
         }
     }
     let named = widest.iter().map(|control| {
+        let label = wording(control.metric).label;
+        if control.n < level.blocks_min {
+            return format!("{label} (too few blocks for an interval)");
+        }
         let [low, high] = [control.ratio.low, control.ratio.high].map(ratio_or_unbounded);
-        format!(
-            "{} ({} interval of the ratio {low} to {high})",
-            wording(control.metric).label,
-            percent(level.confidence)
-        )
+        format!("{label} ({} interval of the ratio {low} to {high})", percent(level.confidence))
     });
     let named: Vec<String> = named.collect();
     let place = match cells.len() {

@@ -180,6 +180,9 @@ fn a_control_that_tells_nothing_is_said_to() {
         answer.notes.into_iter().find(|note| note.contains("control")).unwrap_or_default()
     };
     assert_eq!(note(0.002), "");
+    let few = plan_with(&["repeat.blocks=2"]);
+    let notes = compare(&few, runs(&few, |_| {})).answer.notes;
+    assert!(notes.iter().any(|note| note.contains("too few blocks for an interval")), "{notes:?}");
     insta::assert_snapshot!(note(0.2), @"negative controls that neither changed nor were shown to be the same: server time per command (95 % interval of the ratio 0.781 to 1.226)");
 }
 
