@@ -38,7 +38,7 @@ fn terminal() {
     host: Example CPU, 2 CPUs, 8 GiB of memory, Linux 6.1.0, scheduling own sessions
     server: valkey 9.1.2; Headroom 0.1.0
     primary metric: CPU per task, margin 3 %, 10 blocks planned per cell
-    generator: never calibrated on this host (make calibrate)
+    generator: its ceiling is not known on this host (make calibrate)
 
     cell 0 (10 of 10 blocks)
       async needs 15 % less CPU per task than threads (95 % interval 12 to 18 %, p = 0.002, 10 blocks, uncalibrated); both
@@ -141,7 +141,7 @@ fn markdown_has_the_same_figures() {
     - host: Example CPU, 2 CPUs, 8 GiB of memory, Linux 6.1.0, scheduling own sessions
     - server: valkey 9.1.2; Headroom 0.1.0
     - primary metric: CPU per task, margin 3 %, 10 blocks planned per cell
-    - generator: never calibrated on this host (make calibrate)
+    - generator: its ceiling is not known on this host (make calibrate)
 
     ## answer
 

@@ -8,7 +8,7 @@ use crate::metric::Unit;
 /// One line per engine.
 pub(super) fn facts(ceilings: &[Ceiling]) -> Vec<String> {
     if ceilings.is_empty() {
-        return vec!["generator: never calibrated on this host (make calibrate)".to_owned()];
+        return vec!["generator: its ceiling is not known on this host (make calibrate)".to_owned()];
     }
     ceilings.iter().map(of_engine).collect()
 }
@@ -80,6 +80,6 @@ mod tests {
             facts(&[ceiling]),
             ["generator: at least 320 000 tasks/s to the threaded engine, calibrated 2026-11-26T03:21:49Z"]
         );
-        assert_eq!(facts(&[]), ["generator: never calibrated on this host (make calibrate)"]);
+        assert_eq!(facts(&[]), ["generator: its ceiling is not known on this host (make calibrate)"]);
     }
 }
