@@ -100,6 +100,15 @@ impl Measured {
             Some(cause) => (ContrastVerdict::Unknown, Some(cause), self.contrast.reason.clone()),
             None => self.word(adjusted),
         };
+        if cause == Some(Cause::FewBlocks) {
+            // What a test by itself would find these blocks do not, nor would fewer than the family takes.
+            self.contrast.detectable = None;
+            let least = u64::from(self.level.blocks_min_of(adjusted.family as usize));
+            let needed = &mut self.contrast;
+            for needed in [&mut needed.blocks_needed_better, &mut needed.blocks_needed_same] {
+                *needed = needed.map(|needed| needed.max(least));
+            }
+        }
         Contrast { verdict, cause, reason, ..self.contrast }
     }
 

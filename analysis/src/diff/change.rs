@@ -179,7 +179,8 @@ impl Measured {
             None => self.word(adjusted),
         };
         let (p_adjusted, p_same_adjusted) = (adjusted.p, adjusted.p_same);
-        Change { p_adjusted, p_same_adjusted, verdict, cause, reason, ..self.change }
+        let detectable = self.change.detectable.filter(|_| cause != Some(Cause::FewBlocks));
+        Change { p_adjusted, p_same_adjusted, detectable, verdict, cause, reason, ..self.change }
     }
 
     fn word(&self, adjusted: Adjusted) -> (ContrastVerdict, Option<Cause>, String) {

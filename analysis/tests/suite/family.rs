@@ -29,7 +29,10 @@ fn blocks_that_can_show_nothing_are_not_called_noise() {
     let few = compare(&sweep(7), half(&sweep(7)));
     assert_eq!((few.family, few.blocks_min), (5, 8));
     check_word(&few, CPU, ContrastVerdict::Unknown, Some(Cause::FewBlocks));
-    insta::assert_snapshot!(contrast(&few, CPU).reason, @"7 blocks cannot show a difference here: adjusted for 5 contrasts p can be no less than 0.078; at least 8 blocks a cell are needed");
+    let shown = contrast(&few, CPU);
+    assert!(shown.noise_floor.is_some() && shown.detectable.is_none(), "nothing is detectable: {shown:#?}");
+    assert_eq!((shown.blocks_needed_better, shown.blocks_needed_same), (Some(8), Some(8)));
+    insta::assert_snapshot!(shown.reason, @"7 blocks cannot show a difference here: adjusted for 5 contrasts p can be no less than 0.078; at least 8 blocks a cell are needed");
     insta::assert_snapshot!(few.answer.sentence, @"cannot tell async and threads apart in CPU per task in any of the 5 cells (smallest adjusted p = 0.078, 7 blocks a cell): 7 blocks cannot show a difference here: adjusted for 5 contrasts p can be no less than 0.078; at least 8 blocks a cell are needed; both kept up in every block");
     let blocks = few.answer.would_change.iter().find(|change| change.lever == Lever::Blocks).unwrap();
     assert_eq!(blocks.figure, Some(8.0), "{blocks:?}");

@@ -265,8 +265,8 @@ pub struct Contrast {
     pub p_same_adjusted: Option<f64>,
     /// Standard deviation of one block's log ratio, robust: of these blocks, or of this host's A/A blocks if that is larger.
     pub noise_floor: Option<f64>,
-    /// Smallest log ratio that these blocks find with 80 % power by a test of its own; `null` also where half of them have the same
-    /// ratio.
+    /// Smallest log ratio that these blocks find with 80 % power by a test of its own; `null` also with too few blocks for the
+    /// family, and where half of them have the same ratio.
     pub detectable: Option<f64>,
     /// Blocks needed to show the observed ratio.
     pub blocks_needed_better: Option<u64>,

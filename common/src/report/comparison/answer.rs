@@ -45,7 +45,7 @@ pub enum AnswerKind {
     Wins,
     /// No difference that matters: sameness within the margin was shown.
     Same,
-    /// Cannot be told from these runs.
+    /// Cannot be told from these runs; or a difference was shown that is too small to choose by between two binaries.
     Unknown,
     /// Only who keeps up can be told: `variant`, or nobody.
     KeepsUp,
@@ -82,7 +82,7 @@ pub struct Certainty {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Level {
-    /// Nothing was shown.
+    /// Nothing was shown by which to choose.
     None,
     /// Shown (p at most 0.05 after adjustment), but with doubts about how it was measured.
     Low,
