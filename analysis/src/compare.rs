@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use common::plan::{Metric, Plan, Settings, Variant};
+use common::plan::{self, Metric, Plan, Settings, Variant};
 use common::report::aa::AaStore;
 use common::report::comparison::{
     Cause, Cell, CheckTally, Comparison, ComparisonKind, Contrast, Distance, Estimate, KeepsUp, RunVerdicts,
@@ -18,7 +18,7 @@ use crate::drawing;
 use crate::keeps_up::keeps_up;
 use crate::load::Results;
 use crate::metric::{DESCRIBED, value};
-use crate::predict::{prediction, scalability};
+use crate::predict::{cost_lines, prediction, scalability};
 use crate::recommend::{Bench, Seen};
 use crate::stats::level::Level;
 use crate::stats::{holm, median, middle_of};
@@ -105,6 +105,7 @@ pub fn comparison(results: &Results, aa: Option<&AaStore>) -> Comparison {
         answer,
         cells,
         scalability: scalability(plan, &blocks),
+        cost_lines: cost_lines(plan, &blocks, level),
         published: plan.published.clone(),
         checks: checks(results.runs()),
         plan_toml: plan.source.clone(),
@@ -210,25 +211,34 @@ pub(crate) fn pairs<'a>(
 }
 
 /// The contrasts of every cell: of each contender the primary metric, then the others in the order of tables.
-/// The primary ones of all cells are one family.
+/// The primary ones of all cells that can have it are one family.
 fn contrasts(plan: &Plan, cells: &[Measurable<'_>], level: Level) -> Vec<Vec<Contrast>> {
-    let primary: Vec<Vec<Measured>> = cells
+    let primary: Vec<Vec<Option<Measured>>> = plan
+        .cells
         .iter()
-        .map(|&cell| pairs(plan, cell, level).map(|pair| pair.measure(plan.primary, true)).collect())
+        .zip(cells)
+        .map(|(cell, &measurable)| {
+            let measure = |pair: Pair<'_>| cell.has(plan.primary).then(|| pair.measure(plan.primary, true));
+            pairs(plan, measurable, level).map(measure).collect()
+        })
         .collect();
-    let family = |p: fn(&Measured) -> Option<f64>| holm::adjust(&primary.iter().flatten().map(p).collect::<Vec<_>>());
+    let family =
+        |p: fn(&Measured) -> Option<f64>| holm::adjust(&primary.iter().flatten().flatten().map(p).collect::<Vec<_>>());
     let mut p_adjusted = family(Measured::p_value).into_iter();
     let mut p_same_adjusted = family(Measured::p_same).into_iter();
     primary
         .into_iter()
+        .zip(&plan.cells)
         .zip(cells)
-        .map(|(primary, &cell)| {
+        .map(|((primary, cell), &measurable)| {
             let mut contrasts = Vec::new();
-            for (measured, pair) in primary.into_iter().zip(pairs(plan, cell, level)) {
-                let adjusted = (p_adjusted.next().flatten(), p_same_adjusted.next().flatten());
-                contrasts.push(measured.judge(adjusted.0, adjusted.1));
+            for (measured, pair) in primary.into_iter().zip(pairs(plan, measurable, level)) {
+                contrasts.extend(measured.map(|measured| {
+                    let adjusted = (p_adjusted.next().flatten(), p_same_adjusted.next().flatten());
+                    measured.judge(adjusted.0, adjusted.1)
+                }));
                 let secondary = Metric::ALL.into_iter().filter(|&metric| {
-                    metric.is_contrasted() && !metric.is_control() && metric != plan.primary && pair.has(metric)
+                    is_compared(cell, metric) && !metric.is_control() && metric != plan.primary && pair.has(metric)
                 });
                 contrasts.extend(secondary.map(|metric| {
                     let measured = pair.measure(metric, false);
@@ -239,6 +249,13 @@ fn contrasts(plan: &Plan, cells: &[Measurable<'_>], level: Level) -> Vec<Vec<Con
             contrasts
         })
         .collect()
+}
+
+/// Whether runs of `cell` are compared by `metric`, if it is not the primary one: by the second only where nothing is asked, for
+/// of tasks it says what is said by the task.
+pub(crate) fn is_compared(cell: &plan::Cell, metric: Metric) -> bool {
+    let idle = cell.settings.load.is_idle();
+    metric.is_contrasted() && cell.has(metric) && (idle || !metric.is_by_the_second())
 }
 
 /// The negative controls of every cell, as far as they were measured: one family of their own.
