@@ -51,7 +51,7 @@ fn the_plan_in_the_readme_parses() {
 fn the_plans_that_compare_have_fair_pairs() {
     let plans = plans();
     for (name, blocks, seconds) in
-        [("default", 10, 5.0), ("long", 30, 10.0), ("smoke", 2, 1.0), ("cost", 6, 4.0), ("aa", 10, 2.0)]
+        [("default", 10, 5.0), ("long", 30, 10.0), ("smoke", 2, 1.0), ("cost", 10, 4.0), ("aa", 10, 2.0)]
     {
         let plan = &plans[name];
         assert_eq!((plan.repeat.blocks, plan.cells[0].settings.load.duration_s), (blocks, seconds), "{name}");
