@@ -59,6 +59,11 @@ fn usual(run: &mut Run) {
     cost(run, 2_000.0 * idle * noise, 150.0 * task * noise);
 }
 
+/// A bench with an idle cell and three others.
+pub(crate) fn sample() -> Comparison {
+    bench(&[], usual)
+}
+
 fn bench(sets: &[&str], change: impl FnMut(&mut Run)) -> Comparison {
     let plan = plan_with(&[&[RATES], sets].concat());
     compare(&plan, runs(&plan, change))
@@ -75,7 +80,7 @@ fn text(comparison: &Comparison) -> String {
 
 #[test]
 fn where_nothing_is_asked_cpu_by_the_second_is_compared_and_nothing_by_the_task() {
-    let comparison = bench(&[], usual);
+    let comparison = sample();
     let [idle, busy @ ..] = comparison.cells.as_slice() else { panic!("no cells") };
     let metrics = |cell: &common::report::comparison::Cell| -> Vec<Metric> {
         cell.contrasts.iter().map(|contrast| contrast.metric).collect()
@@ -114,7 +119,7 @@ fn where_nothing_is_asked_cpu_by_the_second_is_compared_and_nothing_by_the_task(
 
 #[test]
 fn the_answer_is_of_what_was_asked_and_an_idle_cell_says_what_it_costs() {
-    let comparison = bench(&[], usual);
+    let comparison = sample();
     let said = &comparison.cells[0].recommendation;
     assert!(said.sentence.starts_with("nothing was asked: idle workers of threads use "), "{said:?}");
     assert!(said.sentence.contains(" ms/s of CPU (10 runs) and of async 1.5"), "{said:?}");
