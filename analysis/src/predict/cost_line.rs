@@ -124,7 +124,7 @@ fn finding(process: CostOf, points: &[CostPoint], level: Level) -> String {
     if far.is_empty() {
         return String::new();
     }
-    format!("CPU of {process} is no idle cost and the same for every task: {}", far.join("; "))
+    format!("CPU of {process} is not idle + slope x rate: {}", far.join("; "))
 }
 
 fn count(number: usize) -> u32 {

@@ -208,7 +208,7 @@ fn cost_that_is_no_line_is_a_finding() {
         cost(run, (2_000.0 + shared) * noise, 150.0 * noise);
     });
     let finding = &line(&comparison, "threads", CostOf::Workers).finding;
-    let start = "CPU of workers is no idle cost and the same for every task: at 500 tasks/s the line has ";
+    let start = "CPU of workers is not idle + slope x rate: at 500 tasks/s the line has ";
     assert!(finding.starts_with(start) && finding.contains("less than was measured (95 % interval -"), "{finding}");
     assert!(text(&comparison).contains(&format!("threads: {finding}")));
 }
