@@ -26,21 +26,24 @@ pub(crate) fn answers(
     contrasts: &[Vec<Contrast>],
     level: stats::level::Level,
 ) -> (Vec<Answer>, Answer) {
-    let primary = |contrasts: &[Contrast]| {
+    let primary = |contrasts: &Vec<Contrast>| {
         contrasts.iter().find(|contrast| contrast.primary).map(|contrast| sentence(contrast, level.confidence))
     };
-    let sentences: Vec<String> = contrasts.iter().map(|contrasts| primary(contrasts).unwrap_or_default()).collect();
+    // None of a cell in which nothing is asked: that keeps what is said of it.
+    let sentences: Vec<Option<String>> = contrasts.iter().map(primary).collect();
     let together = match sentences.as_slice() {
-        [only] => only.clone(),
+        [Some(only)] => only.clone(),
         several => {
-            let numbered = several.iter().enumerate().map(|(cell, sentence)| format!("cell {cell}: {sentence}"));
+            let numbered = several.iter().enumerate();
+            let numbered = numbered.filter_map(|(cell, said)| Some(format!("cell {cell}: {}", said.as_ref()?)));
             numbered.collect::<Vec<_>>().join("; ")
         }
     };
-    (
-        cells.into_iter().zip(sentences).map(|(cell, sentence)| in_place(cell, sentence)).collect(),
-        in_place(overall, together),
-    )
+    let answer = |(cell, sentence): (Answer, Option<String>)| match sentence {
+        Some(sentence) => in_place(cell, sentence),
+        None => cell,
+    };
+    (cells.into_iter().zip(sentences).map(answer).collect(), in_place(overall, together))
 }
 
 /// `sentence` in place of what an answer recommends.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use common::plan::{Metric, Plan, Settings, Variant};
+use common::plan::{self, Metric, Plan, Settings, Variant};
 use common::report::aa::AaStore;
 use common::report::comparison::{
     Cause, Cell, CheckTally, Comparison, ComparisonKind, Contrast, Distance, Estimate, KeepsUp, RunVerdicts,
@@ -18,7 +18,7 @@ use crate::drawing;
 use crate::keeps_up::keeps_up;
 use crate::load::Results;
 use crate::metric::{DESCRIBED, value};
-use crate::predict::{prediction, scalability};
+use crate::predict::{cost_lines, prediction, scalability};
 use crate::recommend::{Bench, Seen};
 use crate::stats::level::Level;
 use crate::stats::{median, middle_of};
@@ -115,6 +115,7 @@ pub fn comparison(results: &Results, aa: Option<&AaStore>) -> Comparison {
         answer,
         cells,
         scalability: scalability(plan, &blocks),
+        cost_lines: cost_lines(plan, &blocks, level),
         published: plan.published.clone(),
         checks: checks(results.runs()),
         plan_toml: plan.source.clone(),
@@ -232,6 +233,13 @@ pub(crate) fn pairs<'a>(
         contender,
         known,
     })
+}
+
+/// Whether runs of `cell` are compared by `metric`, if it is not the primary one: by the second only where nothing is asked, for
+/// of tasks it says what is said by the task.
+pub(crate) fn is_compared(cell: &plan::Cell, metric: Metric) -> bool {
+    let idle = cell.settings.load.is_idle();
+    metric.is_contrasted() && cell.has(metric) && (idle || !metric.is_by_the_second())
 }
 
 fn summary(variant: Variant, settings: &Settings, runs: &VariantRuns<'_>, level: Level) -> VariantSummary {

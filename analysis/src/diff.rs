@@ -10,7 +10,7 @@ use common::report::diff::{Diff, DiffCell, DiffKind, DiffVariant, KeptUp, Relati
 use common::report::{Run, RunResult, SCHEMA_VERSION};
 
 use crate::blocks::{Blocks, VariantRuns};
-use crate::compare::verdicts;
+use crate::compare::{is_compared, verdicts};
 use crate::contrast::Adjusted;
 use crate::load::{Mixed, Results};
 use crate::stats::level::Level;
@@ -98,8 +98,11 @@ impl<'a> Matched<'a> {
         self.variants.iter().map(|&(name, old, new)| (name, &self.old.variants[old], &self.new.variants[new]))
     }
 
-    /// Every contender against the baseline of `plan`, the old one.
+    /// Every contender against the baseline of `plan`, the old one; none where nothing is asked that the primary metric is of.
     fn relative(&self, plan: &Plan) -> Vec<Relative> {
+        if !self.cell.has(plan.primary) {
+            return Vec::new();
+        }
         let baseline = self.variants.iter().find(|(name, ..)| *name == plan.baseline);
         let contenders = self.variants.iter().filter(|(name, ..)| *name != plan.baseline);
         let of = |&(name, old, new): &(&str, usize, usize)| {
@@ -140,20 +143,26 @@ fn cells(old: &Results, new: &Results) -> Vec<DiffCell> {
     let plan = old.plan();
     let matched = matched(old, new);
     let runs = || matched.iter().flat_map(Matched::runs);
-    let samples: Vec<Samples<'_>> =
-        runs().map(|(_, old, new)| Samples::new(&old.valid, &new.valid, plan.repeat.margin)).collect();
-    let primary: Vec<Measured> = samples.iter().map(|one| one.measure(plan.primary, true)).collect();
-    let family = |p: fn(&Measured) -> Option<f64>| holm::adjust(&primary.iter().map(p).collect::<Vec<_>>());
-    let size = u32::try_from(primary.len()).unwrap_or(u32::MAX);
-    let adjusted = family(Measured::p_value).into_iter().zip(family(Measured::p_same)).zip(family(Measured::p_least));
-    let adjusted = adjusted.map(|((p, p_same), p_least)| Adjusted { p, p_same, p_least, family: size });
+    let samples: Vec<(&Cell, Samples<'_>)> = matched
+        .iter()
+        .flat_map(|one| one.runs().map(|runs| (one.cell, runs)))
+        .map(|(cell, (_, old, new))| (cell, Samples::new(&old.valid, &new.valid, plan.repeat.margin)))
+        .collect();
+    let measure = |(cell, one): &(&Cell, Samples<'_>)| cell.has(plan.primary).then(|| one.measure(plan.primary, true));
+    let primary: Vec<Option<Measured>> = samples.iter().map(measure).collect();
+    let members = || primary.iter().flatten();
+    let family = |p: fn(&Measured) -> Option<f64>| holm::adjust(&members().map(p).collect::<Vec<_>>()).into_iter();
+    let size = u32::try_from(members().count()).unwrap_or(u32::MAX);
+    let adjusted = family(Measured::p_value).zip(family(Measured::p_same)).zip(family(Measured::p_least));
+    let mut adjusted = adjusted.map(|((p, p_same), p_least)| Adjusted { p, p_same, p_least, family: size });
     let kept_up: Vec<KeptUp> = runs().map(|(_, old, new)| of_kept_up(&old.valid, &new.valid)).collect();
     let kept_up_adjusted = holm::adjust(&kept_up.iter().map(|one| Some(one.p_value)).collect::<Vec<_>>());
-    let words = primary.into_iter().zip(adjusted).map(|(measured, adjusted)| measured.judge(adjusted));
+    let words = primary.into_iter().map(|measured| Some(measured?.judge(adjusted.next()?)));
     let kept_up = kept_up.into_iter().zip(kept_up_adjusted).map(|(one, p)| judged(one, p.unwrap_or(1.0)));
     let mut variants =
-        runs().zip(samples).zip(words).zip(kept_up).map(|((((name, old, new), samples), primary), kept_up)| {
-            let secondary = Metric::ALL.into_iter().filter(|&metric| metric.is_contrasted() && metric != plan.primary);
+        runs().zip(samples).zip(words).zip(kept_up).map(|((((name, old, new), (cell, samples)), primary), kept_up)| {
+            let secondary =
+                Metric::ALL.into_iter().filter(|&metric| is_compared(cell, metric) && metric != plan.primary);
             let secondary = secondary.filter_map(|metric| {
                 let measured = samples.measure(metric, false);
                 measured.has_values().then(|| measured.judge_alone())
@@ -163,7 +172,7 @@ fn cells(old: &Results, new: &Results) -> Vec<DiffCell> {
                 runs_old: verdicts(&old.all),
                 runs_new: verdicts(&new.all),
                 kept_up,
-                changes: std::iter::once(primary).chain(secondary).collect(),
+                changes: primary.into_iter().chain(secondary).collect(),
             }
         });
     let of = |one: &Matched<'_>| DiffCell {

@@ -36,6 +36,9 @@ pub(crate) fn unit_of(unit: Unit, value: f64) -> (f64, &'static str) {
         Unit::Micros if value >= 1e6 => (1e6, " s"),
         Unit::Micros if value >= 1e3 => (1e3, " ms"),
         Unit::Micros => (1.0, " µs"),
+        Unit::MicrosPerSecond if value >= 1e6 => (1e6, " s/s"),
+        Unit::MicrosPerSecond if value >= 1e3 => (1e3, " ms/s"),
+        Unit::MicrosPerSecond => (1.0, " µs/s"),
         Unit::Millis if value >= 1e3 => (1e3, " s"),
         Unit::Millis => (1.0, " ms"),
         Unit::Bytes if value >= KIB * KIB * KIB => (KIB * KIB * KIB, " GiB"),
@@ -73,6 +76,15 @@ pub(crate) fn estimate(unit: Unit, estimate: &Estimate) -> String {
         },
         (None, _) => value,
     }
+}
+
+/// `-4.2 % [-6.1 %, -2 %]`
+pub(crate) fn estimate_percent(estimate: &Estimate) -> String {
+    let bounds = estimate
+        .low
+        .zip(estimate.high)
+        .map_or_else(String::new, |(low, high)| format!(" [{}, {}]", signed_percent(low), signed_percent(high)));
+    estimate.value.map_or_else(|| NOTHING.to_owned(), |value| format!("{}{bounds}", signed_percent(value)))
 }
 
 /// A ratio: three decimals, fewer when it is large, and as many as show that it is not 1 when it is not.
@@ -189,7 +201,8 @@ mod tests {
     use common::report::comparison::Estimate;
 
     use super::{
-        estimate, grouped, p_value, percent, percent_of_log, quantity, ratio, signed_percent_of_log, significant,
+        estimate, estimate_percent, grouped, p_value, percent, percent_of_log, quantity, ratio, signed_percent_of_log,
+        significant,
     };
     use crate::metric::Unit;
 
@@ -219,6 +232,9 @@ mod tests {
             (Unit::Micros, 152.3, "152 µs"),
             (Unit::Micros, 1_524.0, "1.52 ms"),
             (Unit::Micros, 2_500_000.0, "2.5 s"),
+            (Unit::MicrosPerSecond, 152.3, "152 µs/s"),
+            (Unit::MicrosPerSecond, 1_524.0, "1.52 ms/s"),
+            (Unit::MicrosPerSecond, 1_200_000.0, "1.2 s/s"),
             (Unit::Millis, 20.55, "20.6 ms"),
             (Unit::Millis, 1_524.0, "1.52 s"),
             (Unit::Bytes, 2_048.0, "2 KiB"),
@@ -242,6 +258,9 @@ mod tests {
         check(Some(1_520.0), Some(990.0), None, 10, "1.52 ms [0.99, unbounded]");
         check(None, Some(1_520.0), None, 10, "unbounded [1.52 ms, unbounded]");
         check(None, None, None, 10, "unbounded");
+        let of = |value, low, high| estimate_percent(&Estimate { value, low, high, n: 10 });
+        assert_eq!(of(Some(-0.042), Some(-0.061), Some(0.02)), "-4.2 % [-6.1 %, +2 %]");
+        assert_eq!([of(Some(0.12), None, None), of(None, None, None)], ["+12 %", "-"]);
     }
 
     #[test]

@@ -52,7 +52,11 @@ pub fn value(run: &Run, metric: Metric) -> Value {
         Metric::CpuUsPerTask => workers.cpu_us_per_task.zip(redis.cpu_us_per_task).map(|(w, r)| w + r),
         Metric::WorkersCpuUsPerTask => workers.cpu_us_per_task,
         Metric::RedisCpuUsPerTask => redis.cpu_us_per_task,
-        Metric::CompletedPerS => run.rate_per_s.completed,
+        Metric::CpuUsPerS => per_s(run, workers.cpu_s().zip(redis.cpu_s()).map(|(w, r)| 1e6 * (w + r))),
+        Metric::WorkersCpuUsPerS => per_s(run, workers.cpu_s().map(|cpu_s| 1e6 * cpu_s)),
+        Metric::RedisCpuUsPerS => per_s(run, redis.cpu_s().map(|cpu_s| 1e6 * cpu_s)),
+        // Where nothing was asked nothing is completed, and that compares nobody.
+        Metric::CompletedPerS => run.rate_per_s.completed.filter(|_| run.counts.planned > 0),
         Metric::ResponseMaxUs => match &run.latency_us.response {
             response if response.unbounded > 0 => return Value::Unbounded,
             response => response.max,
@@ -69,6 +73,8 @@ pub fn value(run: &Run, metric: Metric) -> Value {
         Metric::DynosStartMs => Some(run.startup.dynos_ms),
         Metric::VoluntarySwitchesPerTask => per_task(run, count(workers, |usage| usage.voluntary_switches)),
         Metric::InvoluntarySwitchesPerTask => per_task(run, count(workers, |usage| usage.involuntary_switches)),
+        Metric::VoluntarySwitchesPerS => per_s(run, count(workers, |usage| usage.voluntary_switches)),
+        Metric::InvoluntarySwitchesPerS => per_s(run, count(workers, |usage| usage.involuntary_switches)),
         Metric::Threads => count(workers, |usage| usage.threads),
         Metric::Sockets => count(workers, |usage| usage.sockets),
         Metric::RedisUsPerCommand => redis_us_per_command(run),
@@ -116,6 +122,12 @@ fn per_task(run: &Run, total: Option<f64>) -> Option<f64> {
     total.map(|total| total / tasks as f64)
 }
 
+/// `total` of the window over its length.
+fn per_s(run: &Run, total: Option<f64>) -> Option<f64> {
+    let window_s = run.resources.window_s;
+    total.filter(|_| window_s > 0.0).map(|total| total / window_s)
+}
+
 /// A name with its unit, and how to read it.
 pub type Described = (&'static str, fn(&Run) -> Option<f64>);
 
@@ -157,6 +169,8 @@ pub(crate) struct Wording {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Unit {
     Micros,
+    /// Of a second.
+    MicrosPerSecond,
     Millis,
     Bytes,
     PerSecond,
@@ -169,6 +183,9 @@ pub(crate) fn wording(metric: Metric) -> Wording {
         Metric::CpuUsPerTask => ("CPU per task", Unit::Micros),
         Metric::WorkersCpuUsPerTask => ("CPU per task, workers", Unit::Micros),
         Metric::RedisCpuUsPerTask => ("CPU per task, redis", Unit::Micros),
+        Metric::CpuUsPerS => ("CPU per second", Unit::MicrosPerSecond),
+        Metric::WorkersCpuUsPerS => ("CPU per second, workers", Unit::MicrosPerSecond),
+        Metric::RedisCpuUsPerS => ("CPU per second, redis", Unit::MicrosPerSecond),
         Metric::CompletedPerS => ("completed", Unit::PerSecond),
         Metric::ResponseP50Us => ("response p50", Unit::Micros),
         Metric::ResponseP90Us => ("response p90", Unit::Micros),
@@ -194,6 +211,8 @@ pub(crate) fn wording(metric: Metric) -> Wording {
         Metric::DynosStartMs => ("start of the dynos", Unit::Millis),
         Metric::VoluntarySwitchesPerTask => ("voluntary switches per task", Unit::Number),
         Metric::InvoluntarySwitchesPerTask => ("involuntary switches per task", Unit::Number),
+        Metric::VoluntarySwitchesPerS => ("voluntary switches per second", Unit::Number),
+        Metric::InvoluntarySwitchesPerS => ("involuntary switches per second", Unit::Number),
         Metric::Threads => ("threads", Unit::Number),
         Metric::Sockets => ("sockets", Unit::Number),
         Metric::RedisUsPerCommand => ("server time per command", Unit::Micros),

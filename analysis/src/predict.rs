@@ -9,12 +9,16 @@ use crate::format::{percent, quantity, significant};
 use crate::metric::Unit;
 
 mod bounds;
+pub mod cost_line;
+mod least_squares;
 mod models;
 pub mod queue;
 mod scalability;
 pub mod simulate;
+mod sweeps;
 pub mod usl;
 
+pub(crate) use cost_line::cost_lines;
 pub(crate) use scalability::scalability;
 
 /// Name of a figure: the mean wait of a task.

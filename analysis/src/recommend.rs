@@ -14,6 +14,7 @@ mod clause;
 mod finding;
 mod headroom;
 mod held;
+mod idle;
 mod limits;
 pub(crate) mod place;
 mod sentence;
@@ -39,8 +40,22 @@ pub(crate) struct Seen<'a> {
 }
 
 impl Bench<'_> {
-    /// The answers of all cells, and the one over all of them.
+    /// The answers of all cells, and the one over all of them that can have the primary metric. Where nothing is asked there is
+    /// nothing to choose by.
     pub(crate) fn answers(&self) -> (Vec<Answer>, Answer) {
+        let asked = |seen: &&Seen<'_>| seen.cell.has(self.plan.primary);
+        let cells: Vec<Seen<'_>> = self.cells.iter().filter(asked).copied().collect();
+        let plan = Plan { cells: cells.iter().map(|seen| seen.cell.clone()).collect(), ..self.plan.clone() };
+        let (answers, overall) = Bench { plan: &plan, cells, forced: self.forced }.of_asked();
+        let mut answers = answers.into_iter();
+        let of_cell = |(cell, seen): (usize, &Seen<'_>)| match asked(&seen) {
+            true => answers.next(),
+            false => Some(idle::answer(self, cell)),
+        };
+        (self.cells.iter().enumerate().filter_map(of_cell).collect(), overall)
+    }
+
+    fn of_asked(&self) -> (Vec<Answer>, Answer) {
         let variants = &self.plan.variants;
         let findings: Vec<Vec<Finding<'_>>> =
             self.cells.iter().enumerate().map(|(i, seen)| findings(i, seen, self.plan)).collect();

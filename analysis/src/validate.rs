@@ -30,6 +30,9 @@ const TOLD_MAX: usize = 50;
 /// Characters of a violation, which quotes what it is about.
 const MESSAGE_MAX: usize = 200;
 
+/// How far a figure may be from what it is made of, as a share: it was rounded on the way.
+const ROUNDING: f64 = 1e-6;
+
 /// Something in a report that should not be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Violation {

@@ -72,6 +72,14 @@ pub struct Cell {
     pub settings: Settings,
 }
 
+impl Cell {
+    /// Whether runs of it can have `metric`: where nothing is asked they have none that is of tasks.
+    #[must_use]
+    pub fn has(&self, metric: Metric) -> bool {
+        !self.settings.load.is_idle() || metric.is_of_idle_dynos()
+    }
+}
+
 /// Why a plan was refused. The message is complete: key, value, and what would do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PlanError {
@@ -213,6 +221,14 @@ impl Plan {
         for cell in &mut cells {
             cell.settings.load.complete(&traces);
             cell.settings.validate()?;
+        }
+        if cells.iter().all(|cell| !cell.has(primary)) {
+            let expected = format!(
+                "nothing is ever asked, and primary = {:?} is of tasks; a rate above 0 beside it, or \
+                 primary = \"workers_cpu_us_per_s\", would do",
+                primary.name()
+            );
+            return Err(PlanError::value("load.rate_per_s", 0, expected));
         }
         let variants = variant::validate(inputs)?;
         let baseline = match baseline {

@@ -24,7 +24,7 @@ pub use machine::OTHERS_MAX;
 pub struct Evidence<'a> {
     /// What was asked.
     pub settings: &'a Settings,
-    /// The percentile that the plan's verdict is about (0.99), if it is about one.
+    /// The percentile that the plan's verdict is about (0.99), if it is about one and tasks are asked for.
     pub percentile: Option<f64>,
     /// How the run came to its end.
     pub ended: &'a Ended,
@@ -49,7 +49,7 @@ pub struct Evidence<'a> {
     /// The part of service that is the way to the server and back, where a distance was asked for.
     pub distance: Option<f64>,
     /// Share of the window's tasks that were sent on time, of those that should have been by the run's end, or before the
-    /// backlog rule tripped; see [`on_time_limit_us`].
+    /// backlog rule tripped; see [`on_time_limit_us`]. 1 where there are none.
     pub on_time: f64,
     /// Histogram entries of completed tasks, summed over all dynos.
     pub recorded: u64,
@@ -140,7 +140,7 @@ fn settles_slo(evidence: &Evidence<'_>) -> Option<bool> {
 
 /// Whether the highest percentile that the plan asks about rests on enough tasks.
 fn samples(evidence: &Evidence<'_>) -> Option<Check> {
-    let slo = evidence.settings.slo.response_p99_ms.map(|_| 0.99);
+    let slo = evidence.settings.slo.response_p99_ms.filter(|_| !evidence.settings.load.is_idle()).map(|_| 0.99);
     let p = evidence.percentile.into_iter().chain(slo).reduce(f64::max)?;
     let beyond = beyond_response(evidence, p);
     Some(warning(
@@ -180,6 +180,11 @@ fn verdict(evidence: &Evidence<'_>, checks: &[Check], valid: bool) -> Verdict {
         };
         let reason = format!("failed checks: {}{how}", names.join(", "));
         return Verdict { result: RunResult::Invalid, reason, remedy, bottleneck };
+    }
+    // Whoever is asked for nothing keeps up with it.
+    if evidence.settings.load.is_idle() && *evidence.ended != Ended::Interrupted {
+        let reason = "nothing was asked: dynos were connected and idle".to_owned();
+        return Verdict { result: RunResult::Ok, reason, remedy: String::new(), bottleneck };
     }
     if let Some(reason) = overloaded(evidence) {
         let limit = bottleneck.map_or(String::new(), |found| {

@@ -450,6 +450,19 @@ fn scalability() -> Value {
     })
 }
 
+fn cost_line() -> Value {
+    let estimate = json!({"value": 0.1, "low": null, "high": null, "n": 4});
+    json!({
+        "parameters": {"redis.rtt_us": 200}, "variant": "threads", "process": "workers",
+        "points": [{
+            "rate_per_s": 0.0, "runs": 4, "overloaded": 0, "cpu_us_per_s": estimate, "predicted_cpu_us_per_s": 0.1,
+            "residual": estimate,
+        }],
+        "line": {"idle_cpu_us_per_s": estimate, "cpu_us_per_task": estimate},
+        "reason": "", "finding": "",
+    })
+}
+
 /// The smallest comparison that has one of everything.
 fn answer() -> Value {
     json!({
@@ -533,6 +546,7 @@ fn comparison() -> Value {
             "recommendation": answer(),
         }],
         "scalability": [scalability()],
+        "cost_lines": [cost_line()],
         "published": [{
             "source": "x", "dyno": null, "result": "success", "sent": 1, "completed": 1, "uptime_s": 1.0,
             "real_per_s": null, "task_ms": null, "fetch_ms": null, "save_ms": null, "ping_ms": null,

@@ -182,6 +182,17 @@ mod tests {
     }
 
     #[test]
+    fn a_cell_in_which_nothing_is_asked_is_empty() {
+        let plan = plan("rate_per_s = [0, 10]\nduration_s = 10\nwarmup_s = 2", "count = 4");
+        let shown = text(&plan, &plan.cells[..1], 0);
+        for words in
+            ["tasks     0 in the window of 10 s, 0 in the warm-up", "rate      0 /s", "mean - ms", "        1 ┤\n"]
+        {
+            assert!(shown.contains(words), "{words}: {shown}");
+        }
+    }
+
+    #[test]
     fn what_there_is_no_memory_for_is_refused() {
         let plan = plan("rate_per_s = [10, 1000000]\nduration_s = 50\nwarmup_s = 0", "count = 1");
         let room = |memory_bytes| Capacity { memory_bytes, threads: 1, mappings: 1, files: 1 };

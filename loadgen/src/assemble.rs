@@ -145,7 +145,7 @@ pub fn run(spec: &Spec<'_>, schedule: &Schedule, measured: Measured) -> Run {
     let clocks: Vec<_> = (0..).zip(&collected.dynos).filter_map(|(dyno, reports)| reports.clock.report(dyno)).collect();
     let (validity, verdict) = judge(&Evidence {
         settings,
-        percentile: spec.plan.primary.percentile(),
+        percentile: spec.plan.primary.percentile().filter(|_| !settings.load.is_idle()),
         ended: &measured.ended,
         counts: &counts,
         latency_us: &latency_us,

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use analysis::load::Mixed;
+use analysis::metric::value;
 use common::plan::demand::{demand, what_fits};
-use common::plan::{Cell, Plan};
+use common::plan::{Cell, Metric, Plan};
 use common::random::{self, Stream, below, block_seed};
 use common::report::{Ended, Run, RunResult};
 
@@ -314,9 +315,16 @@ impl Bench<'_> {
 
 /// A run in one line.
 fn line(run: &Run) -> String {
-    let us = |us: Option<f64>| us.map_or("-".to_owned(), |us| format!("{us:.0}"));
-    let (workers, redis) = (&run.resources.workers, &run.resources.redis);
-    let cpu = format!("{} us workers + {} us redis", us(workers.cpu_us_per_task), us(redis.cpu_us_per_task));
+    let cpu = |of: [Metric; 2]| {
+        let us = of.map(|metric| value(run, metric).number().map_or("-".to_owned(), |us| format!("{us:.0} us")));
+        format!("CPU {} workers + {} redis", us[0], us[1])
+    };
+    let why = if run.verdict.result == RunResult::Ok { String::new() } else { format!(" ({})", run.verdict.reason) };
+    if run.plan.settings.load.is_idle() {
+        let cpu = cpu([Metric::WorkersCpuUsPerS, Metric::RedisCpuUsPerS]);
+        return format!("{}{why}: idle, {cpu} a second", run.verdict.result);
+    }
+    let cpu = cpu([Metric::WorkersCpuUsPerTask, Metric::RedisCpuUsPerTask]);
     let rate = run.rate_per_s.completed.map_or("-".to_owned(), |rate| format!("{rate:.0}"));
     let response = &run.latency_us.response;
     let tail = Tail::of(response.n, |p| match p {
@@ -324,6 +332,5 @@ fn line(run: &Run) -> String {
         0.9 => response.p90,
         _ => response.p50,
     });
-    let why = if run.verdict.result == RunResult::Ok { String::new() } else { format!(" ({})", run.verdict.reason) };
-    format!("{}{why}: {rate}/s, {tail}, CPU {cpu} a task", run.verdict.result)
+    format!("{}{why}: {rate}/s, {tail}, {cpu} a task", run.verdict.result)
 }

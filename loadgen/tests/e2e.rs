@@ -27,6 +27,8 @@ mod engines;
 mod external;
 #[path = "e2e/handicap.rs"]
 mod handicap;
+#[path = "e2e/idle.rs"]
+mod idle;
 #[path = "e2e/interval_log.rs"]
 mod interval_log;
 #[path = "e2e/lifecycle.rs"]

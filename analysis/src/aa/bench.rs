@@ -10,7 +10,8 @@ use crate::compare::{level, pairs};
 use crate::contrast::Pair;
 use crate::load::Results;
 
-/// One entry per cell of an A/A bench that has all its blocks, and enough of them for a verdict; nothing of any other bench. `comparison` is that of `results`.
+/// One entry per cell of an A/A bench that has all its blocks, and enough of them for a verdict, and in which something is asked;
+/// nothing of any other bench. `comparison` is that of `results`.
 #[must_use]
 pub fn benches(results: &Results, comparison: &Comparison) -> Vec<AaBench> {
     let plan = results.plan();
@@ -23,6 +24,9 @@ pub fn benches(results: &Results, comparison: &Comparison) -> Vec<AaBench> {
             let pair = pairs(plan, (&blocks, &unknown), level(plan)).next()?;
             let baseline = &plan.variants[pair.baseline];
             let load = &first.plan.settings.load;
+            if load.is_idle() {
+                return None;
+            }
             Some(AaBench {
                 plan: plan.name.clone(),
                 plan_hash: plan.hash.clone(),

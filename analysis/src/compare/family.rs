@@ -1,9 +1,9 @@
 //! Contrasts in families: what all of them together make of the p of each, and how many blocks that takes.
 
-use common::plan::{Metric, Plan};
+use common::plan::{self, Metric, Plan};
 use common::report::comparison::Contrast;
 
-use super::{Measurable, level, pairs};
+use super::{Measurable, is_compared, level, pairs};
 use crate::contrast::{Adjusted, Measured, Pair};
 use crate::format::counted;
 use crate::stats::holm;
@@ -13,26 +13,26 @@ use crate::stats::level::Level;
 const BLOCKS_WORTH_MAKING: u32 = 10;
 
 /// The contrasts of every cell: of each contender the primary metric, then the others in the order of tables.
-/// The primary ones of all cells are one family.
+/// The primary ones of all cells that can have it are one family.
 pub(super) fn contrasts(plan: &Plan, cells: &[Measurable<'_>], level: Level) -> Vec<Vec<Contrast>> {
-    let primary: Vec<Vec<Measured>> = cells
-        .iter()
-        .map(|&cell| pairs(plan, cell, level).map(|pair| pair.measure(plan.primary, true)).collect())
-        .collect();
-    let mut primary = judged(primary).into_iter();
-    cells
-        .iter()
-        .map(|&cell| {
-            let primary = primary.next().unwrap_or_default();
-            let of_pair = |(primary, pair): (Contrast, Pair<'_>)| {
+    let cells = || plan.cells.iter().zip(cells);
+    let measure = |(cell, &measurable): (&plan::Cell, &Measurable<'_>)| {
+        let of_cell = cell.has(plan.primary).then(|| pairs(plan, measurable, level));
+        of_cell.into_iter().flatten().map(|pair| pair.measure(plan.primary, true)).collect()
+    };
+    let mut primary = judged(cells().map(measure).collect()).into_iter();
+    cells()
+        .map(|(cell, &measurable)| {
+            let mut primary = primary.next().unwrap_or_default().into_iter();
+            let of_pair = |pair: Pair<'_>| {
                 let secondary = Metric::ALL.into_iter().filter(|&metric| {
-                    metric.is_contrasted() && !metric.is_control() && metric != plan.primary && pair.has(metric)
+                    is_compared(cell, metric) && !metric.is_control() && metric != plan.primary && pair.has(metric)
                 });
                 let secondary: Vec<Contrast> =
                     secondary.map(|metric| pair.measure(metric, false).judge_alone()).collect();
-                std::iter::once(primary).chain(secondary)
+                primary.next().into_iter().chain(secondary)
             };
-            primary.into_iter().zip(pairs(plan, cell, level)).flat_map(of_pair).collect()
+            pairs(plan, measurable, level).flat_map(of_pair).collect()
         })
         .collect()
 }
@@ -64,7 +64,8 @@ fn judged(cells: Vec<Vec<Measured>>) -> Vec<Vec<Contrast>> {
 
 /// Primary contrasts of a bench, which p is adjusted for.
 pub(crate) fn family(plan: &Plan) -> u32 {
-    u32::try_from(plan.cells.len() * plan.variants.len().saturating_sub(1)).unwrap_or(u32::MAX)
+    let cells = plan.cells.iter().filter(|cell| cell.has(plan.primary)).count();
+    u32::try_from(cells * plan.variants.len().saturating_sub(1)).unwrap_or(u32::MAX)
 }
 
 /// What is wrong with the number of blocks of `plan`: p is adjusted for all cells and contenders, and with too few blocks no
@@ -75,7 +76,8 @@ pub fn too_few_blocks(plan: &Plan) -> Option<String> {
     let blocks_min = level(plan).blocks_min_of(family as usize);
     let (key, blocks) = repeat.extend_to.map_or(("repeat.blocks", repeat.blocks), |to| ("repeat.extend_to", to));
     (family > 0 && blocks < blocks_min).then(|| {
-        let (cells, contenders) = (plan.cells.len() as u64, plan.variants.len() as u64 - 1);
+        let contenders = plan.variants.len() as u64 - 1;
+        let cells = u64::from(family) / contenders;
         let (because, fewer) = match family {
             1 => (String::new(), ""),
             _ => {

@@ -49,6 +49,9 @@ impl<'a> Subject<'a> {
         runs: &[&Run],
         alpha: f64,
     ) -> Result<Subject<'a>, String> {
+        if settings.load.is_idle() {
+            return Err("nothing was asked".to_owned());
+        }
         let run = run.ok_or("no valid run")?;
         match run.verdict.result {
             RunResult::Ok => {}

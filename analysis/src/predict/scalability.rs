@@ -7,7 +7,7 @@ use common::report::prediction::{Scalability, ScalabilityPoint};
 use common::report::{Run, RunResult};
 use serde_json::Value;
 
-use super::usl;
+use super::{sweeps, usl};
 use crate::blocks::Blocks;
 use crate::stats::middle_of;
 
@@ -20,19 +20,10 @@ const WINDOW_MIN_S: f64 = 1.0;
 /// One entry for each variant and each combination of the other swept keys; none where `workers.count` is not swept.
 /// `cells` are those of the plan, in its order.
 pub(crate) fn scalability(plan: &Plan, cells: &[Blocks<'_>]) -> Vec<Scalability> {
-    let mut sweeps: Vec<(BTreeMap<String, Value>, Vec<&Blocks<'_>>)> = Vec::new();
-    for (cell, blocks) in plan.cells.iter().zip(cells).filter(|(cell, _)| cell.parameters.contains_key(WORKERS)) {
-        let mut others = cell.parameters.clone();
-        others.remove(WORKERS);
-        match sweeps.iter_mut().find(|(parameters, _)| *parameters == others) {
-            Some((_, cells)) => cells.push(blocks),
-            None => sweeps.push((others, vec![blocks])),
-        }
-    }
     let mut all = Vec::new();
-    for (parameters, cells) in &sweeps {
+    for (parameters, cells) in &sweeps::along(WORKERS, plan, cells) {
         for (i, variant) in plan.variants.iter().enumerate() {
-            let runs: Vec<&[&Run]> = cells.iter().map(|blocks| blocks.variants[i].valid.as_slice()).collect();
+            let runs: Vec<&[&Run]> = cells.iter().map(|(_, blocks)| blocks.variants[i].valid.as_slice()).collect();
             all.push(of_variant(parameters.clone(), variant.name.clone(), &runs));
         }
     }

@@ -6,9 +6,7 @@
 
 use common::report::prediction::{Coefficient, ScalabilityLaw};
 
-mod least_squares;
-
-use least_squares::{Curve, fit};
+use super::least_squares::{Curve, fit};
 
 /// Different numbers of workers that a fit needs: three coefficients, and one more that could contradict them.
 pub const WORKERS_MIN: usize = 4;

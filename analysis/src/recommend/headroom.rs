@@ -25,6 +25,10 @@ type Parameters = BTreeMap<String, serde_json::Value>;
 /// Of every variant, for one cell.
 pub(super) fn of_cell(bench: &Bench<'_>, cell: usize) -> Vec<Headroom> {
     let seen = &bench.cells[cell];
+    // Nothing has no multiples.
+    if rate(seen) == 0.0 {
+        return Vec::new();
+    }
     let rates = rates_from(bench, &without_rate(seen), rate(seen));
     (0..bench.plan.variants.len()).filter_map(|variant| headroom(bench, variant, &rates)).collect()
 }
@@ -40,7 +44,7 @@ pub(super) fn least(bench: &Bench<'_>) -> Vec<Headroom> {
     let of_variant = |variant: usize| {
         let all = settings
             .iter()
-            .filter_map(|parameters| headroom(bench, variant, &rates_from(bench, parameters, f64::NEG_INFINITY)));
+            .filter_map(|parameters| headroom(bench, variant, &rates_from(bench, parameters, f64::MIN_POSITIVE)));
         // Held at all, then how far, then how far it may go.
         let order = |one: &Headroom| {
             let estimate = one.estimate.as_ref().map_or(f64::INFINITY, |estimate| estimate.factor);

@@ -11,6 +11,7 @@ use crate::format::{self, NOTHING, counted, grouped, p_equals, p_value, percent,
 use crate::metric::{Percentile, wording};
 
 mod answer;
+mod cost_lines;
 mod generator;
 mod predicted;
 mod published;
@@ -71,6 +72,7 @@ pub(crate) fn page(comparison: &Comparison) -> Page {
     facts.extend(comparison.forced.iter().map(|sentence| format!("FORCED: {sentence}")));
     let mut sections: Vec<Section> = comparison.cells.iter().map(|cell| cell_section(comparison, cell)).collect();
     sections.extend(predicted::scalability(comparison));
+    sections.extend(cost_lines::section(comparison));
     if !comparison.published.is_empty() {
         sections.push(published::section(comparison));
     }
@@ -212,10 +214,10 @@ fn judged(contrast: &Contrast) -> [String; 4] {
     ]
 }
 
-/// Whether it is shown although it is not contrasted: the largest value always, an extreme percentile where a run has it.
+/// Whether it is shown although it is not contrasted: where a run has it, the largest value, and an extreme percentile.
 fn described(cell: &Cell, metric: Metric) -> bool {
     let has = || cell.variants.iter().filter_map(|one| one.metrics.get(metric.name())).any(|estimate| estimate.n > 0);
-    !metric.is_contrasted() || (Percentile::of(metric).is_some_and(Percentile::is_extreme) && has())
+    (!metric.is_contrasted() || Percentile::of(metric).is_some_and(Percentile::is_extreme)) && has()
 }
 
 fn variant_grid(summary: &VariantSummary) -> Grid {

@@ -1,8 +1,9 @@
 //! What the figures of a comparison must add up to.
 
 use common::report::comparison::{Cell, Comparison, Contrast, ContrastVerdict, Estimate, Ratio};
+use common::report::prediction::CostLine;
 
-use super::{Checks, Violation, token};
+use super::{Checks, ROUNDING, Violation, token};
 
 pub(super) fn violations(comparison: &Comparison) -> Vec<Violation> {
     let mut checks = Checks::default();
@@ -20,7 +21,24 @@ pub(super) fn violations(comparison: &Comparison) -> Vec<Violation> {
     for (i, cell) in comparison.cells.iter().enumerate() {
         of_cell(&mut checks, &format!("/cells/{i}"), comparison, cell);
     }
+    for (i, line) in comparison.cost_lines.iter().enumerate() {
+        of_cost_line(&mut checks, &format!("/cost_lines/{i}"), line);
+    }
     checks.violations
+}
+
+/// What a line says is on it.
+fn of_cost_line(checks: &mut Checks, pointer: &str, one: &CostLine) {
+    let coefficients = one.line.and_then(|line| line.idle_cpu_us_per_s.value.zip(line.cpu_us_per_task.value));
+    for (i, point) in one.points.iter().enumerate() {
+        let Some(predicted) = point.predicted_cpu_us_per_s else { continue };
+        let on_line = coefficients.map(|(idle, slope)| idle + slope * point.rate_per_s);
+        let near = on_line.is_some_and(|on_line| (predicted - on_line).abs() <= ROUNDING * on_line.abs().max(1.0));
+        checks.check(near, format!("{pointer}/points/{i}/predicted_cpu_us_per_s"), || match on_line {
+            Some(on_line) => format!("{predicted}, but the line has {on_line} at {} tasks/s", point.rate_per_s),
+            None => format!("{predicted}, but there is no line"),
+        });
+    }
 }
 
 fn of_cell(checks: &mut Checks, pointer: &str, comparison: &Comparison, cell: &Cell) {

@@ -3,10 +3,7 @@
 use common::latency::Latency;
 use common::report::{Distribution, Run, RunResult, Severity};
 
-use super::{Checks, Violation, token};
-
-/// How far a quotient may be from what it is made of: it was rounded on the way.
-const ROUNDING: f64 = 1e-6;
+use super::{Checks, ROUNDING, Violation, token};
 
 pub(super) fn violations(run: &Run) -> Vec<Violation> {
     let mut checks = Checks::default();

@@ -28,6 +28,8 @@ mod fixtures;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
+mod idle;
+#[cfg(test)]
 mod load;
 #[cfg(test)]
 mod metrics;

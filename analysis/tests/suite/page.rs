@@ -7,6 +7,7 @@ use analysis::export::json;
 use common::report::comparison::Comparison;
 use serde_json::Value;
 
+use crate::idle;
 use crate::support::{PLAN, bench, compare, plan, plan_with, runs};
 use markup::{Element, elements};
 
@@ -17,11 +18,11 @@ fn page(comparison: &Comparison) -> String {
     String::from_utf8(html::bytes(comparison, &json::bytes(comparison).unwrap()).unwrap()).unwrap()
 }
 
-/// One of many cells, one of one cell, with nothing to compare, with little that can be told, and one that would like to break
-/// out.
-fn pages() -> [String; 5] {
+/// One of many cells, one of one cell, with nothing to compare, with little that can be told, with a cell in which nothing is
+/// asked, and one that would like to break out.
+fn pages() -> [String; 6] {
     let single = compare(&plan(PLAN), bench(0.85, 0.03));
-    [sample::sweep(), single, sample::alone(), sample::troubled(), sample::hostile()]
+    [sample::sweep(), single, sample::alone(), sample::troubled(), idle::sample(), sample::hostile()]
         .map(|comparison| page(&comparison))
 }
 
@@ -81,7 +82,7 @@ fn sections_are_in_order() {
 
 #[test]
 fn nothing_is_asked_of_anybody() {
-    for page in &pages()[..4] {
+    for page in &pages()[..5] {
         for forbidden in ["http:", "https:", " src=", "@import", "url(", "//cdn", "<base", "<iframe", "srcset"] {
             assert!(!page.contains(forbidden), "{forbidden} in the page");
         }
@@ -117,7 +118,7 @@ fn hostile_text_stays_text() {
 
 #[test]
 fn the_json_is_whole_and_every_number_is_its() {
-    for comparison in [sample::sweep(), sample::hostile()] {
+    for comparison in [sample::sweep(), idle::sample(), sample::hostile()] {
         let page = page(&comparison);
         let all = elements(&page);
         let held = all.iter().find(|element| element.attribute("id") == Some("comparison")).unwrap();
@@ -137,13 +138,15 @@ fn the_json_is_whole_and_every_number_is_its() {
 
 #[test]
 fn cells_of_tables_with_digits_are_numbers_of_the_json() {
-    let all = elements(&page(&sample::sweep()));
-    for (position, cell) in all.iter().enumerate() {
-        let numeric = cell.name == "td" && cell.text.contains(|c: char| c.is_ascii_digit());
-        if numeric && cell.attribute("class") == Some("n") {
-            // What is within an element ends before it.
-            let mut inner = all[..position].iter().rev().take_while(|one| one.within.len() > cell.within.len());
-            assert!(inner.any(|one| one.attribute("data-json").is_some()), "{:?} comes from nowhere", cell.text);
+    for comparison in [sample::sweep(), idle::sample()] {
+        let all = elements(&page(&comparison));
+        for (position, cell) in all.iter().enumerate() {
+            let numeric = cell.name == "td" && cell.text.contains(|c: char| c.is_ascii_digit());
+            if numeric && cell.attribute("class") == Some("n") {
+                // What is within an element ends before it.
+                let mut inner = all[..position].iter().rev().take_while(|one| one.within.len() > cell.within.len());
+                assert!(inner.any(|one| one.attribute("data-json").is_some()), "{:?} comes from nowhere", cell.text);
+            }
         }
     }
 }

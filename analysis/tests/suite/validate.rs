@@ -85,6 +85,10 @@ fn what_only_arithmetic_refuses() {
     ] {
         check(&comparison, pointer, value, expected);
     }
+    let swept = serde_json::to_value(crate::idle::sample()).unwrap();
+    let (at, predicted) = ("/cost_lines/0/points/1/predicted_cpu_us_per_s", json!(7.0));
+    check(&swept, at, predicted, &format!("{at}: 7, but the line has 7"));
+    check(&swept, "/cost_lines/0/line", json!(null), &format!("{at}: 7"));
 }
 
 #[test]

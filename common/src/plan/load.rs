@@ -70,7 +70,7 @@ pub struct LoadStep {
 #[serde(deny_unknown_fields)]
 pub struct Load {
     /// Tasks a second, over all dynos: all the time, or (ramp) when the window begins, (burst) outside the burst, (sine) on
-    /// average over a period.
+    /// average over a period. 0 all the time is an idle load.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate_per_s: Option<f64>,
     /// Process of the arrivals.
@@ -172,6 +172,12 @@ impl Load {
             }),
             ArrivalProcess::Trace => None,
         }
+    }
+
+    /// Whether nothing is asked: dynos are connected and idle, and the window measures what that costs.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.arrivals.is_stationary() && self.rate_per_s == Some(0.0)
     }
 
     /// Tasks of the window, before they are rounded: the integral of the rate.

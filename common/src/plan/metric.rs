@@ -13,6 +13,12 @@ pub enum Metric {
     WorkersCpuUsPerTask,
     /// CPU of the server per task.
     RedisCpuUsPerTask,
+    /// CPU of dynos and server per second of the window, whatever comes in it.
+    CpuUsPerS,
+    /// CPU of the dynos per second of the window.
+    WorkersCpuUsPerS,
+    /// CPU of the server per second of the window.
+    RedisCpuUsPerS,
     /// Tasks that ended, a second.
     CompletedPerS,
     /// Response, 50th percentile.
@@ -64,6 +70,10 @@ pub enum Metric {
     VoluntarySwitchesPerTask,
     /// Involuntary context switches of the dynos per task.
     InvoluntarySwitchesPerTask,
+    /// Voluntary context switches of the dynos per second of the window.
+    VoluntarySwitchesPerS,
+    /// Involuntary context switches of the dynos per second of the window.
+    InvoluntarySwitchesPerS,
     /// Threads of all dynos.
     Threads,
     /// Open sockets of all dynos.
@@ -76,10 +86,13 @@ pub enum Metric {
 
 impl Metric {
     /// Every metric, in the order of tables.
-    pub const ALL: [Metric; 32] = [
+    pub const ALL: [Metric; 37] = [
         Metric::CpuUsPerTask,
         Metric::WorkersCpuUsPerTask,
         Metric::RedisCpuUsPerTask,
+        Metric::CpuUsPerS,
+        Metric::WorkersCpuUsPerS,
+        Metric::RedisCpuUsPerS,
         Metric::CompletedPerS,
         Metric::ResponseP50Us,
         Metric::ResponseP90Us,
@@ -105,6 +118,8 @@ impl Metric {
         Metric::DynosStartMs,
         Metric::VoluntarySwitchesPerTask,
         Metric::InvoluntarySwitchesPerTask,
+        Metric::VoluntarySwitchesPerS,
+        Metric::InvoluntarySwitchesPerS,
         Metric::Threads,
         Metric::Sockets,
         Metric::RedisUsPerCommand,
@@ -118,6 +133,9 @@ impl Metric {
             Metric::CpuUsPerTask => "cpu_us_per_task",
             Metric::WorkersCpuUsPerTask => "workers_cpu_us_per_task",
             Metric::RedisCpuUsPerTask => "redis_cpu_us_per_task",
+            Metric::CpuUsPerS => "cpu_us_per_s",
+            Metric::WorkersCpuUsPerS => "workers_cpu_us_per_s",
+            Metric::RedisCpuUsPerS => "redis_cpu_us_per_s",
             Metric::CompletedPerS => "completed_per_s",
             Metric::ResponseP50Us => "response_p50_us",
             Metric::ResponseP90Us => "response_p90_us",
@@ -143,6 +161,8 @@ impl Metric {
             Metric::DynosStartMs => "dynos_start_ms",
             Metric::VoluntarySwitchesPerTask => "voluntary_switches_per_task",
             Metric::InvoluntarySwitchesPerTask => "involuntary_switches_per_task",
+            Metric::VoluntarySwitchesPerS => "voluntary_switches_per_s",
+            Metric::InvoluntarySwitchesPerS => "involuntary_switches_per_s",
             Metric::Threads => "threads",
             Metric::Sockets => "sockets",
             Metric::RedisUsPerCommand => "redis_us_per_command",
@@ -173,6 +193,34 @@ impl Metric {
     #[must_use]
     pub fn is_control(self) -> bool {
         matches!(self, Metric::RedisUsPerCommand | Metric::ComputeP50Us)
+    }
+
+    /// Whether it counts by the second of the window what another metric counts by the task: of the same tasks it says the same,
+    /// and without tasks it is the one that there is.
+    #[must_use]
+    pub fn is_by_the_second(self) -> bool {
+        matches!(
+            self,
+            Metric::CpuUsPerS
+                | Metric::WorkersCpuUsPerS
+                | Metric::RedisCpuUsPerS
+                | Metric::VoluntarySwitchesPerS
+                | Metric::InvoluntarySwitchesPerS
+        )
+    }
+
+    /// Whether dynos have it that nothing is asked of. All others are of tasks.
+    #[must_use]
+    pub fn is_of_idle_dynos(self) -> bool {
+        self.is_by_the_second()
+            || matches!(
+                self,
+                Metric::RssMaxBytes
+                    | Metric::IdleBytesPerWorker
+                    | Metric::DynosStartMs
+                    | Metric::Threads
+                    | Metric::Sockets
+            )
     }
 
     /// Whether a larger value is better.

@@ -201,14 +201,12 @@ fn values_of_the_wrong_type_are_refused() {
 
 #[test]
 fn values_that_no_run_can_have_are_refused() {
-    const RATE: &str = "tasks a second above 0 and at most 10000000";
-    for (value, shown) in
-        [("0", "0"), ("-1", "-1"), ("nan", "NaN"), ("inf", "inf"), ("-inf", "-inf"), ("1e8", "100000000")]
-    {
+    const RATE: &str = "tasks a second from 0 to 10000000";
+    for (value, shown) in [("-1", "-1"), ("nan", "NaN"), ("inf", "inf"), ("-inf", "-inf"), ("1e8", "100000000")] {
         check_set(&[&format!("load.rate_per_s={value}")], &format!("load.rate_per_s = {shown}: {RATE}"));
     }
     for (set, message) in [
-        ("load.rate_per_s=[100, 0]", "load.rate_per_s = 0: tasks a second above 0 and at most 10000000"),
+        ("load.rate_per_s=[100, -1]", "load.rate_per_s = -1: tasks a second from 0 to 10000000"),
         ("load.rate_per_s=[]", "load.rate_per_s = []: at least one value"),
         ("load.duration_s=0", "load.duration_s = 0: seconds above 0 and at most 86400"),
         ("load.duration_s=1e6", "load.duration_s = 1000000: seconds above 0 and at most 86400"),
@@ -360,6 +358,34 @@ fn rates_that_cannot_be_are_refused() {
     let short = load("arrivals = \"trace\"\ntrace = \"t.csv\"\n").unwrap();
     let message = "load.duration_s = 4: the last task of load.trace comes at 4.5 s: 5 would do";
     assert_eq!(parse_text(&short.source, &["load.duration_s=4"]).map(|_| ()), Err(message.to_owned()));
+}
+
+/// 0 all the time measures idle dynos: beside other rates, or by a metric that these have.
+#[test]
+fn a_rate_of_0_is_an_idle_load_where_something_can_be_said_of_it() {
+    for arrivals in ["constant", "poisson"] {
+        let plan = parse(&["load.rate_per_s=[0, 100]", &format!("load.arrivals={arrivals}")]).unwrap();
+        let [idle, busy] = plan.cells.as_slice() else { panic!("{plan:?}") };
+        let load = &idle.settings.load;
+        assert_eq!((load.planned(), load.warmup_planned(), load.is_idle()), (0, 0, true));
+        assert_eq!((load.mean_rate_per_s(), load.peak_rate_per_s(), load.rate_at(1.0)), (0.0, 0.0, 0.0));
+        assert_eq!(crate::arrivals::schedule(&idle.settings, 1).arrivals, []);
+        assert!(!busy.settings.load.is_idle());
+        assert_eq!([Metric::CpuUsPerTask, Metric::WorkersCpuUsPerS].map(|metric| idle.has(metric)), [false, true]);
+        assert!(busy.has(Metric::CpuUsPerTask) && busy.has(Metric::WorkersCpuUsPerS));
+    }
+    for primary in ["workers_cpu_us_per_s", "cpu_us_per_s", "rss_max_bytes", "voluntary_switches_per_s"] {
+        assert!(parse(&["load.rate_per_s=0", &format!("primary={primary}")]).is_ok(), "{primary}");
+    }
+    for primary in ["cpu_us_per_task", "response_p99_us", "completed_per_s"] {
+        check_set(
+            &["load.rate_per_s=0", &format!("primary={primary}")],
+            &format!(
+                "load.rate_per_s = 0: nothing is ever asked, and primary = {primary:?} is of tasks; a rate above 0 beside it, or \
+                 primary = \"workers_cpu_us_per_s\", would do"
+            ),
+        );
+    }
 }
 
 #[test]

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::drawing::{ResponseCurve, Timeline};
-use super::prediction::{Prediction, Scalability};
+use super::prediction::{CostLine, Prediction, Scalability};
 use super::{Ceiling, Counts, DynoLimits, Host, RedisServer, Severity, Versions};
 use crate::plan::{Metric, Published, Variant};
 
@@ -77,6 +77,9 @@ pub struct Comparison {
     pub cells: Vec<Cell>,
     /// How throughput goes with the number of workers, by sweep and variant; empty where the plan does not sweep it.
     pub scalability: Vec<Scalability>,
+    /// What a second costs by the rate, of workers and of the server, by sweep and variant; empty where the plan does not sweep
+    /// `load.rate_per_s`.
+    pub cost_lines: Vec<CostLine>,
     /// What others measured, where the plan quotes it.
     pub published: Vec<Published>,
     /// Every check of validity that was asked of any run, in the order of the runs.

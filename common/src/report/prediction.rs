@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Resource;
+use super::comparison::Estimate;
 
 /// One variant in one cell: predicted, measured, and how far apart they are.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -149,6 +150,72 @@ pub struct ScalabilityLaw {
     pub peak_per_s: Option<f64>,
     /// Runs that it was fitted to.
     pub runs: u32,
+}
+
+/// What a second costs a variant by the rate, as idle + slope x rate.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct CostLine {
+    /// The swept keys besides `load.rate_per_s`, and their values.
+    pub parameters: BTreeMap<String, serde_json::Value>,
+    /// Name of the variant.
+    pub variant: String,
+    /// Whose CPU it is.
+    pub process: CostOf,
+    /// By rate, ascending.
+    pub points: Vec<CostPoint>,
+    /// `null` where there is nothing to fit.
+    pub line: Option<CostCoefficients>,
+    /// Why not; else empty.
+    pub reason: String,
+    /// Where the line is far from what was measured, in words; empty where it is not, or chance may have done it.
+    pub finding: String,
+}
+
+/// Whose CPU a cost is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum CostOf {
+    /// The dynos.
+    Workers,
+    /// The server.
+    Redis,
+}
+
+impl std::fmt::Display for CostOf {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            CostOf::Workers => "workers",
+            CostOf::Redis => "redis",
+        })
+    }
+}
+
+/// The runs of one rate.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct CostPoint {
+    /// Asked, the mean over the window; 0 where nothing was.
+    pub rate_per_s: f64,
+    /// Valid runs, one a block.
+    pub runs: u32,
+    /// Those of them that were overloaded: with any, the line leaves the rate out.
+    pub overloaded: u32,
+    /// Median of the runs, microseconds of CPU per second of the window.
+    pub cpu_us_per_s: Estimate,
+    /// By the line; `null` without one, or where it leaves the rate out.
+    pub predicted_cpu_us_per_s: Option<f64>,
+    /// predicted / measured - 1 in every block, by the block's own line: Hodges-Lehmann estimate with its interval, at the
+    /// comparison's level.
+    pub residual: Option<Estimate>,
+}
+
+/// The coefficients of a cost line: Hodges-Lehmann estimates over the lines of all blocks, with their intervals at the
+/// comparison's level.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct CostCoefficients {
+    /// At rate 0, microseconds of CPU per second.
+    pub idle_cpu_us_per_s: Estimate,
+    /// The slope: what each task adds, microseconds of CPU.
+    pub cpu_us_per_task: Estimate,
 }
 
 /// A coefficient with its 95 % interval.

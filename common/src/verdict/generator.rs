@@ -26,7 +26,11 @@ pub fn on_time_limit_us(response_p50_us: Option<f64>) -> f64 {
     response_p50_us.map_or(1000.0, |p50| (0.05 * p50).max(1000.0))
 }
 
+/// None where it had nothing to send.
 pub(super) fn checks(evidence: &Evidence<'_>) -> Vec<Check> {
+    if evidence.settings.load.is_idle() {
+        return Vec::new();
+    }
     let latency_us = evidence.latency_us;
     let overloaded = evidence.backlog.overload.is_some();
     let on_time = evidence.on_time;

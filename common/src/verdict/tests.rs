@@ -5,12 +5,13 @@ use crate::latency::Latency;
 use crate::plan::Plan;
 use crate::report::{
     Backlog, ClockOffset, Counts, Ended, Failures, Latencies, Little, Machine, Overload, Pressure, RedisServer,
-    RedisWork, Resource, Resources, RunResult, Usage, WatchedCpu,
+    RedisWork, Resource, Resources, RunResult, Usage, Validity, Verdict, WatchedCpu,
 };
 use crate::task;
 
 /// A run of 3000 tasks in which everything went well; each test spoils one thing.
 struct Case {
+    rate_per_s: u32,
     load: &'static str,
     slo: &'static str,
     ended: Ended,
@@ -44,6 +45,7 @@ fn watched(cpu: u32) -> WatchedCpu {
 
 fn good() -> Case {
     Case {
+        rate_per_s: 3000,
         load: "",
         slo: "",
         ended: Ended::Complete,
@@ -114,13 +116,13 @@ fn good() -> Case {
     }
 }
 
-fn judged(case: &Case) -> (Vec<String>, RunResult, String) {
+fn judged(case: &Case) -> (Validity, Verdict) {
     let text = format!(
-        "name = \"t\"\n[task]\nkind = \"document\"\n[load]\nrate_per_s = 3000\nduration_s = 1\n{}\n[workers]\ncount = 1\n[slo]\n{}\n[[variant]]\nname = \"a\"\nengine = \"async\"\n",
-        case.load, case.slo
+        "name = \"t\"\nprimary = \"threads\"\n[task]\nkind = \"document\"\n[load]\nrate_per_s = {}\nduration_s = 1\n{}\n[workers]\ncount = 1\n[slo]\n{}\n[[variant]]\nname = \"a\"\nengine = \"async\"\n",
+        case.rate_per_s, case.load, case.slo
     );
     let plan = Plan::parse(&text, &[]).unwrap();
-    let (validity, verdict) = judge(&Evidence {
+    judge(&Evidence {
         settings: &plan.cells[0].settings,
         ended: &case.ended,
         counts: &case.counts,
@@ -140,21 +142,16 @@ fn judged(case: &Case) -> (Vec<String>, RunResult, String) {
         clocks: &case.clocks,
         redis_server: &case.redis_server,
         dyno: None,
-    });
-    let failed = validity.checks.iter().filter(|check| !check.ok).map(|check| check.name.clone()).collect();
-    (failed, verdict.result, verdict.reason)
+    })
 }
 
 #[track_caller]
 fn check(spoil: impl FnOnce(&mut Case), failed: &[&str], result: RunResult, reason: &str) {
     let mut case = good();
     spoil(&mut case);
-    let (names, verdict, because) = judged(&case);
-    assert_eq!(
-        (names.iter().map(String::as_str).collect::<Vec<_>>().as_slice(), verdict),
-        (failed, result),
-        "{because}"
-    );
+    let (validity, Verdict { result: verdict, reason: because, .. }) = judged(&case);
+    let names = validity.checks.iter().filter(|check| !check.ok).map(|check| check.name.as_str());
+    assert_eq!((names.collect::<Vec<_>>().as_slice(), verdict), (failed, result), "{because}");
     assert!(because.contains(reason), "{because:?} does not contain {reason:?}");
 }
 
@@ -194,6 +191,52 @@ fn every_check_trips() {
     let apart = ClockOffset { dyno: 1, offset_us: -5e9, uncertainty_us: 900.0, drift_us: Some(-200.0) };
     check(|case| case.clocks.push(apart), &["clock offset"], RunResult::Invalid, "clock offset");
     check(|case| case.redis_work.reconnects = 1, &["reconnects"], RunResult::Ok, "completed");
+}
+
+/// Of whom nothing is asked: every figure is of no task.
+fn idle(case: &mut Case) {
+    let none = Latency::new().distribution(0);
+    let of_none = |latency: &mut crate::report::Distribution| *latency = none.clone();
+    let latency_us = &mut case.latency_us;
+    let all =
+        [&mut latency_us.lateness, &mut latency_us.queue_wait, &mut latency_us.pool_wait, &mut latency_us.service];
+    all.into_iter().for_each(of_none);
+    [&mut latency_us.response, &mut latency_us.response_from_send].into_iter().for_each(of_none);
+    (case.rate_per_s, case.counts, case.recorded, case.sum_error) = (0, Counts::default(), 0, None);
+    case.redis_work = RedisWork::default();
+    case.resources.tasks = Some(0);
+    case.little = Some(Little { looks: 550, in_system: 0.0, standard_error: 0.0, rate_times_time: 0.0, ends: 0.0 });
+    let none = Some(0.0);
+    let backlog = &mut case.backlog;
+    (backlog.slope_per_s, backlog.slope_low_per_s, backlog.slope_high_per_s, backlog.drain_ms) =
+        (none, none, none, none);
+}
+
+#[test]
+fn rules_about_tasks_are_not_asked_where_nothing_is() {
+    check(idle, &[], RunResult::Ok, "nothing was asked");
+    let with = |spoil: fn(&mut Case)| {
+        move |case: &mut Case| {
+            idle(case);
+            spoil(case);
+        }
+    };
+    // An objective for responses has none to be about.
+    check(with(|case| case.slo = "response_p99_ms = 5"), &[], RunResult::Ok, "nothing was asked");
+    check(with(|case| case.load = "arrivals = \"constant\""), &[], RunResult::Ok, "nothing was asked");
+    check(with(|case| case.ended = Ended::Interrupted), &[], RunResult::Inconclusive, "interrupted");
+    let lost = |case: &mut Case| case.ended = Ended::DynoLost { dyno: 0, at_s: 1.0, status: None };
+    check(with(lost), &["dynos alive"], RunResult::Invalid, "dynos");
+    check(with(|case| case.redis_work.reconnects = 1), &["reconnects"], RunResult::Ok, "nothing was asked");
+    let asked = |spoil: fn(&mut Case)| {
+        let mut case = good();
+        case.slo = "response_p99_ms = 5";
+        spoil(&mut case);
+        judged(&case).0.checks.into_iter().map(|check| check.name).collect::<Vec<_>>()
+    };
+    let (idle, busy) = (asked(idle), asked(|_| {}));
+    let left_out: Vec<&String> = busy.iter().filter(|name| !idle.contains(name)).collect();
+    assert_eq!(left_out, ["little", "on time", "lateness share", "lateness", "samples"]);
 }
 
 #[test]

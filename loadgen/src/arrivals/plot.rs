@@ -20,7 +20,9 @@ pub(super) fn rate_over_time(made: &Schedule) -> String {
         counts[((share * COLUMNS as f64) as usize).min(COLUMNS - 1)] += 1;
     }
     let rates = counts.map(|count| f64::from(count) / column_s);
-    let top = round_up(rates.iter().copied().fold(0.0, f64::max));
+    let highest = rates.iter().copied().fold(0.0, f64::max);
+    // Where nothing ever comes the scale is of no matter, but there must be one.
+    let top = if highest > 0.0 { round_up(highest) } else { 1.0 };
     let mut text = format!("{:>LABEL$}\n", "tasks/s");
     for line in (0..LINES).rev() {
         let label = match line + 1 {
@@ -57,9 +59,9 @@ fn seconds(made: &Schedule, begin: usize) -> String {
     format!("{line}{last:>rest$}")
 }
 
-/// The next number that is 1, 2, 2.5 or 5 times a power of ten.
+/// The next number that is 1, 2, 2.5 or 5 times a power of ten; of a number above 0.
 fn round_up(value: f64) -> f64 {
-    let power = 10f64.powf(value.max(f64::MIN_POSITIVE).log10().floor());
+    let power = 10f64.powf(value.log10().floor());
     [1.0, 2.0, 2.5, 5.0].map(|step| step * power).into_iter().find(|&step| step >= value).unwrap_or(10.0 * power)
 }
 

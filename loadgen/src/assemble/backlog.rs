@@ -31,7 +31,7 @@ pub(super) fn of(
 ) -> (Backlog, Option<Little>) {
     let collected = &measured.collected;
     let last_ended_ns = collected.dynos.iter().map(|dyno| dyno.totals().last_ended_ns).max().unwrap_or(0);
-    let last_sent_ns = measured.sends.last_ns().unwrap_or(0);
+    let last_sent_ns = measured.sends.last_ns();
     let window_s = settings.load.duration_s;
     let window_start_ns = measured.start_ns + schedule.window_start_ns;
     let sent_ns = measured.sends.by_dyno(schedule, collected.dynos.len());
@@ -50,7 +50,7 @@ pub(super) fn of(
         slope_low_per_s: trend.map(|trend| trend.low),
         slope_high_per_s: trend.map(|trend| trend.high),
         drain_ms: (measured.drained && matches!(measured.ended, Ended::Complete))
-            .then(|| last_ended_ns.saturating_sub(last_sent_ns) as f64 / 1e6),
+            .then(|| last_sent_ns.map_or(0, |sent_ns| last_ended_ns.saturating_sub(sent_ns)) as f64 / 1e6),
         overload: collected.overload.map(|overload| Overload {
             at_s: (overload.at_ns as f64 - window_start_ns as f64) / 1e9,
             dyno: overload.dyno,

@@ -230,7 +230,8 @@ impl<'a> Watch<'a> {
         let standing = Standing {
             phase: match window_s {
                 ..0.0 => Phase::WarmUp,
-                _ if all_sent => Phase::Drain,
+                // Who has nothing to send has sent all of it from the beginning on.
+                _ if all_sent && seen.sent > 0 => Phase::Drain,
                 _ => Phase::Window,
             },
             window_s,

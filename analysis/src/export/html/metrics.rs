@@ -16,6 +16,7 @@ pub(super) struct About {
 }
 
 const COST: &str = "What a task costs";
+const SECOND: &str = "What a second costs, with tasks or without";
 const RESPONSE: &str = "How long a task takes";
 const PARTS: &str = "Where that time goes";
 const CONTROL: &str = "Negative controls: what no variant should change";
@@ -28,6 +29,15 @@ pub(super) fn about(metric: Metric) -> About {
         }
         Metric::WorkersCpuUsPerTask => (COST, "CPU time of the worker processes over the window, per task that ended"),
         Metric::RedisCpuUsPerTask => (COST, "CPU time of the Redis server over the window, per task that ended"),
+        Metric::CpuUsPerS => {
+            (SECOND, "CPU time of worker processes and Redis server over the window, per second, whatever came in it")
+        }
+        Metric::WorkersCpuUsPerS => (SECOND, "CPU time of the worker processes, per second of the window"),
+        Metric::RedisCpuUsPerS => (SECOND, "CPU time of the Redis server, per second of the window"),
+        Metric::VoluntarySwitchesPerS => (SECOND, "times a thread gave up its CPU to wait, per second of the window"),
+        Metric::InvoluntarySwitchesPerS => {
+            (SECOND, "times a thread had to give up its CPU to another, per second of the window")
+        }
         Metric::CompletedPerS => (COST, "tasks completed a second in the window; more is better"),
         Metric::VoluntarySwitchesPerTask => (COST, "times a thread gave up its CPU to wait, per task"),
         Metric::InvoluntarySwitchesPerTask => (COST, "times a thread had to give up its CPU to another, per task"),
@@ -78,6 +88,7 @@ pub(super) fn about(metric: Metric) -> About {
 pub(super) fn form(metric: Metric) -> &'static str {
     match wording(metric).unit {
         Unit::Micros => "estimate_us",
+        Unit::MicrosPerSecond => "estimate_us_per_s",
         Unit::Millis => "estimate_ms",
         Unit::Bytes => "estimate_bytes",
         Unit::PerSecond => "estimate_per_s",

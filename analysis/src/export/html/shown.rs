@@ -21,6 +21,8 @@ enum Form {
     Quantity(Unit),
     /// `{value, low, high, n}`
     Estimate(Unit),
+    /// `{value, low, high, n}` of differences, with their signs.
+    EstimatePercent,
     /// Whole, in groups of three.
     Count,
     /// Three significant digits.
@@ -46,17 +48,20 @@ enum Form {
 }
 
 /// What templates call the forms.
-const FORMS: [(&str, Form); 22] = [
+const FORMS: [(&str, Form); 25] = [
     ("us", Form::Quantity(Unit::Micros)),
+    ("us_per_s", Form::Quantity(Unit::MicrosPerSecond)),
     ("ms", Form::Quantity(Unit::Millis)),
     ("bytes", Form::Quantity(Unit::Bytes)),
     ("per_s", Form::Quantity(Unit::PerSecond)),
     ("number", Form::Quantity(Unit::Number)),
     ("estimate_us", Form::Estimate(Unit::Micros)),
+    ("estimate_us_per_s", Form::Estimate(Unit::MicrosPerSecond)),
     ("estimate_ms", Form::Estimate(Unit::Millis)),
     ("estimate_bytes", Form::Estimate(Unit::Bytes)),
     ("estimate_per_s", Form::Estimate(Unit::PerSecond)),
     ("estimate_number", Form::Estimate(Unit::Number)),
+    ("estimate_percent", Form::EstimatePercent),
     ("count", Form::Count),
     ("figure", Form::Figure),
     ("contrast", Form::Contrast),
@@ -87,6 +92,7 @@ impl Shown {
         match self.0 {
             Form::Quantity(unit) => value.as_f64().map(|value| format::quantity(unit, value)),
             Form::Estimate(unit) => parsed(value).map(|estimate: Estimate| format::estimate(unit, &estimate)),
+            Form::EstimatePercent => parsed(value).map(|estimate: Estimate| format::estimate_percent(&estimate)),
             Form::Count => value.as_u64().map(format::grouped),
             Form::Figure => value.as_f64().map(|value| format::significant(value, 3)),
             Form::Contrast => parsed(value).map(|contrast: Contrast| format::ratio_of(&contrast)),

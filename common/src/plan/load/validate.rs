@@ -73,9 +73,10 @@ impl Load {
         PlanError::value(key, value, expected)
     }
 
-    /// A rate that changes may be 0 for a while.
+    /// A rate that changes may be 0 for a while, and one that does not from beginning to end: that is an idle load. A sine swings
+    /// by a share of its rate.
     fn validate_rates(&self) -> Result<(), PlanError> {
-        let may_be_0 = matches!(self.arrivals, ArrivalProcess::Ramp | ArrivalProcess::Burst);
+        let may_be_0 = self.arrivals != ArrivalProcess::Sine;
         let own = [
             ("load.rate_per_s", self.rate_per_s, may_be_0),
             ("load.rate_end_per_s", self.rate_end_per_s, true),
@@ -145,6 +146,9 @@ impl Load {
     }
 
     fn validate_count(&self) -> Result<(), PlanError> {
+        if self.is_idle() {
+            return Ok(());
+        }
         let window = self.tasks_of_window();
         let mean_per_s = self.mean_rate_per_s();
         if window == 0.0 {

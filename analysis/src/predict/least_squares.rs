@@ -1,4 +1,4 @@
-//! Least squares for curves N / (offset + a sum of terms), with no negative coefficient. Pure.
+//! Least squares: linear ones, and for curves N / (offset + a sum of terms) with no negative coefficient. Pure.
 
 /// What N is divided by: `offset`, and each of `bases` times its coefficient; functions of N.
 pub(super) struct Curve<'a, Offset: Fn(f64) -> f64> {
@@ -102,13 +102,19 @@ fn solve(rows: &[Row], free: &[usize], of: impl Fn(&Row) -> (f64, f64)) -> Optio
         let (weight, right) = of(row);
         free.iter().map(|&basis| weight * row.bases[basis]).chain([right]).collect()
     });
-    let weighted: Vec<Vec<f64>> = weighted.collect();
-    // Columns differ by the square of the number of workers: each is measured in its own length.
-    let product = |i: usize, j: usize| weighted.iter().map(|row| row[i] * row[j]).sum::<f64>();
-    let lengths: Vec<f64> = (0..free.len()).map(|column| product(column, column).sqrt()).chain([1.0]).collect();
+    linear(&weighted.collect::<Vec<_>>())
+}
+
+/// The coefficients with which the columns of `rows`, each of which ends with its right-hand side, come nearest to that. `None`
+/// where there is no single solution, or nothing to solve.
+pub(super) fn linear(rows: &[Vec<f64>]) -> Option<Vec<f64>> {
+    let columns = rows.first()?.len() - 1;
+    // Columns may differ by orders of magnitude: each is measured in its own length.
+    let product = |i: usize, j: usize| rows.iter().map(|row| row[i] * row[j]).sum::<f64>();
+    let lengths: Vec<f64> = (0..columns).map(|column| product(column, column).sqrt()).chain([1.0]).collect();
     let equation =
         |i: usize| lengths.iter().enumerate().map(|(j, length)| product(i, j) / (lengths[i] * length)).collect();
-    let solution = eliminate((0..free.len()).map(equation).collect())?;
+    let solution = eliminate((0..columns).map(equation).collect())?;
     Some(solution.into_iter().zip(lengths).map(|(value, length)| value / length).collect())
 }
 
