@@ -269,9 +269,9 @@ impl Default for RedisSettings {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Repeat {
-    /// Blocks per cell. Verdicts need at least 6, and 10 to be worth much.
+    /// Blocks per cell. Verdicts need at least 6, more where there are many contrasts, and 10 to be worth much.
     pub blocks: u32,
-    /// Blocks of a cell whose primary contrast is still unknown for noise after `blocks`. Declared beforehand, because
+    /// Blocks of a cell whose primary contrast is still unknown for noise, or for their number, after `blocks`. Declared beforehand, because
     /// looking twice has its price: all intervals are 97 % ones.
     pub extend_to: Option<u32>,
     /// Differences inside it do not matter: 0.03 is 3 %.
