@@ -1,7 +1,7 @@
 //! A/A: what benches of a variant against itself say of the instrument. Everything that such a bench finds is of the
 //! instrument's own making, since there is nothing to find.
 
-use common::report::comparison::{Answer, AnswerKind, Certainty, Contrast, ContrastVerdict, Level};
+use common::report::comparison::{Answer, AnswerKind, Cause, Certainty, Contrast, ContrastVerdict, Level};
 
 use crate::format::{p_equals, p_name, percent, ratio_or_unbounded};
 use crate::metric::wording;
@@ -26,8 +26,10 @@ pub(crate) fn answers(
     contrasts: &[Vec<Contrast>],
     level: stats::level::Level,
 ) -> (Vec<Answer>, Answer) {
+    let is_adjusted = contrasts.iter().flatten().filter(|contrast| contrast.primary).count() > 1;
     let primary = |contrasts: &Vec<Contrast>| {
-        contrasts.iter().find(|contrast| contrast.primary).map(|contrast| sentence(contrast, level.confidence))
+        let primary = contrasts.iter().find(|contrast| contrast.primary)?;
+        Some(sentence(primary, level.confidence, is_adjusted))
     };
     // None of a cell in which nothing is asked: that keeps what is said of it.
     let sentences: Vec<Option<String>> = contrasts.iter().map(primary).collect();
@@ -59,17 +61,21 @@ pub(crate) fn in_place(answer: Answer, sentence: String) -> Answer {
     }
 }
 
-fn sentence(contrast: &Contrast, confidence: f64) -> String {
+fn sentence(contrast: &Contrast, confidence: f64, is_adjusted: bool) -> String {
+    let label = wording(contrast.metric).label;
+    let what = format!("A/A, {label} of {} against {}", contrast.contender, contrast.baseline);
+    if contrast.cause.is_some_and(|cause| cause != Cause::Noise) {
+        return format!("{what}: whether there would be an alarm cannot be told: {}", contrast.reason);
+    }
     let said = match contrast.verdict {
         ContrastVerdict::Better | ContrastVerdict::Worse => "ALARM, a difference was found where there is none",
         ContrastVerdict::Same => "no alarm, and the same within the margin",
         ContrastVerdict::Unknown => "no alarm",
     };
     let [value, low, high] = [contrast.ratio.value, contrast.ratio.low, contrast.ratio.high].map(ratio_or_unbounded);
-    let numbers = contrast.p_adjusted.or(contrast.p_value).map_or_else(String::new, |p| {
-        let (level, p) = (percent(confidence), p_equals(p_name(contrast), p));
+    let numbers = contrast.p_adjusted.map_or_else(String::new, |p| {
+        let (level, p) = (percent(confidence), p_equals(p_name(is_adjusted), p));
         format!(" (ratio {value}, {level} interval {low} to {high}, {p})")
     });
-    let label = wording(contrast.metric).label;
-    format!("A/A, {label} of {} against {}: {said}{numbers}", contrast.contender, contrast.baseline)
+    format!("{what}: {said}{numbers}")
 }

@@ -172,9 +172,9 @@ pub(crate) fn signed_percent(share: f64) -> String {
     format!("{sign}{}", percent(share))
 }
 
-/// How the p of a difference is called.
-pub(crate) fn p_name(contrast: &Contrast) -> &'static str {
-    if contrast.p_adjusted == contrast.p_value { "p" } else { "adjusted p" }
+/// How a p is called: adjusted for a family of more than one contrast, or not.
+pub(crate) fn p_name(is_adjusted: bool) -> &'static str {
+    if is_adjusted { "adjusted p" } else { "p" }
 }
 
 /// `0.031 [0.02, 0.045]`

@@ -15,7 +15,7 @@ mod models;
 pub mod queue;
 mod scalability;
 pub mod simulate;
-mod sweeps;
+pub(crate) mod sweeps;
 pub mod usl;
 
 pub(crate) use cost_line::cost_lines;

@@ -44,10 +44,10 @@ pub(crate) enum Unjudged {
 /// A third of a window of so many seconds always holds a whole one, wherever seconds begin.
 const WINDOW_S: f64 = 6.0;
 
-/// `None` where there are no runs, where arrivals change by plan, and where [`steadiness`] says something.
+/// `None` where there are no runs, where nothing is asked, where arrivals change by plan, and where [`steadiness`] says something.
 pub(crate) fn unjudged(runs: &[&Run], alpha: f64) -> Option<Unjudged> {
     let load = &runs.first()?.plan.settings.load;
-    if !load.arrivals.is_stationary() || steadiness(runs, alpha).is_some() {
+    if load.is_idle() || !load.arrivals.is_stationary() || steadiness(runs, alpha).is_some() {
         return None;
     }
     let short = load.duration_s < WINDOW_S && runs.iter().all(|run| run.steady.is_none());

@@ -472,7 +472,7 @@ fn answer() -> Value {
         "tied": [],
         "certainty": {
             "level": "none", "cell": 0, "metric": "cpu_us_per_task", "baseline": "threads", "contender": "async", "p": null,
-            "interval": {"value": 1.1, "low": null, "high": null}, "blocks": 1, "calibrated": false,
+            "interval": {"value": 1.1, "low": null, "high": null}, "blocks": 1, "adjusted": false, "calibrated": false,
         },
         "held": [{"variant": "threads", "cells": [0], "sentence": "threads kept up"}],
         "headroom": [{

@@ -43,7 +43,7 @@ pub struct Summary {
     pub blocks: u32,
     /// Blocks that stayed void.
     pub void: u32,
-    /// Whether any run ended with another verdict than `ok`: `overloaded`, then `inconclusive`.
+    /// Whether any run of a complete block ended with another verdict than `ok`: `overloaded`, then `inconclusive`.
     pub overloaded: bool,
     /// As above.
     pub inconclusive: bool,

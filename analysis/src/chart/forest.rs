@@ -120,10 +120,11 @@ pub(super) fn of_cell(comparison: &Comparison, cell: &Cell) -> Vec<Chart> {
         } else {
             String::new()
         };
+        let order = if first.primary { ", the primary metric first" } else { "" };
         let level = percent(comparison.level);
         let summary = format!(
-            "{primary}Ratios of {contender} to {baseline} with unadjusted {level} intervals, the primary metric first; words of \
-             the others stand in brackets: the plan did not set out to decide them. {}",
+            "{primary}Ratios of {contender} to {baseline} with unadjusted {level} intervals{order}; words in \
+             brackets: the plan did not set out to decide them. {}",
             runs_of(cell)
         );
         let title = format!("Ratios {contender} / {baseline}");

@@ -36,8 +36,8 @@ pub(super) fn slight(cells: &[DiffCell]) -> Option<String> {
     let small = |change: &Change| change.ratio.value.is_some_and(|ratio| is_layout(ratio.ln()));
     let changes = cells.iter().flat_map(|cell| &cell.variants).flat_map(|variant| &variant.changes);
     changes.into_iter().any(|change| change.primary && worded(change) && small(change)).then(|| {
-        "two builds are two code layouts, which alone may make changes under 2 %: whether the code itself got better or worse by so \
-         little is not known"
+        "if these were two builds, they are two code layouts, which alone may make changes under 2 %: whether the code itself got \
+         better or worse by so little is not known"
             .to_owned()
     })
 }

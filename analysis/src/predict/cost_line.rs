@@ -7,7 +7,7 @@ use common::report::Run;
 use common::report::comparison::Estimate;
 use common::report::prediction::{CostCoefficients, CostLine, CostOf, CostPoint};
 
-use super::sweeps;
+use super::sweeps::{self, RATE};
 use crate::blocks::Blocks;
 use crate::compare::estimate;
 use crate::format::{counted, percent, signed_percent, significant};
@@ -21,8 +21,6 @@ pub use fit::{Line, line};
 
 use fit::RATES_MIN;
 
-/// The key that makes cells different in nothing but their rate.
-const RATE: &str = "load.rate_per_s";
 /// A line that is so far from what was measured is a finding, when chance does not explain it.
 const FINDING: f64 = 0.05;
 
@@ -90,7 +88,8 @@ fn of_process(process: CostOf, rates: &[(f64, &[&Run])], level: Level) -> CostLi
     let reason = match &line {
         Some(_) => String::new(),
         None if held.len() < RATES_MIN => format!(
-            "{} of {} held in every run; a line, and something that could contradict it, need {RATES_MIN}",
+            "{} of {} have valid runs of which none was overloaded; a line, and something that could contradict it, need \
+             {RATES_MIN}",
             held.len(),
             counted(rates.len() as u64, "rate")
         ),

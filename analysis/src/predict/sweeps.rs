@@ -7,6 +7,9 @@ use serde_json::Value;
 
 use crate::blocks::Blocks;
 
+/// The key that makes cells different in nothing but their rate.
+pub(crate) const RATE: &str = "load.rate_per_s";
+
 /// The cells along one key, and the swept keys besides it with their values.
 pub(super) type Sweep<'a> = (BTreeMap<String, Value>, Vec<(&'a Cell, &'a Blocks<'a>)>);
 

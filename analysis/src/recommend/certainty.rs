@@ -8,9 +8,8 @@ use common::report::comparison::{Certainty, Contrast, ContrastVerdict, Level, St
 
 use super::finding::Finding;
 use super::{Bench, Seen};
-use crate::compare::family;
+use crate::compare::{family, level};
 use crate::format::counted;
-use crate::stats;
 use crate::steady::{self, Unjudged, steadiness};
 
 /// p at most this, adjusted, is more than what a word needs.
@@ -43,6 +42,7 @@ pub(super) fn certainty(bench: &Bench<'_>, findings: &[Finding<'_>], has_doubts:
         baseline: contrast.baseline.clone(),
         contender: contrast.contender.clone(),
         p,
+        adjusted: chosen.is_adjusted(),
         interval: contrast.ratio,
         blocks: contrast.n,
         calibrated,
@@ -87,23 +87,25 @@ fn warnings(variants: &[Variant], cells: &[&Seen<'_>]) -> Option<String> {
 
 /// What must be known and lowers nothing.
 pub(super) fn notes(bench: &Bench<'_>, cells: &[&Seen<'_>]) -> Vec<String> {
-    let level = stats::level::Level::of(bench.plan.repeat.extend_to.is_some());
+    let level = level(bench.plan);
     let mut notes = Vec::new();
     let contrasts = || cells.iter().flat_map(|seen| seen.contrasts).filter(|contrast| contrast.primary);
     let is_aa = bench.plan.is_against_itself() && bench.forced.is_empty();
     if !is_aa && contrasts().any(|contrast| !contrast.calibrated) {
         notes.push("uncalibrated: no A/A benches of this host are known that fit".to_owned());
     }
-    if contrasts().filter_map(|contrast| contrast.aa.as_ref()).any(|aa| aa.noise_floor.is_none()) {
+    let (family, repeat) = (family(bench.plan), &bench.plan.repeat);
+    let blocks_min = level.blocks_min_of(family as usize);
+    let scouts = contrasts().next().is_some() && repeat.blocks_max() < blocks_min;
+    // Such a bench keeps nothing of a metric that it cannot raise an alarm for.
+    if !scouts && contrasts().filter_map(|contrast| contrast.aa.as_ref()).any(|aa| aa.noise_floor.is_none()) {
         notes.push(
             "how far blocks scatter is known from these alone: the A/A benches of this host have other tasks or windows, whose blocks \
              scatter otherwise (loadgen bench PLAN --aa makes one that fits)"
                 .to_owned(),
         );
     }
-    let (family, repeat) = (family(bench.plan), &bench.plan.repeat);
-    let blocks_min = level.blocks_min_of(family as usize);
-    if family > 0 && repeat.blocks_max() < blocks_min {
+    if scouts {
         let blocks = counted(repeat.blocks_max().into(), "block");
         notes.push(format!(
             "scouting: with {blocks} a cell no difference can be shown, however large; {} take {blocks_min}",

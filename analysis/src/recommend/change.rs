@@ -114,7 +114,8 @@ fn of_margin(finding: &Finding<'_>) -> Option<Change> {
              below it may not be",
             percent(reach)
         ),
-        (Word::Better | Word::Worse | Word::Slight, _) | (Word::Unknown, Some(Cause::Noise)) => {
+        (Word::Better | Word::Worse | Word::SlightlyLess | Word::SlightlyMore, _)
+        | (Word::Unknown, Some(Cause::Noise)) => {
             format!(
                 "with a margin of {} or more no difference would matter: the {level} interval of {name} lies within \
                  it{adjustment}",

@@ -25,13 +25,13 @@ pub(super) fn of_one(finding: &Finding<'_>, margin: f64) -> String {
     match finding.word {
         Word::Better | Word::Worse => {
             let interval = change_interval(contrast).map(|interval| format!("{level} interval {interval}"));
-            let p = finding.p().map(|p| p_equals(p_name(contrast), p));
+            let p = finding.p().map(|p| p_equals(p_name(finding.is_adjusted()), p));
             let parts = interval.into_iter().chain(p).chain([blocks]).chain(uncalibrated).collect();
             format!("{} {}", difference(&[contrast]), sure(parts))
         }
-        Word::Slight => {
+        Word::SlightlyLess | Word::SlightlyMore => {
             let interval = change_interval(contrast).map(|interval| format!("{level} interval {interval}"));
-            let p = finding.p().map(|p| p_equals(p_name(contrast), p));
+            let p = finding.p().map(|p| p_equals(p_name(finding.is_adjusted()), p));
             let parts = interval.into_iter().chain(p).chain([blocks]).chain(uncalibrated).collect();
             format!("{}{SLIGHT} {}", difference(&[contrast]), sure(parts))
         }
@@ -53,7 +53,7 @@ pub(super) fn of_one(finding: &Finding<'_>, margin: f64) -> String {
         Word::Unknown if contrast.cause == Some(Cause::Noise) => {
             let change = contrast.ratio.value.map(|ratio| format!("{} {}", contrast.contender, signed(ratio)));
             let interval = signed_interval(contrast).map(|interval| format!("{level} interval {interval}"));
-            let p = finding.p().map(|p| p_equals(p_name(contrast), p));
+            let p = finding.p().map(|p| p_equals(p_name(finding.is_adjusted()), p));
             let parts = change.into_iter().chain(interval).chain(p).chain([blocks]).collect();
             format!("{} {}: {}", cannot_tell(contrast), sure(parts), would_tell(finding, margin))
         }
@@ -76,7 +76,9 @@ pub(super) fn of_several(word: Word, findings: &[&Finding<'_>], margin: f64, alo
     };
     match word {
         Word::Better | Word::Worse => difference(&contrasts),
-        Word::Slight => format!("{}, too little to choose by between two binaries,", difference(&contrasts)),
+        Word::SlightlyLess | Word::SlightlyMore => {
+            format!("{}, too little to choose by between two binaries,", difference(&contrasts))
+        }
         Word::Same if alone => no_difference(first.contrast, margin),
         Word::Same => "no difference that matters".to_owned(),
         Word::KeepsUp => more_often(contender, baseline, of_contender, of_baseline),

@@ -5,7 +5,7 @@ use common::report::comparison::{Cause, Contrast, ContrastVerdict, KeepsUp, RunV
 
 use super::Seen;
 use crate::blocks::VariantRuns;
-use crate::compare::{family, verdicts};
+use crate::compare::{family, level, verdicts};
 use crate::contrast::{is_layout, noise, two_binaries};
 use crate::stats::level::Level;
 use crate::stats::sign;
@@ -19,8 +19,10 @@ pub(super) enum Word {
     Worse,
     /// Within the margin.
     Same,
-    /// By the primary metric, and by so little that two binaries may differ so by their code layouts alone.
-    Slight,
+    /// By the primary metric, which is lower by so little that two binaries may differ so by their code layouts alone.
+    SlightlyLess,
+    /// Likewise higher.
+    SlightlyMore,
     /// More often than the baseline.
     KeepsUp,
     /// Less often than the baseline.
@@ -80,7 +82,7 @@ impl Kept {
 
 /// Every contender of a cell, in the plan's order.
 pub(super) fn findings<'a>(cell: usize, seen: &Seen<'a>, plan: &Plan) -> Vec<Finding<'a>> {
-    let level = Level::of(plan.repeat.extend_to.is_some());
+    let level = level(plan);
     let named = |name: &str| plan.variants.iter().position(|variant| variant.name == name);
     let kept = |name: &str| named(name).map_or_else(Kept::default, |i| Kept::of(&seen.blocks.variants[i]));
     let slight = |contrast: &Contrast| {
@@ -93,9 +95,16 @@ pub(super) fn findings<'a>(cell: usize, seen: &Seen<'a>, plan: &Plan) -> Vec<Fin
         .zip(seen.keeps_up)
         .map(|(contrast, keeps_up)| {
             let (baseline, contender) = (kept(&contrast.baseline), kept(&contrast.contender));
+            let rises = contrast.ratio.value.is_none_or(|ratio| ratio > 1.0);
             let word = match (contrast.cause, contrast.verdict) {
                 (Some(Cause::Overload), _) => who_keeps_up(level.alpha, keeps_up, [baseline, contender]),
-                (_, ContrastVerdict::Better | ContrastVerdict::Worse) if slight(contrast) => Word::Slight,
+                (_, ContrastVerdict::Better | ContrastVerdict::Worse) if slight(contrast) => {
+                    if rises {
+                        Word::SlightlyMore
+                    } else {
+                        Word::SlightlyLess
+                    }
+                }
                 (_, ContrastVerdict::Better) => Word::Better,
                 (_, ContrastVerdict::Worse) => Word::Worse,
                 (_, ContrastVerdict::Same) => Word::Same,
@@ -118,26 +127,35 @@ fn who_keeps_up(alpha: f64, keeps_up: &KeepsUp, kept: [Kept; 2]) -> Word {
 
 /// p of "one of them keeps up as often as not": an inconclusive run may have kept up.
 fn p_of_neither(kept: [Kept; 2]) -> f64 {
-    let p = |Kept { overloaded, of, .. }: Kept| sign::p_value(of.saturating_sub(overloaded), overloaded);
+    let p = |Kept { overloaded, of, .. }: Kept| {
+        let others = of.saturating_sub(overloaded);
+        // As small where hardly a run was overloaded, which shows the contrary.
+        if overloaded > others { sign::p_value(others, overloaded) } else { 1.0 }
+    };
     kept.map(p).into_iter().fold(0.0, f64::max)
 }
 
 impl Finding<'_> {
     /// Whether anything was, by which a variant could be chosen.
     pub(super) fn is_shown(&self) -> bool {
-        !matches!(self.word, Word::Unknown | Word::Slight)
+        !matches!(self.word, Word::Unknown | Word::SlightlyLess | Word::SlightlyMore)
     }
 
     /// The p value that the word rests on, or that was too large for one; `None` where nothing could be tested.
     pub(super) fn p(&self) -> Option<f64> {
         match (self.word, self.contrast.cause) {
-            (Word::Better | Word::Worse | Word::Slight, _) => self.contrast.p_adjusted,
+            (Word::Better | Word::Worse | Word::SlightlyLess | Word::SlightlyMore, _) => self.contrast.p_adjusted,
             (Word::Unknown, Some(Cause::Noise | Cause::FewBlocks)) => self.contrast.p_adjusted,
             (Word::Same, _) => self.contrast.p_same_adjusted,
             (Word::NeitherKeepsUp, _) => Some(p_of_neither([self.baseline, self.contender])),
             (_, Some(Cause::Overload)) => Some(self.keeps_up.p_value),
             _ => None,
         }
+    }
+
+    /// Whether that p is adjusted for a family; the sign tests of who keeps up are in none.
+    pub(super) fn is_adjusted(&self) -> bool {
+        self.family > 1 && self.contrast.cause != Some(Cause::Overload)
     }
 
     /// Blocks that would tell, where noise alone keeps it from a word: for the observed difference or for sameness, whichever

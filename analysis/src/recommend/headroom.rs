@@ -10,10 +10,9 @@ use super::finding::Kept;
 use super::limits::{others, used};
 use super::{Bench, Seen, place};
 use crate::format::{counted, percent, significant};
+use crate::predict::sweeps::RATE;
 use crate::stats::middle_of;
 
-/// The key that makes cells different in nothing but their rate.
-const RATE: &str = "load.rate_per_s";
 /// What can be short in production; generator and delay proxy are instruments.
 const SYSTEM: [Resource; 4] = [Resource::ServerCpu, Resource::WorkerCpu, Resource::Connections, Resource::Workers];
 

@@ -53,7 +53,7 @@ fn sentence(variant: &Variant, cells: &[&Seen<'_>], kept: &[Kept]) -> String {
         .map(|Stretch { word, place, .. }| match word {
             Word::InEveryBlock => format!("in every block {place}"),
             Word::NotInEveryBlock => format!("not in every block {place}"),
-            Word::Open => format!("in blocks of which some are inconclusive {place}"),
+            Word::Open => format!("perhaps {place} (inconclusive runs)"),
             Word::NotMeasured => format!("not measured {place}"),
         })
         .collect();

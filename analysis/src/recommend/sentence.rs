@@ -51,7 +51,9 @@ pub(super) fn overall(bench: &Bench<'_>, findings: &[Vec<Finding<'_>>]) -> Strin
 /// What all cells say of one contender.
 fn one_contender(bench: &Bench<'_>, cells: &[plan::Cell], findings: &[&Finding<'_>]) -> String {
     let words: Vec<Word> = findings.iter().map(|finding| finding.word).collect();
-    let stretches = place::stretches(cells, &words, |word| matches!(word, Word::Same | Word::Slight | Word::Unknown));
+    let stretches = place::stretches(cells, &words, |word| {
+        matches!(word, Word::Same | Word::SlightlyLess | Word::SlightlyMore | Word::Unknown)
+    });
     let alone = stretches.len() == 1;
     let clauses: Vec<String> = stretches
         .iter()
@@ -87,7 +89,7 @@ fn certainty(findings: &[&Finding<'_>]) -> String {
     let blocks = if whole { format!("{run_in_words} a cell") } else { format!("{run} of {planned} a cell") };
     let ps = |findings: &mut dyn Iterator<Item = &Finding<'_>>| {
         let all: Vec<(f64, &'static str)> =
-            findings.filter_map(|finding| Some((finding.p()?, p_name(finding.contrast)))).collect();
+            findings.filter_map(|finding| Some((finding.p()?, p_name(finding.is_adjusted())))).collect();
         let largest = all.iter().copied().max_by(|a, b| a.0.total_cmp(&b.0));
         let smallest = all.iter().copied().min_by(|a, b| a.0.total_cmp(&b.0));
         (largest, smallest)

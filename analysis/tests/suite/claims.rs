@@ -29,6 +29,14 @@ fn nobody_is_chosen_for_what_code_layouts_may_make() {
     assert_eq!(certainty.as_ref().unwrap().level, Level::None);
     insta::assert_snapshot!(sentence, @"async needs 1.5 % less CPU per task than threads, which is no reason to choose: under 2 % two binaries may differ by their code layouts alone (95 % interval 1.4 to 1.6 %, p = 0.002, 10 blocks, uncalibrated); both kept up in every block");
     insta::assert_snapshot!(slight(&PLAN.replace("count = 28", "count = [28, 500]")).answer.sentence, @"async needs 1.5 % less CPU per task than threads, too little to choose by between two binaries, in both cells (smallest adjusted p = 0.004, 10 blocks a cell); both kept up in every block");
+    // Less in one cell and more in the other are not one difference.
+    let signs =
+        plan(&PLAN.replace("count = 28", "count = [28, 500]").replace("blocks = 10", "blocks = 10\nmargin = 0.01"));
+    let mixed = runs(&signs, |run| {
+        let factor = if run.cell.index == 0 { 0.985 } else { 1.015 };
+        scale_cpu(run, scatter(run, 0.001) * if is_async(run) { factor } else { 1.0 });
+    });
+    insta::assert_snapshot!(compare(&signs, mixed).answer.sentence, @"async needs 1.5 % more CPU per task than threads, too little to choose by between two binaries, from 500 workers on; async needs 1.5 % less CPU per task than threads, too little to choose by between two binaries, below (smallest adjusted p = 0.004, 10 blocks a cell); both kept up in every block");
     // One binary under two names.
     let one_binary = slight(&PLAN.replace("engine = \"async\"", "engine = \"threaded\"\nconnections = \"own\""));
     assert_eq!((one_binary.answer.kind, one_binary.answer.variant.as_deref()), (AnswerKind::Wins, Some("async")));
@@ -74,6 +82,17 @@ fn inconclusive_runs_are_no_overloaded_ones() {
     assert_eq!(of(7).kind, AnswerKind::Unknown);
     insta::assert_snapshot!(of(7).sentence, @"cannot tell who keeps up: async kept up in 0 of 10 blocks (3 inconclusive), threads in 0 of 10 blocks (3 inconclusive) (p = 1.00)");
 
+    // Runs that are inconclusive show nothing, of one variant or of both, however many they are.
+    let sentence = |blocks: u32, overloaded: [u32; 2]| {
+        let text = PLAN.replace("blocks = 10", &format!("blocks = {blocks}"));
+        let all = runs(&plan(&text), |run| {
+            if run.block < overloaded[usize::from(is_async(run))] { overload(run) } else { inconclusive(run) }
+        });
+        compare(&plan(&text), all).answer.sentence
+    };
+    insta::assert_snapshot!(sentence(10, [10, 0]), @"cannot tell who keeps up: async kept up in 0 of 10 blocks (10 inconclusive), threads in 0 of 10 blocks (p = 1.00)");
+    insta::assert_snapshot!(sentence(30, [4, 4]), @"cannot tell who keeps up: async kept up in 0 of 30 blocks (26 inconclusive), threads in 0 of 30 blocks (26 inconclusive) (p = 1.00)");
+
     let rates = plan_with(&["load.rate_per_s=[1000, 2000, 4000]"]);
     let at = |rate: f64, spoil: fn(&mut Run)| {
         let comparison = compare(
@@ -97,11 +116,17 @@ fn inconclusive_runs_are_no_overloaded_ones() {
     assert_eq!(overloaded, Some(0));
     insta::assert_snapshot!(said, @"
     async held the 1000 tasks/s asked in all 10 runs; whether 2000 tasks/s, cannot be told: ok in 9 of 10 runs, inconclusive in the others
-    async kept up in every block up to 1000 tasks/s, in blocks of which some are inconclusive at 2000 tasks/s, in every block from 4000 tasks/s on
+    async kept up in every block up to 1000 tasks/s, perhaps at 2000 tasks/s (inconclusive runs), in every block from 4000 tasks/s on
     ");
+    let never = runs(&rates, |run| {
+        if is_async(run) {
+            inconclusive(run)
+        }
+    });
+    insta::assert_snapshot!(compare(&rates, never).answer.held[1].sentence, @"async kept up perhaps in all 3 cells (inconclusive runs)");
     insta::assert_snapshot!(at(1000.0, inconclusive).1, @"
     whether async held 1000 tasks/s cannot be told: ok in 9 of 10 runs, inconclusive in the others
-    async kept up in every block from 2000 tasks/s on, in blocks of which some are inconclusive below
+    async kept up in every block from 2000 tasks/s on, perhaps below (inconclusive runs)
     ");
 }
 

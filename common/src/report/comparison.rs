@@ -46,7 +46,7 @@ pub struct Comparison {
     pub level: f64,
     /// How often the plan lets the bench be looked at: 2 when it has declared an extension.
     pub looks: u32,
-    /// Primary contrasts of the bench, cells times contenders: their p is adjusted for all of them.
+    /// Primary contrasts of the bench, cells in which the primary metric can be had times contenders: their p is adjusted for all of them.
     pub family: u32,
     /// Fewest blocks of a cell with which any of these can be `better` or `worse`: with fewer the adjusted p is above `alpha`
     /// however large the difference is.

@@ -1,11 +1,11 @@
 //! The answer with what belongs to it: the last that a terminal shows, and the first of the Markdown.
 
 use common::plan::Metric;
-use common::report::comparison::{Answer, Cause, Cell, Certainty, Comparison, Contrast, Level, Limit};
+use common::report::comparison::{Answer, Cell, Certainty, Comparison, Contrast, Level, Limit};
 use common::verdict::EXHAUSTED;
 
 use super::{Grid, Section, metric_of, word};
-use crate::format::{self, NOTHING, counted, p_equals, p_value, percent};
+use crate::format::{self, NOTHING, counted, p_equals, p_name, p_value, percent};
 use crate::metric::wording;
 use crate::recommend::place;
 
@@ -13,11 +13,13 @@ use crate::recommend::place;
 pub(super) fn section(comparison: &Comparison) -> Section {
     let answer = &comparison.answer;
     let incomplete = if comparison.complete { "" } else { ", INCOMPLETE: not every planned block is there and valid" };
-    let mut notes: Vec<String> = answer.certainty.iter().map(|certainty| how_sure(comparison, certainty)).collect();
+    let mut notes: Vec<String> = answer.certainty.iter().map(how_sure).collect();
     notes.extend(answer.doubts.iter().map(|doubt| format!("doubt: {doubt}")));
     notes.extend(answer.notes.iter().cloned());
     // Where everything held the answer has said so.
-    let everywhere = answer.held.iter().all(|held| held.cells.len() == comparison.cells.len());
+    let compared =
+        comparison.cells.iter().filter(|cell| cell.contrasts.iter().any(|contrast| contrast.primary)).count();
+    let everywhere = answer.held.iter().all(|held| held.cells.len() == compared);
     let held = answer.held.iter().filter(|_| !everywhere && comparison.cells.len() > 1);
     notes.extend(held.map(|held| held.sentence.clone()));
     notes.extend(answer.headroom.iter().map(|headroom| format!("headroom: {}", headroom.sentence)));
@@ -31,23 +33,14 @@ pub(super) fn section(comparison: &Comparison) -> Section {
     }
 }
 
-fn how_sure(comparison: &Comparison, certainty: &Certainty) -> String {
+fn how_sure(certainty: &Certainty) -> String {
     let level = match certainty.level {
         Level::None => return "how sure: nothing was shown by which to choose".to_owned(),
         Level::Low => "low",
         Level::Moderate => "moderate",
         Level::High => "high",
     };
-    // The sign test of who keeps up is in no family.
-    let adjusted = comparison.family > 1
-        && comparison
-            .cells
-            .iter()
-            .filter(|cell| cell.index == certainty.cell)
-            .flat_map(|cell| &cell.contrasts)
-            .any(|one| one.primary && one.contender == certainty.contender && one.cause != Some(Cause::Overload));
-    let name = if adjusted { "adjusted p" } else { "p" };
-    let p = certainty.p.map(|p| format!("{}, ", p_equals(name, p))).unwrap_or_default();
+    let p = certainty.p.map(|p| format!("{}, ", p_equals(p_name(certainty.adjusted), p))).unwrap_or_default();
     format!("how sure: {level} ({p}{})", counted(certainty.blocks.into(), "block"))
 }
 
@@ -70,7 +63,7 @@ fn limits(answer: &Answer) -> Option<String> {
 /// What the primary contrasts of all cells say; none where nothing is compared.
 fn grid(comparison: &Comparison) -> Option<Grid> {
     let metric = wording(comparison.primary).label;
-    let p = if comparison.family > 1 { "adjusted p" } else { "p" };
+    let p = p_name(comparison.family > 1);
     let header = ["cell", metric, "baseline", "contender", "ratio", p, "blocks", "runs not ok", "verdict"];
     let rows: Vec<Vec<String>> = comparison
         .cells

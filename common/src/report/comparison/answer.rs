@@ -70,6 +70,8 @@ pub struct Certainty {
     /// Adjusted for the family: of "no difference", or of "beyond the margin" where the word is `same`; of the sign test where
     /// only who keeps up can be told. `null`: there was nothing to test.
     pub p: Option<f64>,
+    /// Whether `p` is adjusted for a family of more than one contrast.
+    pub adjusted: bool,
     /// contender / baseline with its unadjusted interval, at the comparison's level.
     pub interval: Ratio,
     /// Blocks compared.
