@@ -108,8 +108,9 @@ pub(super) fn notes(bench: &Bench<'_>, cells: &[&Seen<'_>]) -> Vec<String> {
     if scouts {
         let blocks = counted(repeat.blocks_max().into(), "block");
         notes.push(format!(
-            "scouting: with {blocks} a cell no difference can be shown, however large; {} take {blocks_min}",
-            counted(family.into(), "contrast")
+            "scouting: with {blocks} a cell no difference can be shown, however large; {} {} {blocks_min}",
+            counted(family.into(), "contrast"),
+            if family == 1 { "takes" } else { "take" }
         ));
     }
     let void: u32 = cells.iter().map(|seen| seen.blocks.void).sum();
