@@ -6,7 +6,7 @@ PACKAGES := common dyno testkit $(BINARIES)
 RELEASE  := target/release
 
 .DEFAULT_GOAL := help
-.PHONY: help build bench $(addprefix bench-,$(PLANS)) aa calibrate floor handicap test verify lint pure fuzz doc criterion driver-diff schema clean
+.PHONY: help build bench $(addprefix bench-,$(PLANS)) aa calibrate floor handicap queue test verify lint pure fuzz doc criterion driver-diff schema clean
 
 help: ## lists the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -29,6 +29,9 @@ calibrate: build ## how many tasks a second loadgen can send to each engine on t
 
 floor: build ## what document and replay cost above a bare loop of the same bytes
 	cargo run -q --release -p loadgen --example floor
+
+queue: build ## how fast no-op jobs come out of a queue, beside a bare loop and redis-benchmark; QUEUE=--bullmq=DIR: and BullMQ
+	cargo run -q --release -p loadgen --example queue -- $(QUEUE)
 
 handicap: build ## does the instrument see a slowdown of 3, 5, 10 %? 61 benches in an hour and a half, resumable: results/handicap
 	cargo run -q --release -p loadgen --example handicap

@@ -9,8 +9,10 @@ use analysis::aa::summary::Summary;
 use analysis::diff::{self, Incomparable};
 use analysis::load::{LoadError, Mixed};
 use analysis::validate::Schemas;
-use analysis::{aa, cache, compare, escape, export, load, show, tables, write};
-use clap::{Parser, Subcommand};
+use analysis::{aa, cache, compare, escape, export, load, show, size, tables, write};
+use clap::error::ErrorKind as UsageError;
+use clap::{CommandFactory, Parser, Subcommand};
+use common::report::size::SizeDemand;
 
 /// Compares the runs of a bench or of two, shows single runs, and checks reports.
 #[derive(Debug, Parser)]
@@ -69,11 +71,36 @@ enum Command {
     /// Check reports: by the JSON Schema of their kind, then whether their figures add up.
     ///
     /// Prints each violation with the JSON pointer of where it is, and exits with 2 if there is any. Reports are told apart by
-    /// their "kind": run, comparison, calibration, warmup, aa or diff.
+    /// their "kind": run, comparison, calibration, warmup, search, aa, diff or size.
     Validate {
         /// Reports, such as results/latest/comparison.json and results/latest/runs/*.json.
         #[arg(value_name = "FILE", required = true)]
         files: Vec<PathBuf>,
+    },
+    /// How many dynos a load takes, and what they cost: from what a bench measured, and queueing theory.
+    ///
+    /// For every variant and number of workers: the tasks a second of one dyno with always something to do, the dynos that sustain
+    /// the rate, those that drain a burst in time, and what has to be true for that. Where the plan scaled the payments of its
+    /// orders, rates and times are those of the original.
+    Size {
+        /// A results directory, such as results/latest.
+        #[arg(value_name = "DIR")]
+        dir: PathBuf,
+        /// Tasks a second.
+        #[arg(long, value_name = "PER_S", value_parser = positive)]
+        target_rate: f64,
+        /// How long after the end of a burst its last task may be done, such as 5m.
+        #[arg(long, value_name = "TIME", value_parser = seconds)]
+        drain_within: Option<f64>,
+        /// How long the burst lasts, at the target rate [default: as in the plan, where its arrivals are a burst]
+        #[arg(long, value_name = "TIME", value_parser = seconds, requires = "drain_within")]
+        burst_for: Option<f64>,
+        /// Of one dyno, in any currency.
+        #[arg(long, value_name = "PRICE", value_parser = positive)]
+        price_per_dyno_month: Option<f64>,
+        /// Print JSON instead of a table.
+        #[arg(long)]
+        json: bool,
     },
     /// What benches of a variant against itself (`make aa`, `loadgen bench --aa`) say of this host as an instrument.
     ///
@@ -122,8 +149,47 @@ pub(crate) fn run() -> anyhow::Result<ExitCode> {
             Ok(if diff.regression { ExitCode::from(REGRESSION) } else { ExitCode::SUCCESS })
         }
         Command::Validate { files } => validate_all(&files),
+        Command::Size { dir, target_rate, drain_within, burst_for, price_per_dyno_month, json } => {
+            let results = load::directory(&dir, Mixed::Refused)?;
+            let burst_s = burst_for.or_else(|| size::burst_s(results.plan())).filter(|_| drain_within.is_some());
+            if drain_within.is_some() && burst_s.is_none() {
+                let message = "--drain-within: the plan's arrivals are no burst; --burst-for says how long it lasts";
+                Args::command().error(UsageError::MissingRequiredArgument, message).exit();
+            }
+            let demand = SizeDemand {
+                rate_per_s: target_rate,
+                burst_s,
+                drain_within_s: drain_within,
+                price_per_month: price_per_dyno_month,
+                utilisation_max: size::UTILISATION_MAX,
+            };
+            let sized = size::size(&results, demand);
+            if json {
+                print(&escape::json(&String::from_utf8(export::json::bytes(&sized)?)?))?;
+            } else {
+                print(&size::text(&sized))?;
+            }
+            Ok(ExitCode::SUCCESS)
+        }
         Command::Aa { file, json } => show_aa(file, json),
     }
+}
+
+/// A number above 0.
+fn positive(text: &str) -> Result<f64, String> {
+    let number = text.parse::<f64>().ok().filter(|number| number.is_finite() && *number > 0.0);
+    number.ok_or_else(|| format!("{text:?}: a number above 0"))
+}
+
+/// A time: a number with s, m or h, or of seconds.
+fn seconds(text: &str) -> Result<f64, String> {
+    let (number, unit_s) = match text.strip_suffix(['s', 'm', 'h']) {
+        Some(number) if text.ends_with('m') => (number, 60.0),
+        Some(number) if text.ends_with('h') => (number, 3600.0),
+        Some(number) => (number, 1.0),
+        None => (text, 1.0),
+    };
+    positive(number).map(|number| number * unit_s).map_err(|_| format!("{text:?}: a time, such as 90s, 5m or 1h"))
 }
 
 fn mixed(force: bool) -> Mixed {

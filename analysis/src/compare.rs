@@ -8,10 +8,11 @@ use common::report::comparison::{
     Cause, Cell, CheckTally, Comparison, ComparisonKind, Contrast, Distance, Estimate, KeepsUp, RunVerdicts,
     VariantSummary,
 };
-use common::report::{Ceiling, Check, Counts, Run, RunResult, SCHEMA_VERSION};
+use common::report::{Ceiling, Check, Counts, DepthAt, Run, RunResult, SCHEMA_VERSION};
 
 use crate::aa::{self, pool::Known};
 use crate::blocks::{Blocks, VariantRuns};
+use crate::claims::claims;
 use crate::contrast::Pair;
 use crate::controls;
 use crate::drawing;
@@ -19,6 +20,7 @@ use crate::keeps_up::keeps_up;
 use crate::load::Results;
 use crate::metric::{DESCRIBED, value};
 use crate::predict::{cost_lines, prediction, scalability};
+use crate::queue;
 use crate::recommend::{Bench, Seen};
 use crate::stats::level::Level;
 use crate::stats::{median, middle_of};
@@ -113,6 +115,7 @@ pub fn comparison(results: &Results, aa: Option<&AaStore>) -> Comparison {
         redis_server: first.redis_server.clone(),
         versions: first.versions.clone(),
         answer,
+        claims: claims(plan, &cells),
         cells,
         scalability: scalability(plan, &blocks),
         cost_lines: cost_lines(plan, &blocks, level),
@@ -261,9 +264,16 @@ fn summary(variant: Variant, settings: &Settings, runs: &VariantRuns<'_>, level:
         checks_failed,
         metrics: of_metrics.chain(described).collect(),
         response_curve: drawing::curve(&runs.valid.iter().map(|run| &run.latency_us.response).collect::<Vec<_>>()),
-        timeline: drawing::timeline(&runs.valid.iter().map(|run| run.timeline.as_slice()).collect::<Vec<_>>()),
+        timeline: drawing::timeline(
+            &runs.valid.iter().map(|run| (run.timeline.as_slice(), depth(run))).collect::<Vec<_>>(),
+        ),
         prediction: prediction(settings, &runs.valid, level.alpha),
+        queue: queue::summary(&runs.valid, level),
     }
+}
+
+fn depth(run: &Run) -> &[DepthAt] {
+    run.queue.as_ref().map_or(&[], |queue| &queue.depth)
 }
 
 /// The median of `values`, infinite ones included, with its interval.

@@ -104,12 +104,13 @@ fn misfit(plan: &Plan, run: &Run) -> Option<String> {
             run.plan_hash, plan.hash
         ));
     }
-    if run.cell.index as usize >= plan.cells.len() {
-        return Some(format!(
-            "cell {}, but the plan has {}, counted from 0",
-            run.cell.index,
-            counted(plan.cells.len() as u64, "cell")
-        ));
+    if plan.cells.iter().all(|cell| cell.index != run.cell.index) {
+        return Some(match plan.cells.last().map_or(0, |last| last.index as usize + 1) {
+            all if all == plan.cells.len() => {
+                format!("cell {}, but the plan has {}, counted from 0", run.cell.index, counted(all as u64, "cell"))
+            }
+            _ => format!("cell {}, which is none of those that the plan keeps", run.cell.index),
+        });
     }
     if run.block >= plan.repeat.blocks_max() {
         return Some(format!(

@@ -152,7 +152,8 @@ pub fn uptime_s(run: &Run) -> Option<f64> {
         Ended::DynoLost { at_s, .. }
         | Ended::ServerLost { at_s, .. }
         | Ended::ProxyLost { at_s, .. }
-        | Ended::ServerFull { at_s } => at_s,
+        | Ended::ServerFull { at_s }
+        | Ended::QueueLost { at_s, .. } => at_s,
     };
     Some(load.warmup_s + end_s)
 }

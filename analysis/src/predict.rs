@@ -35,7 +35,7 @@ const EXPLAINED: f64 = 0.01;
 /// and does not hold it.
 pub(crate) fn prediction(settings: &Settings, runs: &[&Run], alpha: f64) -> Prediction {
     let run = typical(runs);
-    let models = models::all(&models::Subject::of(settings, run, runs, alpha));
+    let models = models::all(settings, &models::Subject::of(settings, run, runs, alpha));
     let bounds = run.and_then(bounds::bounds);
     let beyond = bounds.as_ref().and_then(|bounds| bounds.used).filter(|&used| used > 1.0).map(|used| {
         let more = percent(used - 1.0);
@@ -68,11 +68,16 @@ pub(crate) fn figure(models: &[ModelPrediction], model: PredictionModel, name: &
     models.iter().find(|one| one.model == model)?.figures.as_ref()?.get(name).copied()
 }
 
+/// The mean wait by the formula for how tasks came to their workers: out of queues of their own, or a common one.
+pub(crate) fn formula(models: &[ModelPrediction]) -> Option<Predicted> {
+    let common = || figure(models, PredictionModel::CommonQueue, WAIT_MEAN).filter(|wait| wait.measured.is_some());
+    figure(models, PredictionModel::QueuePerWorker, WAIT_MEAN).or_else(common)
+}
+
 /// In words, when the measured mean wait is far from the simulated one (from the formula's, where nothing was simulated).
 fn finding_of_waits(run: &Run, models: &[ModelPrediction]) -> Option<String> {
     let simulated = figure(models, PredictionModel::Simulation, WAIT_MEAN).map(|wait| (wait, "simulated"));
-    let wait = simulated
-        .or_else(|| figure(models, PredictionModel::QueuePerWorker, WAIT_MEAN).map(|wait| (wait, "by the formula")));
+    let wait = simulated.or_else(|| formula(models).map(|wait| (wait, "by the formula")));
     let (Predicted { predicted, measured, .. }, how) = wait?;
     let (predicted, measured, response) = (predicted?, measured?, run.latency_us.response.mean?);
     let apart = (measured / predicted).max(predicted / measured);

@@ -10,6 +10,7 @@ use crate::metric::{Unit, uptime_s};
 use crate::tables::{grid_text, layout::Grid};
 
 mod measured;
+mod queue;
 
 /// Workers that are shown one by one.
 const WORST_WORKERS: usize = 5;
@@ -27,9 +28,14 @@ pub fn text(run: &Run) -> String {
         ("latency over the window", measured::latencies(run)),
         ("resources over the window", measured::resources(run)),
         ("redis", redis(run)),
+        ("queue", queue::lines(run)),
         ("validity", validity(run)),
         ("verdict", verdict(run)),
     ] {
+        // Not every run has one.
+        if lines.is_empty() {
+            continue;
+        }
         text.push_str(&format!("\n{title}\n"));
         for line in lines {
             text.push_str(&format!("  {}\n", escape::line(&line)));
@@ -69,7 +75,7 @@ fn constants(run: &Run) -> Vec<String> {
         ("rate_per_s", format!("{} ({})", run.rate_per_s.asked, name(&load.arrivals))),
         ("duration_s", load.duration_s.to_string()),
         ("warmup_s", load.warmup_s.to_string()),
-        ("task", name(&task.kind)),
+        ("task", format!("{}{}", name(&task.kind), queue::how(run))),
         ("list_max", task.list_max.to_string()),
         ("payload_kb", task.payload_kb.to_string()),
         ("backlog_max", workers.backlog_max.to_string()),
@@ -203,6 +209,7 @@ fn result(run: &Run) -> String {
         Ended::ServerLost { status, .. } => format!(", server lost{}", in_brackets(Some(status))),
         Ended::ProxyLost { status, .. } => format!(", delay proxy lost{}", in_brackets(Some(status))),
         Ended::ServerFull { .. } => ", server out of memory".to_owned(),
+        Ended::QueueLost { .. } => ", the queue took no more tasks".to_owned(),
     };
     let word = match run.verdict.result {
         RunResult::Ok => "success",

@@ -6,6 +6,8 @@ use std::path::Path;
 use common::report::aa::AaStore;
 use common::report::calibration::Calibration;
 use common::report::diff::Diff;
+use common::report::search::Search;
+use common::report::size::Size;
 use common::report::warmup::Warmup;
 use jsonschema::Validator;
 use serde_json::Value;
@@ -17,12 +19,14 @@ mod comparison;
 mod run;
 
 /// The kinds of reports with their schemas, which are generated from the types.
-const SCHEMAS: [(&str, &str); 6] = [
+const SCHEMAS: [(&str, &str); 8] = [
     ("run", include_str!("../../docs/schema/run.schema.json")),
     ("comparison", include_str!("../../docs/schema/comparison.schema.json")),
     ("calibration", include_str!("../../docs/schema/calibration.schema.json")),
     ("warmup", include_str!("../../docs/schema/warmup.schema.json")),
     ("diff", include_str!("../../docs/schema/diff.schema.json")),
+    ("search", include_str!("../../docs/schema/search.schema.json")),
+    ("size", include_str!("../../docs/schema/size.schema.json")),
     ("aa", include_str!("../../docs/schema/aa.schema.json")),
 ];
 /// Violations of one file that are told one by one.
@@ -110,6 +114,8 @@ fn by_arithmetic(kind: &str, value: Value) -> serde_json::Result<Vec<Violation>>
         "run" => run::violations(&serde_json::from_value(value)?),
         "comparison" => comparison::violations(&serde_json::from_value(value)?),
         "diff" => serde_json::from_value::<Diff>(value).map(|_| Vec::new())?,
+        "search" => serde_json::from_value::<Search>(value).map(|_| Vec::new())?,
+        "size" => serde_json::from_value::<Size>(value).map(|_| Vec::new())?,
         "aa" => serde_json::from_value::<AaStore>(value).map(|_| Vec::new())?,
         "warmup" => serde_json::from_value::<Warmup>(value).map(|_| Vec::new())?,
         _ => serde_json::from_value::<Calibration>(value).map(|_| Vec::new())?,

@@ -16,7 +16,7 @@ use common::task::Tasks;
 use common::task::document::{Document, DocumentWork, prefill};
 use common::task::synthetic::SyntheticWork;
 use common::wire::{Dispatch, TaskPhase};
-use common::worker::{Action, Exchange, Worker};
+use common::worker::{Action, Exchange, Handed, Worker};
 use criterion::{Criterion, criterion_group};
 
 const FLATS: u32 = 100;
@@ -128,8 +128,9 @@ fn recorder(c: &mut Criterion) {
             sent_ns: at + 40_000 + at % 30_000,
             started_ns: at + 90_000 + at % 50_000,
             ended_ns,
+            settled_ns: ended_ns,
             pool_wait_ns: 2_000 + at % 1_000,
-            spans_ns: [400_000 + at % 100_000, 150_000 + at % 70_000, 20_000 + at % 9_000, 0, 0, 0, 0],
+            spans_ns: [400_000 + at % 100_000, 150_000 + at % 70_000, 20_000 + at % 9_000, 0, 0, 0, 0, 0, 0],
             phase: TaskPhase::Window,
             outcome: Outcome::Completed,
         }
@@ -143,7 +144,7 @@ fn recorder(c: &mut Criterion) {
 /// costs. Nothing is computed, and nobody sleeps.
 fn machine(worker: &mut Worker, replies: impl IntoIterator<Item = Replies>) -> Option<Outcome> {
     let mut replies = replies.into_iter();
-    let mut action = worker.received(Some(TASK), 1);
+    let mut action = worker.received(Some(Handed::Task(TASK)), 1);
     loop {
         action = match action {
             Action::Redis(span, _) => {
@@ -156,7 +157,7 @@ fn machine(worker: &mut Worker, replies: impl IntoIterator<Item = Replies>) -> O
             Action::Release => worker.released(7),
             Action::Settle => {
                 let mut outcome = None;
-                let Action::Receive = worker.settle(|record| outcome = Some(black_box(record).outcome)) else {
+                let (_, Action::Receive) = worker.settle(|record| outcome = Some(black_box(record).outcome)) else {
                     return None;
                 };
                 return outcome;
@@ -186,7 +187,7 @@ fn machines(c: &mut Criterion) {
     };
     bench("document", Tasks::Document(work), &document);
     bench("synthetic", synthetic, &[("+OK\r\n".into(), 1)]);
-    bench("null", Tasks::Null, &[]);
+    bench("null", Tasks::Null(Arc::from([])), &[]);
     group.finish();
 }
 
@@ -237,8 +238,9 @@ fn ratios() {
         sent_ns: 40_000,
         started_ns: 90_000,
         ended_ns: 900_000,
+        settled_ns: 900_000,
         pool_wait_ns: 2_000,
-        spans_ns: [400_000, 150_000, 20_000, 0, 0, 0, 0],
+        spans_ns: [400_000, 150_000, 20_000, 0, 0, 0, 0, 0, 0],
         phase: TaskPhase::Window,
         outcome: Outcome::Completed,
     };

@@ -5,6 +5,7 @@ use sha2::{Digest, Sha256};
 use crate::plan::{Choice, Settings, hex16};
 use crate::random::{self, Stream};
 
+mod batches;
 mod gaps;
 mod instants;
 
@@ -24,8 +25,11 @@ pub struct Arrival {
 /// All arrivals of a run, by intended instant; arrival i is task i.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Schedule {
-    /// Warm-up first, then the window.
+    /// Warm-up first, then the window. Where tasks wait in a queue all are those of the first worker: nobody knows who will claim
+    /// them.
     pub arrivals: Vec<Arrival>,
+    /// By arrival, when its batch is due, nanoseconds since the start of the run; empty where tasks are pushed one by one.
+    pub batch_due_ns: Vec<u64>,
     /// How many of them belong to the warm-up.
     pub warmup: usize,
     /// Length of the warm-up: the window begins here.
@@ -45,14 +49,18 @@ pub fn schedule(settings: &Settings, block_seed: u64) -> Schedule {
     let window = instants::of_window(load, random::stream(block_seed, Stream::Window));
     instants.extend(window.into_iter().map(|instant| instant + window_start_ns));
 
+    let batch_due_ns = settings.queue.as_ref().map_or_else(Vec::new, |queue| {
+        batches::due(&instants, queue.batch_max as usize, nanoseconds(queue.batch_delay_ms / 1e3))
+    });
     let choice_seed = random::stream(block_seed, Stream::Choice);
-    let dynos = u64::from(settings.workers.dynos);
+    let pushed = settings.queue.is_none();
+    let dynos = if pushed { u64::from(settings.workers.dynos) } else { 1 };
     let arrivals = instants
         .into_iter()
         .zip(0u64..)
         .map(|(intended_ns, index)| {
             let dyno = (index % dynos) as u32;
-            let workers = u64::from(settings.workers.count_of(dyno));
+            let workers = if pushed { u64::from(settings.workers.count_of(dyno)) } else { 1 };
             let worker = match settings.workers.choice {
                 Choice::RoundRobin => (index / dynos) % workers,
                 Choice::Random => random::below(random::mix(choice_seed, index), workers),
@@ -60,10 +68,22 @@ pub fn schedule(settings: &Settings, block_seed: u64) -> Schedule {
             Arrival { intended_ns, dyno, worker: worker as u32 }
         })
         .collect();
-    Schedule { arrivals, warmup, window_start_ns, window_end_ns }
+    Schedule { arrivals, batch_due_ns, warmup, window_start_ns, window_end_ns }
 }
 
 impl Schedule {
+    /// When arrival `index` is to be sent, nanoseconds since the start of the run: at its instant, or with its batch.
+    #[must_use]
+    pub fn due_ns(&self, index: usize) -> Option<u64> {
+        let arrival = self.arrivals.get(index)?;
+        Some(self.batch_due_ns.get(index).copied().unwrap_or(arrival.intended_ns))
+    }
+
+    /// [`Schedule::due_ns`] of every arrival.
+    pub fn dues_ns(&self) -> impl Iterator<Item = u64> {
+        (0..self.arrivals.len()).filter_map(|index| self.due_ns(index))
+    }
+
     /// SHA-256 over every arrival, in hex, 16 digits.
     #[must_use]
     pub fn hash(&self) -> String {

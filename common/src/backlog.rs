@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use serde::{Deserialize, Serialize};
 
 use crate::plan::Order;
-use crate::wire::Dispatch;
 
 /// A worker and how many tasks wait at it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,25 +41,25 @@ impl WorstBacklogs {
 
 /// The tasks that one worker holds and has not begun.
 #[derive(Debug)]
-pub struct Backlog {
+pub struct Backlog<T> {
     order: Order,
-    waiting: VecDeque<Dispatch>,
+    waiting: VecDeque<T>,
 }
 
-impl Backlog {
+impl<T> Backlog<T> {
     /// Empty, with room for one task: most workers never have more waiting.
     #[must_use]
-    pub fn new(order: Order) -> Backlog {
+    pub fn new(order: Order) -> Backlog<T> {
         Backlog { order, waiting: VecDeque::with_capacity(1) }
     }
 
     /// Adds the newest.
-    pub fn push(&mut self, task: Dispatch) {
+    pub fn push(&mut self, task: T) {
         self.waiting.push_back(task);
     }
 
     /// Takes the next: the oldest (fifo) or the newest (lifo).
-    pub fn take(&mut self) -> Option<Dispatch> {
+    pub fn take(&mut self) -> Option<T> {
         match self.order {
             Order::Fifo => self.waiting.pop_front(),
             Order::Lifo => self.waiting.pop_back(),
@@ -124,7 +123,6 @@ impl Waiting {
 mod tests {
     use super::{Backlog, Waiting};
     use crate::plan::Order;
-    use crate::wire::{Dispatch, TaskPhase};
 
     #[test]
     fn the_worst_are_sorted_and_those_without_backlog_are_not_among_them() {
@@ -140,16 +138,12 @@ mod tests {
         assert_eq!(worst(&Waiting::new(9, 100)), []);
     }
 
-    fn task(index: u64) -> Dispatch {
-        Dispatch { intended_ns: 0, sent_ns: 0, index, worker: 0, phase: TaskPhase::Window }
-    }
-
     #[test]
     fn fifo_takes_the_oldest_and_lifo_the_newest() {
         for (order, expected) in [(Order::Fifo, [1, 2, 3]), (Order::Lifo, [3, 2, 1])] {
             let mut backlog = Backlog::new(order);
-            (1..=3).for_each(|index| backlog.push(task(index)));
-            let taken: Vec<u64> = std::iter::from_fn(|| backlog.take()).map(|task| task.index).collect();
+            (1..=3).for_each(|task| backlog.push(task));
+            let taken: Vec<u64> = std::iter::from_fn(|| backlog.take()).collect();
             assert_eq!(taken, expected);
         }
     }

@@ -87,6 +87,30 @@ pub fn synthetic(worker: u32) -> Key {
     Inline::of(&[b"test:synthetic:", itoa::Buffer::new().format(worker).as_bytes()])
 }
 
+/// The queue: a stream, or a list.
+pub const QUEUE: &[u8] = b"test:queue";
+/// Tasks that wait for their next attempt, by the instant at which they are due.
+pub const QUEUE_DELAYED: &[u8] = b"test:queue:delayed";
+/// The stream of those that nobody will try again.
+pub const QUEUE_DEAD: &[u8] = b"test:queue:dead";
+/// Results by the number of the task.
+pub const QUEUE_RESULTS: &[u8] = b"test:queue:results";
+/// What claims were told that ended otherwise than with a result: `retry`, `dead`, or `vain`, where another had settled the task. By what
+/// was claimed, and by whom.
+pub const QUEUE_TOLD: &[u8] = b"test:queue:told";
+/// What every consumer has done for the queue besides its own tasks.
+pub const QUEUE_UPKEEP: &[u8] = b"test:queue:upkeep";
+/// How many tasks were ever put into the queue by whoever fills it.
+pub const QUEUE_SENT: &[u8] = b"test:queue:sent";
+/// Lists: who claims, and with how many workers. With a consumer's name behind it: there as long as that one lives.
+pub const QUEUE_CONSUMERS: &[u8] = b"test:queue:consumers";
+
+/// The list of what `worker` of the dyno that claims as `consumer` holds.
+#[must_use]
+pub fn queue_held(consumer: &str, worker: u32) -> Key {
+    Inline::of(&[b"test:queue:held:", consumer.as_bytes(), b":", itoa::Buffer::new().format(worker).as_bytes()])
+}
+
 #[cfg(test)]
 mod tests {
     use super::{document_id, flat_id, flats, mail, root, synthetic};

@@ -13,6 +13,7 @@ pub mod latency;
 pub mod looks;
 pub mod peaks;
 pub mod plan;
+pub mod queue;
 pub mod random;
 pub mod rate;
 pub mod recorder;

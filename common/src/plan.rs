@@ -16,6 +16,7 @@ mod dyno;
 mod load;
 mod metric;
 mod published;
+mod queue;
 mod settings;
 mod sweep;
 mod trace;
@@ -27,9 +28,11 @@ pub use dyno::{CpuLimit, Dyno, DynoClass};
 pub use load::{ArrivalProcess, Load, LoadStep, Spacing};
 pub use metric::Metric;
 pub use published::Published;
+pub use queue::{Claim, Queue, QueueKind};
 pub use settings::{
     Choice, OnOverload, Order, Override, RedisSettings, Repeat, Settings, Slo, Task, TaskKind, Workers,
 };
+pub use sweep::Shape;
 pub use trace::Trace;
 pub use variant::{Allocator, Checkout, Client, Connections, CpuPlacement, Engine, Executor, Variant};
 
@@ -135,7 +138,7 @@ impl PlanError {
     }
 }
 
-const TOP_LEVEL: [&str; 14] = [
+const TOP_LEVEL: [&str; 17] = [
     "name",
     "question",
     "primary",
@@ -146,7 +149,10 @@ const TOP_LEVEL: [&str; 14] = [
     "dyno",
     "slo",
     "redis",
+    "queue",
     "repeat",
+    "sweep",
+    "cells",
     "variant",
     "published",
     trace::TRACES,
@@ -217,9 +223,15 @@ impl Plan {
             .map(|value| convert("published", value))
             .collect::<Result<Vec<Published>, PlanError>>()?;
         let traces = trace::parse_all(optional(&mut table, trace::TRACES)?.unwrap_or_default())?;
-        let mut cells = sweep::cells(table)?;
+        let shape = optional(&mut table, "sweep")?.unwrap_or_default();
+        let only: Option<Vec<u32>> = optional(&mut table, "cells")?;
+        let mut cells = sweep::cells(table, shape)?;
+        if let Some(only) = only {
+            sweep::keep(&mut cells, &only)?;
+        }
         for cell in &mut cells {
             cell.settings.load.complete(&traces);
+            cell.settings.complete();
             cell.settings.validate()?;
         }
         if cells.iter().all(|cell| !cell.has(primary)) {
@@ -231,6 +243,9 @@ impl Plan {
             return Err(PlanError::value("load.rate_per_s", 0, expected));
         }
         let variants = variant::validate(inputs)?;
+        for queue in cells.iter().filter_map(|cell| cell.settings.queue.as_ref()) {
+            variants.iter().try_for_each(|variant| queue.admit(variant))?;
+        }
         let baseline = match baseline {
             None => variants[0].name.clone(),
             Some(name) if variants.iter().any(|variant| variant.name == name) => name,

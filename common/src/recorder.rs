@@ -29,6 +29,8 @@ pub struct Record {
     pub started_ns: u64,
     /// When it ended.
     pub ended_ns: u64,
+    /// When its worker had told the queue so, where workers do that; else the same.
+    pub settled_ns: u64,
     /// Waiting for connections, all together.
     pub pool_wait_ns: u64,
     /// Time of each span, pool wait excluded; position = `Span as usize`.
@@ -200,7 +202,7 @@ struct Padded(Mutex<Shard>);
 pub struct Recorder {
     shards: Vec<Padded>,
     workers: u32,
-    spans: &'static [Span],
+    spans: Box<[Span]>,
 }
 
 /// Tasks ended so far, all phases.
@@ -255,7 +257,7 @@ impl Recorder {
     /// For `workers` workers, spread over `shards` shards (one per CPU is right), the spans that their tasks have, and a
     /// window of this length.
     #[must_use]
-    pub fn new(shards: usize, workers: u32, spans: &'static [Span], window: Duration) -> Recorder {
+    pub fn new(shards: usize, workers: u32, spans: impl Into<Box<[Span]>>, window: Duration) -> Recorder {
         let shards = shards.max(1);
         let of_shard = (workers as usize).div_ceil(shards);
         let shard = || Shard {
@@ -268,7 +270,7 @@ impl Recorder {
             busy_ns: 0,
             workers: vec![WorkerTotals::default(); of_shard],
         };
-        Recorder { shards: (0..shards).map(|_| Padded(Mutex::new(shard()))).collect(), workers, spans }
+        Recorder { shards: (0..shards).map(|_| Padded(Mutex::new(shard()))).collect(), workers, spans: spans.into() }
     }
 
     fn shard(&self, index: usize) -> MutexGuard<'_, Shard> {
@@ -296,7 +298,8 @@ impl Recorder {
         if record.phase == TaskPhase::Untimed {
             return;
         }
-        let busy_ns = record.ended_ns.saturating_sub(record.started_ns);
+        // A worker that tells the queue by itself is not free before it has.
+        let busy_ns = record.settled_ns.saturating_sub(record.started_ns);
         shard.busy_ns += busy_ns;
         let totals = &mut shard.workers[worker as usize / shards];
         totals.cycles += 1;
@@ -304,7 +307,7 @@ impl Recorder {
         if record.phase == TaskPhase::Window {
             let Shard { histograms, peaks, window_start_ns, .. } = &mut *shard;
             let latencies_ns = record.latencies_ns();
-            histograms.record(record, &latencies_ns, self.spans);
+            histograms.record(record, &latencies_ns, &self.spans);
             peaks.record(record.ended_ns.saturating_sub(*window_start_ns), &latencies_ns);
         }
     }

@@ -23,6 +23,9 @@ mod machine;
 mod network;
 mod pacing;
 pub mod prediction;
+mod queue;
+pub mod search;
+pub mod size;
 mod tasks;
 mod validity;
 pub mod warmup;
@@ -34,6 +37,7 @@ pub use exceedances::{Exceedances, Spread, Tails};
 pub use machine::{Machine, WatchedCpu};
 pub use network::{Network, PassedOn};
 pub use pacing::{AtRate, Ceiling, Dispersion, Pacing};
+pub use queue::{Depth, DepthAt, Left, QueueReport, Results};
 pub use tasks::{
     Backlog, Counts, Distribution, Failures, Latencies, Little, Overload, Phase, Rates, Second, Steady, Workers,
 };
@@ -118,6 +122,8 @@ pub struct Run {
     pub machine: Machine,
     /// What the server was asked to do.
     pub redis_work: RedisWork,
+    /// The queue in which tasks waited; `null` where they were pushed.
+    pub queue: Option<QueueReport>,
     /// The network between dynos and server; `null` when they are not kept apart (`redis.rtt_us = 0`).
     pub network: Option<Network>,
     /// One entry a second, warm-up and drain included.
@@ -291,5 +297,12 @@ pub enum Ended {
     ServerFull {
         /// Seconds since the window began; negative in the warm-up.
         at_s: f64,
+    },
+    /// The server no longer took tasks into the queue.
+    QueueLost {
+        /// Seconds since the window began; negative in the warm-up.
+        at_s: f64,
+        /// What it said instead.
+        why: String,
     },
 }

@@ -4,7 +4,7 @@
 //! returns the next one. Everything in which the engines may differ is how they carry out a [`Step`].
 
 use crate::compute::{Digest, Work};
-use crate::plan::TaskKind;
+use crate::plan::{Queue, Settings, TaskKind};
 use crate::request::{Replies, Request, RequestError};
 
 /// What a task wants done next.
@@ -74,14 +74,28 @@ pub enum Span {
     SleepOvershoot,
     /// Waiting for a permit.
     PermitWait,
+    /// Telling the queue what became of the task, where its worker does that by itself. After the task's end, and no part of its
+    /// service.
+    Settle,
+    /// Claiming a task, where workers do that themselves. Part of no task.
+    Claim,
 }
 
 impl Span {
     /// Number of spans.
-    pub const COUNT: usize = 7;
+    pub const COUNT: usize = 9;
     /// Every span; position = `span as usize`.
-    pub const ALL: [Span; Span::COUNT] =
-        [Span::Fetch, Span::Save, Span::Ping, Span::Exchange, Span::Compute, Span::SleepOvershoot, Span::PermitWait];
+    pub const ALL: [Span; Span::COUNT] = [
+        Span::Fetch,
+        Span::Save,
+        Span::Ping,
+        Span::Exchange,
+        Span::Compute,
+        Span::SleepOvershoot,
+        Span::PermitWait,
+        Span::Settle,
+        Span::Claim,
+    ];
 
     /// The spans that tasks of a kind have.
     #[must_use]
@@ -89,8 +103,16 @@ impl Span {
         match kind {
             TaskKind::Document | TaskKind::Replay => &[Span::Fetch, Span::Save, Span::Ping],
             TaskKind::Synthetic => &[Span::Exchange, Span::Compute, Span::SleepOvershoot, Span::PermitWait],
-            TaskKind::Null => &[],
+            TaskKind::Order => &[Span::SleepOvershoot, Span::PermitWait],
+            TaskKind::Job | TaskKind::Null => &[],
         }
+    }
+
+    /// The spans that tasks have under such settings.
+    #[must_use]
+    pub fn under(settings: &Settings) -> Box<[Span]> {
+        let settles = settings.queue.as_ref().is_some_and(Queue::is_settled_by_workers);
+        Span::of(settings.task.kind).iter().copied().chain(settles.then_some(Span::Settle)).collect()
     }
 
     /// The name in reports.
@@ -104,6 +126,8 @@ impl Span {
             Span::Compute => "compute",
             Span::SleepOvershoot => "sleep_overshoot",
             Span::PermitWait => "permit_wait",
+            Span::Settle => "settle",
+            Span::Claim => "claim",
         }
     }
 }

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 pub mod document;
+pub mod job;
 pub mod replay;
 pub mod synthetic;
 
 use crate::plan::{self, Settings, TaskKind};
 use crate::step::{Outcome, Reply, Step};
 use document::{Document, DocumentWork};
+use job::{Job, JobWork};
 use replay::{Replay, ReplayWork};
 use synthetic::{Synthetic, SyntheticWork};
 
@@ -21,8 +23,10 @@ pub enum Tasks {
     Replay(Arc<ReplayWork>),
     /// See [`synthetic`].
     Synthetic(Arc<SyntheticWork>),
-    /// Nothing to share.
-    Null,
+    /// See [`job`].
+    Job(Arc<JobWork>),
+    /// Nothing to share but what lies in the queue beside them, where they wait in one.
+    Null(Arc<[u8]>),
 }
 
 impl Tasks {
@@ -35,7 +39,9 @@ impl Tasks {
             TaskKind::Document => Tasks::Document(Arc::new(document())),
             TaskKind::Replay => Tasks::Replay(Arc::new(ReplayWork::new(document(), settings.workers.total()))),
             TaskKind::Synthetic => Tasks::Synthetic(Arc::new(SyntheticWork::new(&settings.task, seed, rounds_per_us))),
-            TaskKind::Null => Tasks::Null,
+            TaskKind::Order => Tasks::Synthetic(Arc::new(SyntheticWork::order(&settings.task))),
+            TaskKind::Job => Tasks::Job(Arc::new(JobWork::new(&settings.task, seed))),
+            TaskKind::Null => Tasks::Null(vec![b'x'; settings.task.text_chars()].into()),
         }
     }
 
@@ -45,7 +51,7 @@ impl Tasks {
         match self {
             Tasks::Document(work) => Some(work),
             Tasks::Replay(work) => Some(work.documents()),
-            Tasks::Synthetic(_) | Tasks::Null => None,
+            Tasks::Synthetic(_) | Tasks::Job(_) | Tasks::Null(_) => None,
         }
     }
 
@@ -56,7 +62,41 @@ impl Tasks {
             Tasks::Document(work) => Task::Document(Document::new(Arc::clone(work), worker, index)),
             Tasks::Replay(work) => Task::Replay(Replay::new(Arc::clone(work), worker)),
             Tasks::Synthetic(work) => Task::Synthetic(Synthetic::new(Arc::clone(work), worker, index)),
-            Tasks::Null => Task::Null,
+            Tasks::Job(work) => Task::Job(work.job(index)),
+            Tasks::Null(_) => Task::Null,
+        }
+    }
+
+    /// Task `index` as it was claimed out of the queue by `worker`.
+    ///
+    /// # Errors
+    /// Why it can never be run.
+    pub fn claimed(&self, worker: u32, index: u64, payload: &[u8]) -> Result<Task, &'static str> {
+        match self {
+            Tasks::Job(_) => Job::parse(payload).map(Task::Job),
+            _ => Ok(self.task(worker, index)),
+        }
+    }
+
+    /// What task `index` must come to: nothing when its handler says no, and within that nothing when it comes to no number.
+    #[must_use]
+    pub fn expected(&self, index: u64) -> Option<Option<f64>> {
+        match self {
+            Tasks::Job(work) => work.expected(index).map(Some),
+            _ => Some(None),
+        }
+    }
+
+    /// Appends what of task `index` lies in the queue.
+    pub fn write_payload(&self, index: u64, entry: &mut Vec<u8>) {
+        match self {
+            Tasks::Job(work) => work.write(index, entry),
+            Tasks::Null(filler) => entry.extend_from_slice(filler),
+            _ => {
+                entry.extend_from_slice(b"{\"id\":");
+                entry.extend_from_slice(itoa::Buffer::new().format(index).as_bytes());
+                entry.push(b'}');
+            }
         }
     }
 }
@@ -70,7 +110,7 @@ pub fn commands_per_task(task: &plan::Task) -> Option<Vec<(&'static str, f64)>> 
             task.prefill.then(|| document::COMMANDS.map(|name| (name, 1.0)).into())
         }
         TaskKind::Synthetic if task.redis_round_trips > 0 => Some(vec![("set", f64::from(task.redis_round_trips))]),
-        TaskKind::Synthetic | TaskKind::Null => Some(Vec::new()),
+        TaskKind::Synthetic | TaskKind::Job | TaskKind::Order | TaskKind::Null => Some(Vec::new()),
     }
 }
 
@@ -83,6 +123,8 @@ pub enum Task {
     Replay(Replay),
     /// See [`synthetic`].
     Synthetic(Synthetic),
+    /// See [`job`].
+    Job(Job),
     /// Done as soon as it starts.
     Null,
 }
@@ -94,7 +136,17 @@ impl Task {
             Task::Document(document) => document.resume(reply),
             Task::Replay(replay) => replay.resume(reply),
             Task::Synthetic(synthetic) => synthetic.resume(reply),
+            Task::Job(job) => Step::Done(job.outcome()),
             Task::Null => Step::Done(Outcome::Completed),
+        }
+    }
+
+    /// What it came to, where there is such a thing.
+    #[must_use]
+    pub fn result(&self) -> Option<f64> {
+        match self {
+            Task::Job(job) => job.result(),
+            _ => None,
         }
     }
 }

@@ -2,8 +2,8 @@
 
 use crate::plan::Settings;
 use crate::report::{
-    Backlog, Check, ClockOffset, Counts, DynoLimits, Ended, Latencies, Little, Machine, Network, Pressure, RedisServer,
-    RedisWork, Resources, RunResult, Severity, Validity, Verdict,
+    Backlog, Check, ClockOffset, Counts, DynoLimits, Ended, Latencies, Little, Machine, Network, Pressure, QueueReport,
+    RedisServer, RedisWork, Resources, RunResult, Severity, Validity, Verdict,
 };
 
 mod audit;
@@ -13,6 +13,8 @@ mod dyno;
 mod generator;
 mod machine;
 mod network;
+mod permits;
+mod queue;
 mod server;
 
 pub use bottleneck::{EXHAUSTED, bottleneck, remedy};
@@ -36,6 +38,10 @@ pub struct Evidence<'a> {
     pub backlog: &'a Backlog,
     /// What the server did.
     pub redis_work: &'a RedisWork,
+    /// The queue, where tasks wait in one.
+    pub queue: Option<&'a QueueReport>,
+    /// Of every dyno, as often as it looked: when, in seconds, and how many tasks had ended.
+    pub ended_by_dyno: &'a [Vec<(f64, u64)>],
     /// The distance to it, if there is one.
     pub network: Option<&'a Network>,
     /// What everybody used.
@@ -83,6 +89,8 @@ fn checks(evidence: &Evidence<'_>) -> Vec<Check> {
     checks.extend(samples(evidence));
     checks.extend(network::checks(evidence));
     checks.extend(server::checks(evidence.redis_server, evidence.redis_work, evidence.ended));
+    checks.extend(queue::checks(evidence));
+    checks.extend(permits::check(evidence));
     checks.extend(dyno::checks(evidence.settings.dyno.as_ref(), evidence.dyno, evidence.resources.throttling.as_ref()));
     checks
 }
@@ -108,7 +116,7 @@ fn alive(evidence: &Evidence<'_>) -> [Check; 2] {
 
 fn requests(evidence: &Evidence<'_>) -> [Check; 2] {
     let failed = evidence.counts.failed.server_error + evidence.counts.failed.disconnected;
-    let reconnects = evidence.redis_work.reconnects;
+    let reconnects = evidence.redis_work.reconnects + evidence.queue.map_or(0, |queue| queue.reconnects);
     [
         invalid(
             "errors",
@@ -175,6 +183,7 @@ fn verdict(evidence: &Evidence<'_>, checks: &[Check], valid: bool) -> Verdict {
             Ended::DynoLost { dyno, status: Some(status), .. } => format!("; dyno {dyno} ended: {status}"),
             Ended::ServerLost { status, .. } => format!("; the Redis server ended: {status}"),
             Ended::ProxyLost { status, .. } => format!("; the delay proxy ended: {status}"),
+            Ended::QueueLost { why, .. } => format!("; the server: {why}"),
             _ => server::out_of_memory(evidence.redis_server, evidence.redis_work, evidence.ended)
                 .map_or_else(String::new, |how| format!("; {how}")),
         };
@@ -214,11 +223,17 @@ fn overloaded(evidence: &Evidence<'_>) -> Option<String> {
             at_s if at_s < 0.0 => format!("{:.2} s into the warm-up", settings.load.warmup_s + at_s),
             at_s => format!("{at_s:.2} s into the window"),
         };
-        return Some(match overload.worker {
-            Some(worker) => {
+        return Some(match (overload.worker, overload.dyno) {
+            (Some(worker), _) => {
                 format!("worker {worker} had {} tasks waiting {at} when another arrived", overload.backlog)
             }
-            None => format!("dyno {} left {} tasks in loadgen's hands {at}", overload.dyno, overload.backlog),
+            (None, Some(dyno)) => format!("dyno {dyno} left {} tasks in loadgen's hands {at}", overload.backlog),
+            (None, None) => {
+                format!(
+                    "the server left {} tasks in loadgen's hands {at}, on their way into the queue",
+                    overload.backlog
+                )
+            }
         });
     }
     if *evidence.ended == Ended::Interrupted {

@@ -12,10 +12,11 @@ use serde::{Deserialize, Serialize};
 use crate::backlog::WorstBacklogs;
 use crate::peaks::Peaks;
 use crate::plan::{Allocator, Engine, Settings, Variant};
+use crate::queue::QueueTotals;
 use crate::recorder::{Delta, Totals};
 
 /// Raised whenever a frame changes. Both sides of a handshake must have the same.
-pub const WIRE_VERSION: u32 = 7;
+pub const WIRE_VERSION: u32 = 8;
 
 /// A control frame larger than this is nonsense.
 pub const MESSAGE_MAX: usize = 64 * 1024 * 1024;
@@ -80,6 +81,8 @@ pub struct Counters {
     pub worst: WorstBacklogs,
     /// What it had done at random instants since the last counters; see [`looks`](crate::looks).
     pub looks: Vec<Look>,
+    /// What it has seen of its queue, where tasks wait in one.
+    pub queue: Option<QueueTotals>,
 }
 
 /// What a dyno had done when it looked.
@@ -398,6 +401,7 @@ mod tests {
         Counters, Dispatch, FromDyno, Look, MessageDecoder, Surroundings, TaskPhase, ToDyno, WireError, encode_message,
     };
     use crate::backlog::{WorkerBacklog, WorstBacklogs};
+    use crate::queue::QueueTotals;
     use crate::recorder::Totals;
 
     #[test]
@@ -410,6 +414,7 @@ mod tests {
                 totals: Totals { ended: 7, failed: 1, last_ended_ns: 9, busy_ns: 11 },
                 worst: WorstBacklogs([WorkerBacklog { worker: 3, waiting: 8 }; _]),
                 looks: vec![Look { taken_ns: 1, ended: 6 }],
+                queue: Some(QueueTotals { claims: 3, ..QueueTotals::default() }),
             }),
             FromDyno::Fatal("no threads left".into()),
             FromDyno::Overload { at_ns: u64::MAX, worker: 3, backlog: 100 },

@@ -1,6 +1,6 @@
 //! The JSON Schemas in `docs/schema/` are those of the types, and what the types write is valid by them.
 
-#![recursion_limit = "256"] // `json!` takes a run apart token by token
+#![recursion_limit = "512"] // `json!` takes a run apart token by token
 #![expect(
     clippy::unwrap_used,
     clippy::disallowed_methods,
@@ -17,6 +17,8 @@ use common::report::aa::AaStore;
 use common::report::calibration::Calibration;
 use common::report::comparison::Comparison;
 use common::report::diff::Diff;
+use common::report::search::Search;
+use common::report::size::Size;
 use common::report::warmup::Warmup;
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
@@ -58,6 +60,8 @@ fn the_committed_schemas_are_those_of_the_types() {
     check_committed::<Calibration>("calibration.schema.json");
     check_committed::<Warmup>("warmup.schema.json");
     check_committed::<Diff>("diff.schema.json");
+    check_committed::<Search>("search.schema.json");
+    check_committed::<Size>("size.schema.json");
     check_committed::<AaStore>("aa.schema.json");
 }
 
@@ -86,6 +90,8 @@ fn every_field_is_explained() {
     properties(schema::<Calibration>().as_value(), &mut names);
     properties(schema::<Warmup>().as_value(), &mut names);
     properties(schema::<Diff>().as_value(), &mut names);
+    properties(schema::<Search>().as_value(), &mut names);
+    properties(schema::<Size>().as_value(), &mut names);
     properties(schema::<AaStore>().as_value(), &mut names);
     let missing: Vec<&String> = names.iter().filter(|name| !words.contains(name.as_str())).collect();
     assert!(missing.is_empty(), "docs/report.md does not explain {missing:?}");
@@ -141,6 +147,16 @@ fn a_warm_up_is_valid() {
 }
 
 #[test]
+fn a_search_is_valid() {
+    check_valid::<Search>(&search());
+}
+
+#[test]
+fn a_size_is_valid() {
+    check_valid::<Size>(&size());
+}
+
+#[test]
 fn a_diff_is_valid() {
     check_valid::<Diff>(&diff());
 }
@@ -148,6 +164,51 @@ fn a_diff_is_valid() {
 #[test]
 fn a_store_of_aa_results_is_valid() {
     check_valid::<AaStore>(&aa_store());
+}
+
+fn search() -> Value {
+    let estimate = json!({"value": 1000.0, "low": null, "high": null, "n": 1});
+    let trial = json!({
+        "search": 0, "rate_per_s": 1000.0, "duration_s": 2.0, "result": "invalid", "passed": null, "reason": "failed checks: on time",
+    });
+    let at_least = json!({
+        "end": "at-least", "lower_per_s": 985.0, "upper_per_s": null, "inversions": 0, "reason": "above half of the ceiling",
+    });
+    json!({
+        "kind": "search", "schema_version": 1, "plan": "t", "plan_hash": "0123456789abcdef", "host": host(), "trial_s": 2.0, "step": 1.03,
+        "searches": 1,
+        "cells": [{
+            "index": 0, "parameters": {"workers.count": 1},
+            "variants": [{
+                "variant": variant(), "rate_per_s": estimate, "at_least_per_s": null,
+                "found": [{"end": "bracketed", "lower_per_s": 985.0, "upper_per_s": 1015.0, "inversions": 0, "reason": ""}, at_least],
+                "trials": [trial], "confirmation": [], "confirmed": null, "bottleneck": "server-cpu",
+            }],
+            "contrasts": [{
+                "baseline": "threads", "contender": "async", "ratio": {"value": 1.1, "low": null, "high": null}, "p_value": null, "n": 1,
+            }],
+        }],
+        "enough": [{
+            "variant": "threads", "key": "workers.count", "value": 1, "rate_per_s": 1000.0, "best_value": 2, "best_per_s": 1010.0,
+            "because": null,
+        }],
+    })
+}
+
+fn size() -> Value {
+    let dynos = json!({"value": 2, "low": 1, "high": 3, "cost_per_month": null});
+    json!({
+        "kind": "size", "schema_version": 1, "plan": "t", "host_fingerprint": "0123456789abcdef",
+        "demand": {
+            "rate_per_s": 60.0, "burst_s": 60.0, "drain_within_s": 300.0, "price_per_month": 5.0, "utilisation_max": 0.9,
+        },
+        "options": [{
+            "variant": "threads", "parameters": {}, "workers": 5,
+            "capacity_per_s": {"value": 1.6, "low": null, "high": null, "n": 3}, "measured": true, "limited_by": "its workers",
+            "sustain": dynos, "drain": null, "task_s": 3.0, "wait_ms": null, "cs2": null, "server_per_s": 5000.0,
+            "assumptions": ["the server bears it"],
+        }],
+    })
 }
 
 fn variant() -> Value {
@@ -196,7 +257,7 @@ fn plan() -> Value {
     json!({
         "name": "t",
         "question": "",
-        "task": {"kind": "document", "list_max": 1, "payload_kb": 5.0, "prefill": true, "redis_round_trips": 1, "cpu_us": 0.0, "sleep_ms": 0.0, "permits": null},
+        "task": {"kind": "document", "list_max": 1, "payload_kb": 5.0, "prefill": true, "redis_round_trips": 1, "cpu_us": 0.0, "sleep_ms": 0.0, "permits": null, "fail_share": 0.0, "time_scale": 0.1},
         "load": {
             "rate_per_s": 1.0, "arrivals": "poisson", "duration_s": 1.0, "warmup_s": 0.0, "drain_s": 10.0, "seed": 1,
         },
@@ -222,6 +283,27 @@ fn exceedances() -> Value {
     json!({
         "window_bins": 20, "queue_wait": tails, "pool_wait": tails, "service": tails, "response": tails,
         "response_from_send": tails,
+    })
+}
+
+fn queue(latency: &Value) -> Value {
+    let depth = json!({"visible": 1, "in_flight": 2, "delayed": 3, "dead": 4});
+    json!({
+        "enqueue_us": latency, "reconnects": 0, "sent_again": 0, "claims": 2, "empty_claims": 1, "claimed": 1, "retries": 0, "redeliveries": 0, "duplicates": 0, "duplicates_in_window": 0,
+        "dead": 4, "foreign": 0, "peak": depth,
+        "depth": [{"t_s": -0.5, "visible": 1, "in_flight": 2, "delayed": 3, "dead": 4}],
+        "left": {"visible": null, "in_flight": 0, "delayed": 0, "dead": 4, "duplicates": 0},
+        "results": {"expected": 1, "right": 1, "wrong": 0, "missing": 0, "sum": 1.5, "sum_expected": 1.5},
+    })
+}
+
+fn queue_summary() -> Value {
+    let estimate = json!({"value": 1.5, "low": null, "high": null, "n": 1});
+    json!({
+        "enqueue_p50_us": estimate, "enqueue_p99_us": estimate, "pick_up_p50_us": estimate, "pick_up_p99_us": estimate,
+        "tasks_per_claim": estimate, "empty_claims_share": estimate, "commands_per_task": estimate, "peak_visible": estimate,
+        "peak_in_flight": estimate, "drain_ms": estimate, "retries": 0, "redeliveries": 0, "duplicates": 0, "dead": 0, "foreign": 0,
+        "results_expected": 1, "results_right": null,
     })
 }
 
@@ -282,6 +364,7 @@ fn run() -> Value {
             "tasks": 1, "commands_per_task": {"get": 1.0}, "command_us_per_task": {"get": 0.5},
             "bytes_in_per_task": null, "bytes_out_per_task": null, "request_errors": {}, "reconnects": 0,
         },
+        "queue": queue(&latency),
         "network": {
             "asked_rtt_us": 1200, "jitter_us": 0, "priority": "normal", "direct_us": latency, "through_us": latency,
             "added_us": null, "passed_on": {"pieces": 2, "bytes": 1, "connections": 1, "queue_max": 1, "lateness_us": latency},
@@ -533,10 +616,11 @@ fn comparison() -> Value {
                     "step_s": 1,
                     "moments": [{
                         "t_s": 1.0, "phase": "window", "sent_per_s": {"median": 90.0, "low": 90.0, "high": 90.0, "n": 1},
-                        "completed_per_s": null, "backlog": null, "response_p50_us": null, "response_p99_us": null
+                        "completed_per_s": null, "backlog": null, "visible": null, "in_flight": null, "response_p50_us": null, "response_p99_us": null
                     }]
                 },
                 "prediction": prediction(),
+                "queue": queue_summary(),
             }],
             "contrasts": [contrast()],
             "controls": [contrast()],
@@ -548,8 +632,12 @@ fn comparison() -> Value {
         "scalability": [scalability()],
         "cost_lines": [cost_line()],
         "published": [{
-            "source": "x", "dyno": null, "result": "success", "sent": 1, "completed": 1, "uptime_s": 1.0,
+            "source": "x", "dyno": null, "workers": 5, "result": "success", "sent": 1, "completed": 1, "uptime_s": 1.0,
             "real_per_s": null, "task_ms": null, "fetch_ms": null, "save_ms": null, "ping_ms": null,
+        }],
+        "claims": [{
+            "source": "x", "workers": 5, "claimed_per_s": 1.83, "allowed_per_s": 1.6666, "measured": [{"variant": "threads", "per_s": null}],
+            "word": "impossible", "reason": "5 at once, 3 s each, are at most 1.667 a second",
         }],
         "checks": [{"name": "on time", "severity": "invalid", "runs": 2, "failed": 1, "remedy": "lower the rate"}],
         "plan_toml": "name = \"t\"\n",

@@ -21,9 +21,10 @@ use crate::proxy;
     version,
     about,
     after_help = "Exit codes: 0 ok (bench: every planned block is complete), 1 internal error, 2 usage, a refused plan or no \
-                  usable Redis server, 3 overloaded, 4 invalid (bench: a block stayed void), 5 inconclusive (bench: 3 and 5 only \
-                  with --require ok; calibrate: no rate passed for some engine; warmup: load.warmup_s is too short, or a \
-                  variant does not become steady), 130 interrupted by Ctrl-C or SIGTERM. A second Ctrl-C kills what is left of a \
+                  usable Redis server, 3 overloaded, 4 invalid (bench: a block stayed void; search: a trial stayed invalid), \
+                  5 inconclusive (bench: 3 and 5 only with --require ok; calibrate: no rate passed for some engine; search: a \
+                  variant has no rate, or fails most longer runs at it; warmup: load.warmup_s is too short, or a variant does \
+                  not become steady), 130 interrupted by Ctrl-C or SIGTERM. A second Ctrl-C kills what is left of a \
                   run."
 )]
 pub struct Cli {
@@ -43,6 +44,10 @@ pub enum Command {
     Calibrate(Calibrate),
     /// Measures how long the variants of a plan take to become steady: what load.warmup_s has to be
     Warmup(Warmup),
+    /// A plan of many cells: a few blocks everywhere, and as many as a verdict needs where the winner changes
+    Sweep(Sweep),
+    /// Searches for the highest rate that each variant of a plan sustains, and their ratio; in a sweep, how much is enough
+    Search(Search),
     /// Shows the arrivals of a plan: how many, when, how they follow each other. Starts nothing
     Arrivals(Arrivals),
     /// The network distance of a run; loadgen starts it by itself
@@ -51,7 +56,7 @@ pub enum Command {
 }
 
 /// Flags of every command that starts something.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct Common {
     /// Where everything is written [default: results/<time>-<plan>]
     #[arg(long, value_name = "DIR")]
@@ -178,6 +183,51 @@ impl Bench {
     }
 }
 
+/// `loadgen sweep`
+#[derive(Debug, Args)]
+pub struct Sweep {
+    /// The plan, such as plans/job-slots.toml
+    pub plan: PathBuf,
+    /// Goes on with the sweep in --out
+    #[arg(long)]
+    pub resume: bool,
+    /// Flags of every command
+    #[command(flatten)]
+    pub common: Common,
+}
+
+impl Sweep {
+    /// As for its benches.
+    #[must_use]
+    pub fn bench(&self) -> Bench {
+        Bench {
+            plan: self.plan.clone(),
+            require: None,
+            resume: self.resume,
+            handicap: None,
+            aa: None,
+            benches: 1,
+            common: self.common.clone(),
+        }
+    }
+}
+
+/// `loadgen search`
+#[derive(Debug, Args)]
+pub struct Search {
+    /// The plan, such as plans/default.toml; its rate is where the search begins, and a swept key makes a search for each value
+    pub plan: PathBuf,
+    /// Searches of each variant; their ratio has an interval from six on
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub searches: u32,
+    /// Seconds of a trial; up to ten times as long where slo.response_p99_ms needs more tasks
+    #[arg(long, value_name = "S", default_value_t = 2.0, value_parser = parse_positive)]
+    pub trial_s: f64,
+    /// Flags of every command
+    #[command(flatten)]
+    pub common: Common,
+}
+
 /// `loadgen run`
 #[derive(Debug, Args)]
 pub struct Run {
@@ -185,7 +235,7 @@ pub struct Run {
     #[arg(long, value_parser = parse_engine)]
     pub engine: Engine,
     /// document, replay (its bytes, encoded beforehand), synthetic (--set task.cpu_us, task.sleep_ms, task.redis_round_trips,
-    /// task.permits) or null
+    /// task.permits), job, order (these two wait in Redis) or null
     #[arg(long, default_value = "document")]
     pub task: String,
     /// Workers of each dyno
@@ -388,7 +438,7 @@ pub fn read_plan(path: &Path, sets: &[String]) -> anyhow::Result<Plan> {
 /// A cell that the plan does not have.
 pub fn cell(plan: &Plan, number: u32) -> Result<&Cell, Refused> {
     let outside = || Refused(format!("--cell {number}: the plan has {} cells, counted from 0", plan.cells.len()));
-    plan.cells.get(number as usize).ok_or_else(outside)
+    plan.cells.iter().find(|cell| cell.index == number).ok_or_else(outside)
 }
 
 /// Parses a plan whose traces lie below `directory`.

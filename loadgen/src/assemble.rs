@@ -6,8 +6,9 @@ use common::arrivals::Schedule;
 use common::latency::Latency;
 use common::plan::Settings;
 use common::report::{
-    CellId, Counts, DynoLimits, Ended, Host, IdleMemory, Latencies, Machine, Network, Rates, RedisServer, RedisWork,
-    Resources, Run, RunKind, RunPlan, SCHEMA_VERSION, Startup, Usage, Versions, WatchedCpu, Workers,
+    CellId, Counts, DynoLimits, Ended, Failures, Host, IdleMemory, Latencies, Left, Machine, Network, Rates,
+    RedisServer, RedisWork, Resources, Results, Run, RunKind, RunPlan, SCHEMA_VERSION, Startup, Usage, Versions,
+    WatchedCpu, Workers,
 };
 use common::request::RequestErrorKind;
 use common::step::Span;
@@ -15,6 +16,7 @@ use common::verdict::{Evidence, judge, on_time_limit_us};
 use common::wire::{DynoMemory, Mark, TaskPhase};
 
 use crate::collect::{Collected, DynoReports};
+use crate::enqueued::Answers;
 use crate::monitor::ServerWork;
 use crate::redis_server::ServerFacts;
 use crate::resources::{Sampled, WindowUsage, difference};
@@ -27,6 +29,7 @@ mod exceedances;
 mod interval_log;
 mod looks;
 mod pressure;
+mod queue;
 mod timeline;
 
 pub use interval_log::interval_log;
@@ -57,8 +60,10 @@ pub struct Measured {
     pub usage: Sampled,
     /// Scheduling class of those who watched the CPUs, and what they saw.
     pub watched: (String, Vec<WatchedCpu>),
-    /// The server's counters over all timed tasks; `None` when it no longer answered.
+    /// The server's counters over all timed tasks, without those of putting them into a queue; `None` when it no longer answered.
     pub work: Option<ServerWork>,
+    /// Where tasks waited in a queue, what is known of it besides what the dynos say.
+    pub queue: Option<MeasuredQueue>,
     /// What came before.
     pub startup: Startup,
     /// Of the warm-up, on `CLOCK_MONOTONIC`.
@@ -69,6 +74,16 @@ pub struct Measured {
     pub handicap_us: Option<f64>,
     /// What is to be known before anything else.
     pub forced: Vec<String>,
+}
+
+/// What loadgen knows of a queue.
+pub struct MeasuredQueue {
+    /// When the server had each task.
+    pub answers: Answers,
+    /// What is left; `None` when the server no longer answered.
+    pub left: Option<Left>,
+    /// The results; `None` where none are asked for, or the server no longer answered.
+    pub results: Option<Results>,
 }
 
 /// The server as a report describes it; sizes are keys and bytes after the prefill and, if it still answered, after the
@@ -106,7 +121,8 @@ pub fn run(spec: &Spec<'_>, schedule: &Schedule, measured: Measured) -> Run {
     let counts = counts(schedule, &measured);
     let unbounded = counts.failed.total() + counts.unfinished;
     let lateness = measured.sends.lateness(schedule, measured.start_ns);
-    let latency_us = latencies(settings, collected, &lateness, unbounded, counts.unfinished);
+    let batch_wait = measured.sends.batch_wait(schedule);
+    let latency_us = latencies(settings, collected, &lateness, batch_wait.as_ref(), (unbounded, counts.unfinished));
     let exceedances = exceedances::of(&settings.load, collected, unbounded, counts.unfinished);
     let tasks_in_window: Option<u64> = collected.dynos.iter().map(ended_in_window).sum();
     // Of a run that ended in its warm-up only what was short is said.
@@ -142,6 +158,10 @@ pub fn run(spec: &Spec<'_>, schedule: &Schedule, measured: Measured) -> Run {
         Ended::Complete => u64::MAX,
         _ => measured.sends.last_ns().unwrap_or(0),
     };
+    let answers = measured.queue.as_ref().map_or(0, |queue| queue.answers.count());
+    let unanswered = (counts.sent + counts.warmup + u64::from(settings.workers.total())).saturating_sub(answers);
+    let timeline = timeline::of(schedule, &measured);
+    let queue = queue::of(settings, schedule, &measured, unanswered);
     let clocks: Vec<_> = (0..).zip(&collected.dynos).filter_map(|(dyno, reports)| reports.clock.report(dyno)).collect();
     let (validity, verdict) = judge(&Evidence {
         settings,
@@ -151,6 +171,8 @@ pub fn run(spec: &Spec<'_>, schedule: &Schedule, measured: Measured) -> Run {
         latency_us: &latency_us,
         backlog: &backlog,
         redis_work: &redis_work,
+        queue: queue.as_ref(),
+        ended_by_dyno: &collected.dynos.iter().map(ended_by_looks).collect::<Vec<_>>(),
         network: measured.network.as_ref(),
         resources: &resources,
         little: little.as_ref(),
@@ -188,7 +210,7 @@ pub fn run(spec: &Spec<'_>, schedule: &Schedule, measured: Measured) -> Run {
         rate_per_s: rates(settings, schedule, &measured, &counts, (tasks_in_window, window.seconds)),
         steady: timeline::steady(schedule, collected),
         workers,
-        timeline: timeline::of(schedule, &measured),
+        timeline,
         forced: measured.forced,
         handicap_us: measured.handicap_us,
         host: measured.host,
@@ -207,10 +229,16 @@ pub fn run(spec: &Spec<'_>, schedule: &Schedule, measured: Measured) -> Run {
         startup: Startup { memory, ..measured.startup },
         resources,
         redis_work,
+        queue,
         network: measured.network,
         validity,
         verdict,
     }
+}
+
+/// When a dyno looked, in seconds, and how many of its tasks had ended.
+fn ended_by_looks(dyno: &DynoReports) -> Vec<(f64, u64)> {
+    dyno.counters.iter().map(|counters| (counters.taken_ns as f64 / 1e9, counters.totals.ended)).collect()
 }
 
 fn counts(schedule: &Schedule, measured: &Measured) -> Counts {
@@ -218,14 +246,22 @@ fn counts(schedule: &Schedule, measured: &Measured) -> Counts {
     let sent = measured.sends.count(schedule.warmup..schedule.arrivals.len());
     let planned = (schedule.arrivals.len() - schedule.warmup) as u64;
     let window = measured.collected.counts(TaskPhase::Window);
+    // What was run in vain is no task.
+    let vain = measured.collected.queue();
+    let failed = Failures {
+        timeout: window.failed.timeout.saturating_sub(vain.duplicates_timeout),
+        disconnected: window.failed.disconnected.saturating_sub(vain.duplicates_disconnected),
+        server_error: window.failed.server_error.saturating_sub(vain.duplicates_server_error),
+        pool_timeout: window.failed.pool_timeout.saturating_sub(vain.duplicates_pool_timeout),
+    };
     Counts {
         planned,
         sent,
         missed: planned - sent,
-        completed: window.completed,
-        rejected: window.rejected,
-        failed: window.failed,
-        unfinished: sent.saturating_sub(window.ended()),
+        completed: window.completed.saturating_sub(vain.duplicates_in_window - vain.duplicates_failed()),
+        rejected: window.rejected.saturating_sub(vain.duplicates_rejected),
+        failed,
+        unfinished: sent.saturating_sub(window.ended().saturating_sub(vain.duplicates_in_window)),
         warmup,
     }
 }
@@ -234,17 +270,17 @@ fn latencies(
     settings: &Settings,
     collected: &Collected,
     lateness: &Latency,
-    unbounded: u64,
-    unfinished: u64,
+    batch_wait: Option<&Latency>,
+    (unbounded, unfinished): (u64, u64),
 ) -> Latencies {
     let all = &collected.histograms;
-    let spans = Span::of(settings.task.kind)
-        .iter()
-        .map(|&span| (span.name().to_owned(), all.spans[span as usize].distribution(unbounded)));
+    let spans = Span::under(settings)
+        .into_iter()
+        .map(|span| (span.name().to_owned(), all.spans[span as usize].distribution(unbounded)));
     Latencies {
         // Of every task that was sent, whatever became of it.
         lateness: lateness.distribution(0),
-        batch_wait: None,
+        batch_wait: batch_wait.map(|batch_wait| batch_wait.distribution(0)),
         // Those that never ended waited longest, or may have.
         queue_wait: all.queue_wait.distribution(unfinished),
         pool_wait: all.pool_wait.distribution(unbounded),

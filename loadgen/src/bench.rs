@@ -77,7 +77,8 @@ pub fn bench(
     let handicap = handicap.as_ref();
     let rounds_per_us = rounds_per_us(plan, handicap, placement);
     let bench = Bench { plan, source, placement, ceilings, handicap, store, interrupt, kept, rounds_per_us };
-    let repeats = Repeats::new(plan.repeat.blocks, plan.cells.len(), &earlier);
+    let cells = plan.cells.last().map_or(0, |cell| cell.index as usize + 1);
+    let repeats = Repeats::new(plan.repeat.blocks, cells, &earlier);
     let mut state = State { earlier: &earlier, pace: Pace::new(plan), repeats, summary, warm: false };
     let Schedule { first, extension } = schedule(plan);
     bench.blocks(&first, &mut state, progress)?;
@@ -127,6 +128,19 @@ fn crowded(plan: &Plan) -> Option<String> {
     })
 }
 
+/// What is said of a plan whose tasks take longer than they may be held: of the first such.
+#[must_use]
+fn outlived(plan: &Plan) -> Option<String> {
+    plan.cells.iter().find_map(|cell| {
+        let held_s = cell.settings.held_too_long_s()?;
+        let timeout_s = cell.settings.queue.as_ref()?.visibility_timeout_s;
+        Some(format!(
+            "queue.visibility_timeout_s = {timeout_s}: a task may be held for {held_s:.3} s, waiting in its dyno included, so that others \
+             will claim it meanwhile; the report counts these"
+        ))
+    })
+}
+
 /// What the runs of an admitted plan rest on.
 pub struct Admitted {
     /// Which server.
@@ -152,7 +166,7 @@ impl Admitted {
         handicap.iter().try_for_each(|handicap| handicap.admit(plan))?;
         let source = Source::find(common.redis_url.as_deref(), common.flush, &mut |line| progress.line(line))?;
         admit(plan, &source)?;
-        crowded(plan).into_iter().for_each(|why| progress.line(&why));
+        crowded(plan).into_iter().chain(outlived(plan)).for_each(|why| progress.line(&why));
         let ceilings = Ceilings::read(&host::read(placement.cpus()).fingerprint);
         ceilings.admit(plan, common.force, |line| progress.line(line))?;
         Ok(Admitted { source, ceilings, handicap })
@@ -213,9 +227,14 @@ struct Bench<'a> {
 }
 
 impl Bench<'_> {
+    /// The number of a block's cell, which is not its place where the plan has some of its cells.
+    fn index(&self, block: &Block) -> u32 {
+        self.plan.cells[block.cell].index
+    }
+
     /// Runs those of `blocks` that are not complete, void ones again.
     fn blocks(&self, blocks: &[Block], state: &mut State<'_>, progress: &mut Progress) -> anyhow::Result<()> {
-        let of = |block: &Block| state.earlier.get(&(block.cell as u32, block.number)).copied().unwrap_or_default();
+        let of = |block: &Block| state.earlier.get(&(self.index(block), block.number)).copied().unwrap_or_default();
         let missing: Vec<(&Block, Earlier)> =
             blocks.iter().map(|block| (block, of(block))).filter(|(_, earlier)| earlier.complete.is_none()).collect();
         let State { pace, repeats, summary, warm, .. } = state;
@@ -237,7 +256,7 @@ impl Bench<'_> {
                     summary.blocks += 1;
                     break;
                 }
-                if attempt + 1 == ATTEMPTS_MAX || !repeats.take(block.cell) {
+                if attempt + 1 == ATTEMPTS_MAX || !repeats.take(self.index(block) as usize) {
                     summary.void += 1;
                     break;
                 }

@@ -51,7 +51,7 @@ impl Offset {
     #[must_use]
     pub fn said(self, mut message: FromDyno) -> FromDyno {
         match &mut message {
-            FromDyno::Counters(Counters { due_ns, taken_ns, totals, looks, worst: _ }) => {
+            FromDyno::Counters(Counters { due_ns, taken_ns, totals, looks, worst: _, queue: _ }) => {
                 *due_ns = self.to_loadgen(*due_ns);
                 *taken_ns = self.to_loadgen(*taken_ns);
                 looks.iter_mut().for_each(|look| look.taken_ns = self.to_loadgen(look.taken_ns));

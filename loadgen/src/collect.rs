@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use common::latency::Latency;
+use common::queue::QueueTotals;
 use common::recorder::{Delta, Histograms, PhaseCounts, Totals};
 use common::request::RequestErrorKind;
 use common::wire::{Counters, DynoMemory, Final, FromDyno, Look, Mark, ProcessUsage, TaskPhase};
@@ -206,6 +207,15 @@ impl Collected {
             .fold((0, 0), |sum, totals| (sum.0 + totals.ended, sum.1 + totals.failed))
     }
 
+    /// What all dynos have seen of their queue, by the latest counters.
+    #[must_use]
+    pub fn queue(&self) -> QueueTotals {
+        let mut sum = QueueTotals::default();
+        let latest = self.dynos.iter().filter_map(|dyno| dyno.counters.last()?.queue.as_ref());
+        latest.for_each(|totals| sum.merge(totals));
+        sum
+    }
+
     /// Tasks of a phase by outcome, by the latest deltas.
     #[must_use]
     pub fn counts(&self, phase: TaskPhase) -> PhaseCounts {
@@ -255,6 +265,7 @@ mod tests {
                 sent_ns: 2,
                 started_ns: 3,
                 ended_ns: 1_000_000,
+                settled_ns: 1_000_000,
                 pool_wait_ns: 0,
                 spans_ns: [0; Span::COUNT],
                 phase,
@@ -282,6 +293,7 @@ mod tests {
             totals: recorder.totals(),
             worst: WorstBacklogs::default(),
             looks: Vec::new(),
+            queue: None,
         };
         collected.take(0, FromDyno::Counters(counters));
         collected.gone(0, 3_500_000_000);

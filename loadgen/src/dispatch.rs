@@ -1,4 +1,4 @@
-//! The dispatch connections: tasks go out in order, never block the pacer, and count as sent when a socket has them.
+//! Where tasks go out: to a dyno each, or all into the queue. In order, never blocking the pacer, and sent when a socket has them.
 
 use std::collections::VecDeque;
 use std::io::{ErrorKind, Write};
@@ -7,7 +7,9 @@ use std::net::TcpStream;
 use common::arrivals::Schedule;
 use common::wire::{Dispatch, TaskPhase};
 
-use crate::clocks::Offset;
+mod form;
+
+pub use form::{Form, Producer};
 
 /// Tasks in one write.
 const BATCH: usize = 2048;
@@ -17,38 +19,60 @@ pub const PENDING_MAX: usize = 65_536;
 /// What became of the tasks that were due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Flushed {
-    /// All are with the dyno.
+    /// All are with the other end.
     All,
     /// The socket takes no more for now.
     Blocked,
-    /// The dyno is gone.
+    /// The connection broke, and another one will come.
+    Broken,
+    /// The other end is gone.
     Gone,
 }
 
-/// The connection to one dyno.
+/// The connection to a dyno, or to the server that holds the queue.
 #[derive(Debug)]
 pub struct Lane {
     socket: TcpStream,
-    /// Of the dyno's clock: frames are in its time.
-    offset: Offset,
+    form: Form,
     /// Due and not handed over: task numbers.
     pending: VecDeque<u32>,
-    /// Used again for every write. Between two of them it holds the rest of a frame that the socket took only in part.
+    /// Used again for every write. Between two of them it holds the rest of a task that the socket took only in part.
     bytes: Vec<u8>,
-    gone: bool,
+    /// Tasks of a write, and where each piece of them ends: among them, and in the bytes.
+    tasks: Vec<Dispatch>,
+    ends: Vec<(usize, usize)>,
+    /// Written so far.
+    bytes_sent: u64,
+    broken: bool,
     /// Since when the socket has not taken everything.
     blocked_since_ns: Option<u64>,
 }
 
 impl Lane {
-    /// Takes over the connection to a dyno with such a clock, and makes it non-blocking.
+    /// Takes over a connection, over which tasks go in this form, and makes it non-blocking.
     ///
     /// # Errors
     /// The system refuses.
-    pub fn new(socket: TcpStream, offset: Offset) -> std::io::Result<Lane> {
+    pub fn new(socket: TcpStream, form: Form) -> std::io::Result<Lane> {
         socket.set_nonblocking(true)?;
         socket.set_nodelay(true)?;
-        Ok(Lane { socket, offset, pending: VecDeque::new(), bytes: Vec::new(), gone: false, blocked_since_ns: None })
+        Ok(Lane {
+            socket,
+            form,
+            pending: VecDeque::new(),
+            bytes: Vec::new(),
+            tasks: Vec::new(),
+            ends: Vec::new(),
+            bytes_sent: 0,
+            broken: false,
+            blocked_since_ns: None,
+        })
+    }
+
+    /// Bytes that the socket has taken, those of untimed tasks left out.
+    #[must_use]
+    pub fn bytes_sent(&self) -> u64 {
+        self.bytes_sent
     }
 
     /// Task `index` is due.
@@ -65,7 +89,19 @@ impl Lane {
     /// Whether there is nothing to hand over.
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        self.pending.is_empty() && self.bytes.is_empty()
+        self.pending.is_empty() && self.bytes.is_empty() && !self.form.is_replaced()
+    }
+
+    /// Whether nothing will have to be handed over once more.
+    #[must_use]
+    pub fn is_answered(&mut self) -> bool {
+        self.form.is_answered()
+    }
+
+    /// Tasks that were handed over once more, after a connection broke.
+    #[must_use]
+    pub fn sent_again(&self) -> u64 {
+        self.form.sent_again()
     }
 
     /// When the socket took everything for the last time, if something is left in loadgen's hands.
@@ -82,32 +118,47 @@ impl Lane {
         mut now_ns: impl FnMut() -> u64,
         mut sent: impl FnMut(u32, u64),
     ) -> Flushed {
-        if self.gone {
-            return Flushed::Gone;
+        if let Some(socket) = self.form.replaced(&mut self.bytes) {
+            (self.socket, self.broken) = (socket, false);
+        }
+        if self.broken {
+            return self.lost();
         }
         while !self.is_idle() {
             let stamp_ns = now_ns();
             let carried = self.bytes.len();
             let batch = self.pending.len().min(BATCH);
-            for &index in self.pending.range(..batch) {
-                self.bytes.extend_from_slice(&self.offset.task(task(schedule, index, start_ns, stamp_ns)).encode());
+            self.tasks.clear();
+            self.tasks.extend(self.pending.range(..batch).map(|&index| task(schedule, index, start_ns, stamp_ns)));
+            self.ends.clear();
+            let mut ahead = 0;
+            for piece in self.tasks.chunks(self.form.together()) {
+                self.form.write(ahead, piece, &mut self.bytes);
+                ahead += piece.len();
+                self.ends.push((ahead, self.bytes.len()));
             }
             let offered = self.bytes.len();
             let written = match self.socket.write(&self.bytes) {
                 Ok(written) => written,
                 Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => 0,
                 Err(_) => {
-                    self.gone = true;
-                    return Flushed::Gone;
+                    self.broken = true;
+                    self.bytes.truncate(carried);
+                    return self.lost();
                 }
             };
             // What the socket took in part is on its way: its stamp stands. What it did not take is stamped anew.
-            let begun = written.saturating_sub(carried).div_ceil(Dispatch::LEN).min(batch);
+            let (begun, end) = match written > carried {
+                true => self.ends[self.ends.partition_point(|&(_, end)| end < written)],
+                false => (0, carried),
+            };
             for index in self.pending.drain(..begun) {
                 sent(index, stamp_ns);
             }
-            self.bytes.truncate(carried + begun * Dispatch::LEN);
+            self.form.sent(&self.tasks[..begun]);
+            self.bytes.truncate(end);
             self.bytes.drain(..written);
+            self.bytes_sent += written as u64;
             if written < offered {
                 self.blocked_since_ns.get_or_insert(stamp_ns);
                 return Flushed::Blocked;
@@ -117,14 +168,24 @@ impl Lane {
         Flushed::All
     }
 
+    fn lost(&self) -> Flushed {
+        if self.form.is_replaceable() { Flushed::Broken } else { Flushed::Gone }
+    }
+
     /// Blocks until `tasks` are handed over: for what is not timed.
     ///
     /// # Errors
-    /// The dyno is gone.
+    /// The other end is gone.
     pub fn send_untimed(&mut self, tasks: impl Iterator<Item = Dispatch>) -> std::io::Result<()> {
         self.socket.set_nonblocking(false)?;
-        let bytes: Vec<u8> = tasks.flat_map(|task| self.offset.task(task).encode()).collect();
+        let (tasks, mut bytes): (Vec<Dispatch>, _) = (tasks.collect(), Vec::new());
+        let mut ahead = 0;
+        for piece in tasks.chunks(self.form.together()) {
+            self.form.write(ahead, piece, &mut bytes);
+            ahead += piece.len();
+        }
         self.socket.write_all(&bytes)?;
+        self.form.sent(&tasks);
         self.socket.set_nonblocking(true)
     }
 }
@@ -145,17 +206,17 @@ mod tests {
     use common::wire::{Dispatch, TaskPhase};
     use testkit::stand::sockets;
 
-    use super::{Flushed, Lane};
+    use super::{Flushed, Form, Lane};
     use crate::clocks::{Answer, Estimate, Offset};
 
     fn pair() -> (Lane, TcpStream) {
         let (out, other_end) = sockets();
-        (Lane::new(out, Offset::default()).unwrap(), other_end)
+        (Lane::new(out, Form::Frame(Offset::default())).unwrap(), other_end)
     }
 
     fn schedule(tasks: u64) -> Schedule {
         let arrivals = (0..tasks).map(|i| Arrival { intended_ns: i, dyno: 0, worker: 0 }).collect();
-        Schedule { arrivals, warmup: 0, window_start_ns: 0, window_end_ns: tasks }
+        Schedule { arrivals, batch_due_ns: Vec::new(), warmup: 0, window_start_ns: 0, window_end_ns: tasks }
     }
 
     /// Whatever the socket takes at once: every task arrives once, in order, stamped when it was handed over.
@@ -185,7 +246,7 @@ mod tests {
                     let n = reader.read(&mut some).unwrap();
                     bytes.extend_from_slice(&some[..n]);
                 }
-                Flushed::Gone => panic!("gone"),
+                Flushed::Gone | Flushed::Broken => panic!("gone"),
             }
         }
         drop(lane);
@@ -207,7 +268,7 @@ mod tests {
         for (at_ns, there) in [(7_000, (7_011, 7_060)), (3_000, (3_011, 3_060))] {
             let (out, mut reader) = sockets();
             let answer = Answer { asked_ns: 5_000, at_ns, received_ns: 5_000 };
-            let mut lane = Lane::new(out, Estimate::of(answer).offset).unwrap();
+            let mut lane = Lane::new(out, Form::Frame(Estimate::of(answer).offset)).unwrap();
             let schedule = Schedule { warmup: 1, ..schedule(2) };
             let untimed =
                 Dispatch { intended_ns: 5_011, sent_ns: 5_060, index: 1 << 40, worker: 0, phase: TaskPhase::Untimed };

@@ -17,7 +17,7 @@ use dyno::clock::now_ns;
 
 use crate::child::{self, ChildGuard};
 use crate::clocks::{Answer, Clock};
-use crate::dispatch::Lane;
+use crate::dispatch::{Form, Lane};
 use crate::error::{Interrupted, Refused};
 use crate::placement::Placement;
 use crate::signals::Interrupt;
@@ -218,7 +218,7 @@ pub fn assemble(
         .into_iter()
         .flatten()
         .zip(&dynos.clocks)
-        .map(|(dispatch, clock)| Lane::new(dispatch, clock.offset()));
+        .map(|(dispatch, clock)| Lane::new(dispatch, Form::Frame(clock.offset())));
     let lanes = lanes.collect::<Result<_, _>>()?;
     Ok((dynos, lanes))
 }

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{ErrorKind, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use analysis::load::Mixed;
@@ -12,6 +12,7 @@ use clap::Parser;
 use common::plan::Plan;
 use common::random::block_seed;
 use common::report::comparison::Comparison;
+use common::report::search::Search;
 use common::report::{Ended, RunResult};
 use dyno::limits;
 use loadgen::aa::HostResults;
@@ -27,7 +28,7 @@ use loadgen::run::{Site, Spec};
 use loadgen::server::Source;
 use loadgen::signals::Interrupt;
 use loadgen::store::Store;
-use loadgen::{arrivals, bench, calibrate, ceiling, handicap, host, proxy, run, warmup};
+use loadgen::{arrivals, bench, calibrate, ceiling, handicap, host, proxy, run, search, sweep, warmup};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -70,6 +71,16 @@ fn carry_out(command: &Command) -> anyhow::Result<u8> {
             let plans = warmup::Plans::read(args)?;
             let (placement, interrupt) = begin(&args.common, true, has_distance(&plans.probed))?;
             probe_warmup(args, &plans, &placement, &interrupt)
+        }
+        Command::Sweep(args) => {
+            let plan = args::read_plan(&args.plan, &args.common.sets())?;
+            let (placement, interrupt) = begin(&args.common, true, has_distance(&plan))?;
+            sweep_plan(args, &plan, &placement, &interrupt)
+        }
+        Command::Search(args) => {
+            let plan = search::plan(args)?;
+            let (placement, interrupt) = begin(&args.common, true, has_distance(&plan))?;
+            search_rates(args, &plan, &placement, &interrupt)
         }
         Command::Arrivals(args) => show_arrivals(args),
         Command::Proxy(options) => proxy::serve::run(options).map(|()| 0),
@@ -181,6 +192,43 @@ fn bench_plan(
     })
 }
 
+/// Scouts everywhere, then looks closer where the winner changes: two benches, one directory.
+fn sweep_plan(args: &args::Sweep, plan: &Plan, placement: &Placement, interrupt: &Interrupt) -> anyhow::Result<u8> {
+    if plan.cells.len() < 2 || plan.variants.len() < 2 {
+        return Err(Refused(format!(
+            "{}: a sweep has at least two cells and two variants: give a key a list of values",
+            args.plan.display()
+        ))
+        .into());
+    }
+    let directory = match &args.common.out {
+        Some(out) => out.clone(),
+        None if args.resume => {
+            return Err(Refused("--resume needs --out DIR: the directory of the sweep".to_owned()).into());
+        }
+        None => Store::create(None, &format!("{}-sweep", plan.name))?.directory().to_owned(),
+    };
+    let bench = args.bench();
+    let part = |name: &str, sets: &[String]| -> anyhow::Result<(Plan, PathBuf, bool)> {
+        let directory = directory.join(name);
+        let resume = args.resume && directory.join("plan.toml").exists();
+        Ok((Plan::parse(&plan.source, sets)?, directory, resume))
+    };
+    let (scouting, scouts, resume) =
+        part("scouting", &[format!("repeat.blocks={}", sweep::SCOUTING), "repeat.extend_to=".to_owned()])?;
+    let code = bench_plan(&bench, &scouting, (Some(&scouts), resume), placement, interrupt)?;
+    let (_, comparison) = analysis::compare(&scouts, Mixed::Refused)?;
+    let cells = sweep::beside_crossovers(&comparison, plan.repeat.margin);
+    if cells.is_empty() {
+        print("the scouting saw the winner change nowhere: there is nothing to look at more closely\n")?;
+        return Ok(code);
+    }
+    let list: Vec<String> = cells.iter().map(u32::to_string).collect();
+    print(&format!("the winner changes beside the cells {}: {} blocks each\n", list.join(", "), plan.repeat.blocks))?;
+    let (closer, directory, resume) = part("crossovers", &[format!("cells=[{}]", list.join(", "))])?;
+    Ok(code.max(bench_plan(&bench, &closer, (Some(&directory), resume), placement, interrupt)?))
+}
+
 /// Of a series its answers are enough.
 fn answers(comparison: &Comparison) -> String {
     format!("{}\n", comparison.answer.sentence)
@@ -270,6 +318,30 @@ fn calibrate_host(args: &args::Calibrate, placement: &Placement, interrupt: &Int
     }
     let unknown = calibration.engines.iter().any(|engine| engine.ceiling.is_none());
     Ok(if unknown { INCONCLUSIVE } else { 0 })
+}
+
+fn search_rates(args: &args::Search, plan: &Plan, placement: &Placement, interrupt: &Interrupt) -> anyhow::Result<u8> {
+    let mut progress = Progress::new(args.common.live(), interrupt)?;
+    let store = Store::create(args.common.out.as_deref(), &format!("{}-search", plan.name))?;
+    store.write_plan(&plan.source)?;
+    let mut last = None;
+    let keep = |search: Search| {
+        let written = store.write_report("search.json", &search).map(drop);
+        last = Some(search);
+        written
+    };
+    let outcome = search::search(args, plan, placement, store.directory(), interrupt, &mut progress, keep);
+    progress.finish();
+    // Whatever was found so far is said, whatever ended it.
+    let Some(found) = last else { return outcome.map(|()| INCONCLUSIVE) };
+    print(&format!("{}{}\n", search::text(&found), store.directory().join("search.json").display()))?;
+    outcome?;
+    Ok(match search::verdict(&found) {
+        RunResult::Ok => 0,
+        RunResult::Overloaded => OVERLOADED,
+        RunResult::Invalid => INVALID,
+        RunResult::Inconclusive => INCONCLUSIVE,
+    })
 }
 
 fn probe_warmup(

@@ -112,7 +112,39 @@ impl Monitor {
     }
 }
 
+/// What loadgen has sent into a queue.
+#[derive(Debug, Clone, Copy)]
+pub struct Enqueuing {
+    /// The command by which a task is put there.
+    pub command: &'static str,
+    /// Tasks.
+    pub tasks: u64,
+    /// Bytes of these, and of the answers.
+    pub bytes_in: u64,
+    /// As above.
+    pub bytes_out: u64,
+}
+
 impl ServerWork {
+    /// Without what loadgen did.
+    #[must_use]
+    pub fn without(mut self, own: &Enqueuing) -> ServerWork {
+        if let Some(stat) = self.commands.get_mut(own.command) {
+            // Its time by its share of the calls: the others put tasks back.
+            let share = own.tasks.min(stat.calls) as f64 / stat.calls.max(1) as f64;
+            stat.usec -= (stat.usec as f64 * share).round() as u64;
+            stat.calls -= own.tasks.min(stat.calls);
+        }
+        // What is around it nobody else uses.
+        for command in ["eval", "incrby"] {
+            self.commands.remove(command);
+        }
+        self.commands.retain(|_, stat| stat.calls > 0);
+        self.bytes_in = self.bytes_in.saturating_sub(own.bytes_in);
+        self.bytes_out = self.bytes_out.saturating_sub(own.bytes_out);
+        self
+    }
+
     /// What was done since `earlier`, `INFO` left out: nobody but loadgen sends it.
     #[must_use]
     pub fn since(&self, earlier: &ServerWork) -> ServerWork {

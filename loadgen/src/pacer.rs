@@ -29,6 +29,8 @@ const DENSE: usize = 4;
 const NAP_NS: u64 = 100_000_000;
 /// How soon a blocked socket is tried again.
 const RETRY_NS: u64 = 200_000;
+/// How often it is looked, when everything is sent, whether something has to be sent again.
+const ANSWER_NS: u64 = 5_000_000;
 /// A task that is sent later than this is counted at once: on time is at least this, whatever the response.
 pub const LATE_NS: u64 = 1_000_000;
 
@@ -96,6 +98,8 @@ impl Pacer {
             let _ = said.send(claim());
             let mut log = SendLog::new(&schedule);
             let end = pace(&schedule, start_ns, &mut lanes, &mut log, &seen);
+            log.bytes = lanes.iter().map(Lane::bytes_sent).sum();
+            log.sent_again = lanes.iter().map(Lane::sent_again).sum();
             let _ = ended.send(end);
             // The lanes stay open until the dynos are told to stop: the end of one tells an intake that nothing more
             // will come.
@@ -132,10 +136,10 @@ fn pace(schedule: &Schedule, start_ns: u64, lanes: &mut [Lane], log: &mut SendLo
         }
         let now = now_ns();
         let before = next;
-        while let Some(arrival) = schedule.arrivals.get(next)
-            && start_ns + arrival.intended_ns <= now
+        while let Some(due_ns) = schedule.due_ns(next)
+            && start_ns + due_ns <= now
         {
-            lanes[arrival.dyno as usize].stage(next as u32);
+            lanes[schedule.arrivals[next].dyno as usize].stage(next as u32);
             next += 1;
         }
         let mut blocked = false;
@@ -144,8 +148,8 @@ fn pace(schedule: &Schedule, start_ns: u64, lanes: &mut [Lane], log: &mut SendLo
             let flushed = lane.flush(schedule, start_ns, now_ns, |index, sent_ns| {
                 log.sent(index, sent_ns);
                 count += 1;
-                let intended_ns = start_ns + schedule.arrivals[index as usize].intended_ns;
-                late += u64::from(index as usize >= schedule.warmup && sent_ns > intended_ns + LATE_NS);
+                let due_ns = start_ns + schedule.due_ns(index as usize).unwrap_or(0);
+                late += u64::from(index as usize >= schedule.warmup && sent_ns > due_ns + LATE_NS);
             });
             progress.sent.fetch_add(count, Ordering::Relaxed);
             if late > 0 {
@@ -158,14 +162,15 @@ fn pace(schedule: &Schedule, start_ns: u64, lanes: &mut [Lane], log: &mut SendLo
                     let at_ns = lane.blocked_since_ns().unwrap_or(now);
                     return PacerEnd::IntakeOverloaded { dyno: dyno as u32, pending, at_ns };
                 }
-                Flushed::Blocked => blocked = true,
+                Flushed::Blocked | Flushed::Broken => blocked = true,
                 Flushed::Gone => return PacerEnd::DynoGone { dyno: dyno as u32 },
             }
         }
-        let due_ns = schedule.arrivals.get(next).map(|arrival| start_ns + arrival.intended_ns);
+        let due_ns = schedule.due_ns(next).map(|due_ns| start_ns + due_ns);
         match wake_ns(now, due_ns, blocked, next - before) {
             Some(wake_ns) => sleep_until(wake_ns),
-            None => return PacerEnd::Done,
+            None if lanes.iter_mut().all(Lane::is_answered) => return PacerEnd::Done,
+            None => sleep_until(now + ANSWER_NS),
         }
     }
 }

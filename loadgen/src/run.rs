@@ -7,30 +7,34 @@ use std::time::{Duration, Instant};
 use analysis::warmup::QUARTER_S;
 use common::arrivals;
 use common::plan::demand::{Demand, demand};
-use common::plan::{Cell, Plan, Variant};
+use common::plan::{Cell, Plan, Queue, QueueKind, Variant};
 use common::report::{Ended, Run, Startup};
 use common::task::Tasks;
 use common::wire::{Assign, Dispatch, FromDyno, TaskPhase, ToDyno};
 use crossbeam_channel::{after, bounded, select};
 use dyno::clock::now_ns;
 
-use crate::assemble::{self, Measured};
+use crate::assemble::{self, Measured, MeasuredQueue};
 use crate::ceiling::Ceilings;
 use crate::cgroup;
+use crate::clocks::Clock;
 use crate::collect::Collected;
 use crate::dispatch::Lane;
 use crate::dynos::{self, Dynos, Event};
-use crate::error::Interrupted;
+use crate::enqueued::{self, Enqueued};
+use crate::error::{Interrupted, Refused};
 use crate::handicap::Handicap;
 use crate::host;
-use crate::monitor::Monitor;
+use crate::monitor::{Enqueuing, Monitor};
 use crate::pacer::Pacer;
 use crate::placement::{self, Part, Placement};
 use crate::prefill;
 use crate::progress::Progress;
 use crate::proxy::process::ANSWER_WITHIN;
+use crate::queue;
 use crate::redis_server::ServerFacts;
 use crate::resources::{Sampled, Sampler};
+use crate::send_log::SendLog;
 use crate::server::{Server, Source};
 use crate::signals::Interrupt;
 use crate::watchdog::Watchdog;
@@ -113,7 +117,8 @@ pub fn run(spec: &Spec<'_>, site: &Site<'_>, progress: &mut Progress) -> anyhow:
     host.compute_rounds_per_us = Some(site.rounds_per_us).filter(|rounds| *rounds > 0.0);
 
     let prepared = prepare(spec, site, &demand, progress)?;
-    let Prepared { mut server, facts, mut monitor, mut far, mut dynos, mut lanes, mut startup, size } = prepared;
+    let Prepared { mut server, facts, mut monitor, mut far, mut dynos, mut lanes, enqueued, mut startup, size } =
+        prepared;
     let servers = server.pid.map(|pid| (Part::Redis, pid));
     let proxies = far.as_ref().map(|far| (Part::Proxy, far.proxy.pid()));
     let workers = (0..).zip(&dynos.pids).filter_map(|(number, &pid)| Some((Part::Dyno(number), pid?)));
@@ -149,7 +154,8 @@ pub fn run(spec: &Spec<'_>, site: &Site<'_>, progress: &mut Progress) -> anyhow:
     let pacer = Pacer::start(Arc::clone(&schedule), start_ns, lanes, say_end, site.placement.allowed().set()?)?;
     host.pacer_priority.clone_from(&pacer.prompt.class);
 
-    let mut watch = Watch::new(spec, &schedule, start_ns, &dynos.clocks);
+    let refusal = enqueued.as_ref().map(Enqueued::refusal).unwrap_or_default();
+    let mut watch = Watch::new(spec, &schedule, refusal, start_ns, &dynos.clocks);
     let mut lost = |at_s| {
         let proxy = far.as_mut().and_then(|far| far.proxy.lost()).map(|status| Ended::ProxyLost { at_s, status });
         proxy.or_else(|| server.lost().map(|status| Ended::ServerLost { at_s, status }))
@@ -187,6 +193,12 @@ pub fn run(spec: &Spec<'_>, site: &Site<'_>, progress: &mut Progress) -> anyhow:
     dynos.end();
     // A server that is gone by now has taken its counters with it: the run says so by their absence.
     let work = monitor.work().ok().map(|work| work.since(&baseline));
+    let queue = settings.queue.as_ref().zip(enqueued);
+    let queue = queue.map(|(queue, enqueued)| look_at_queue(spec, &server, queue, enqueued, &sends)).transpose()?;
+    let work = match &queue {
+        Some((_, own)) => work.map(|work| work.without(own)),
+        None => work,
+    };
     let evicted = work.as_ref().and_then(|work| work.evicted_keys);
     let size_end = monitor.size().ok();
     host.load_average_end = host::load_average();
@@ -211,6 +223,7 @@ pub fn run(spec: &Spec<'_>, site: &Site<'_>, progress: &mut Progress) -> anyhow:
         usage,
         watched,
         work,
+        queue: queue.map(|(queue, _)| queue),
         startup,
         start_ns,
         start_at,
@@ -236,6 +249,8 @@ struct Prepared {
     far: Option<Far>,
     dynos: Dynos,
     lanes: Vec<Lane>,
+    /// Where tasks wait in a queue.
+    enqueued: Option<Enqueued>,
     startup: Startup,
     /// Keys and memory after the prefill.
     size: (u64, u64),
@@ -279,7 +294,7 @@ fn prepare(spec: &Spec<'_>, site: &Site<'_>, demand: &Demand, progress: &mut Pro
             redis_url: far.as_ref().map_or(&server.url, |far| &far.url).expose().to_owned(),
         })
         .collect();
-    let (dynos, lanes) = dynos::assemble(
+    let (dynos, mut lanes) = dynos::assemble(
         &site.dynos,
         spec.variant,
         assigns,
@@ -289,13 +304,59 @@ fn prepare(spec: &Spec<'_>, site: &Site<'_>, demand: &Demand, progress: &mut Pro
         &mut |line| progress.line(line),
     )?;
     startup.dynos_ms = milliseconds(begun);
-    Ok(Prepared { server, facts, monitor, far, dynos, lanes, startup, size })
+    let mut enqueued = None;
+    if let Some(queue) = &settings.queue {
+        if dynos.clocks.iter().any(|clock| !matches!(clock, Clock::Shared)) {
+            let why = "a dyno reads another clock than loadgen, and whoever claims a task out of a queue must know its instants: start \
+                       the dynos of a plan with [queue] on loadgen's machine";
+            return Err(Refused(why.to_owned()).into());
+        }
+        let tasks = Tasks::new(settings, spec.seed, site.rounds_per_us);
+        let (url, address) = (server.url.expose(), server.address()?);
+        let all = (tasks, settings.workers.total());
+        let (lane, answers) = enqueued::open(url, address, &settings.redis, queue.kind, all)?;
+        lanes = vec![lane];
+        enqueued = Some(answers);
+    }
+    Ok(Prepared { server, facts, monitor, far, dynos, lanes, enqueued, startup, size })
+}
+
+/// What is known of a queue when all is over: besides what the dynos say, and what loadgen did to it.
+fn look_at_queue(
+    spec: &Spec<'_>,
+    server: &Server,
+    queue: &Queue,
+    enqueued: Enqueued,
+    sends: &SendLog,
+) -> anyhow::Result<(MeasuredQueue, Enqueuing)> {
+    let answers = enqueued.finish()?;
+    let settings = &spec.cell.settings;
+    let tasks = Tasks::new(settings, spec.seed, 0.0);
+    let untimed = (0..u64::from(settings.workers.total())).map(|worker| UNTIMED_INDEX + worker);
+    let sent = sends.instants().zip(0..).filter(|&(at_ns, _)| at_ns > 0).map(|(_, index)| index);
+    // A server that is gone says nothing, and the report says so.
+    let mut connection = server.connect().ok();
+    let left = connection.as_mut().and_then(|connection| queue::left(connection, queue.kind).ok());
+    let results = connection
+        .as_mut()
+        .and_then(|connection| queue::results(connection, queue, &tasks, untimed.chain(sent)).ok().flatten());
+    let own = Enqueuing {
+        command: match queue.kind {
+            QueueKind::Stream => "xadd",
+            QueueKind::List => "lpush",
+        },
+        tasks: sends.instants().filter(|&at_ns| at_ns > 0).count() as u64,
+        bytes_in: sends.bytes,
+        bytes_out: answers.timed_bytes,
+    };
+    Ok((MeasuredQueue { answers, left, results }, own))
 }
 
 /// One task per worker, all at once, and waits for all of them.
 fn untimed(dynos: &mut Dynos, lanes: &mut [Lane], spec: &Spec<'_>, interrupt: &Interrupt) -> anyhow::Result<()> {
     let settings = &spec.cell.settings;
     let total = settings.workers.total();
+    let pushed = settings.queue.is_none();
     for (dyno, lane) in (0..).zip(lanes.iter_mut()) {
         let first = u64::from(settings.workers.first_of(dyno));
         let now = now_ns();
@@ -306,7 +367,9 @@ fn untimed(dynos: &mut Dynos, lanes: &mut [Lane], spec: &Spec<'_>, interrupt: &I
             worker,
             phase: TaskPhase::Untimed,
         };
-        lane.send_untimed((0..settings.workers.count_of(dyno)).map(task))?;
+        // Out of a queue anybody may claim them: as many as there are workers.
+        let count = if pushed { settings.workers.count_of(dyno) } else { total };
+        lane.send_untimed((0..count).map(task))?;
     }
     let mut collected = Collected::new(&dynos.clocks, 0);
     let longer = Duration::from_secs(u64::from(total / 1000)) + network::untimed_longer(settings, spec.variant);
@@ -314,7 +377,11 @@ fn untimed(dynos: &mut Dynos, lanes: &mut [Lane], spec: &Spec<'_>, interrupt: &I
     loop {
         let (ended, failed) = collected.ended();
         anyhow::ensure!(failed == 0, "{failed} of {total} untimed tasks failed: is the Redis server all right?");
-        if ended == u64::from(total) {
+        // Out of a queue some may be run twice, and what is left of them would be part of the window. Where no results are kept, tasks that
+        // are held too long may never be done.
+        let results = settings.queue.as_ref().is_some_and(|queue| queue.record_results);
+        let left = if results { collected.queue().left(u64::from(total)) } else { 0 };
+        if ended >= u64::from(total) && left == 0 {
             return Ok(());
         }
         select! {

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use common::arrivals::{Arrival, Schedule, dispersion};
+use common::arrivals::{Schedule, dispersion};
 use common::latency::Latency;
 use common::report::{Dispersion, Pacing};
 
@@ -23,18 +23,27 @@ const WITHIN_TASKS: f64 = 2.0;
 pub struct SendLog {
     /// By task, on `CLOCK_MONOTONIC`; 0: never.
     sent_ns: Vec<u64>,
+    /// What all of them took on their way.
+    pub bytes: u64,
+    /// Tasks that were sent once more, because the connection into the queue broke: their instant is the first.
+    pub sent_again: u64,
 }
 
 impl SendLog {
     /// Nothing of `schedule` is sent yet.
     #[must_use]
     pub fn new(schedule: &Schedule) -> SendLog {
-        SendLog { sent_ns: vec![0; schedule.arrivals.len()] }
+        SendLog { sent_ns: vec![0; schedule.arrivals.len()], bytes: 0, sent_again: 0 }
     }
 
     /// Task `index` was sent at `at_ns`.
     pub fn sent(&mut self, index: u32, at_ns: u64) {
         self.sent_ns[index as usize] = at_ns;
+    }
+
+    /// By task, when it was sent, on `CLOCK_MONOTONIC`; 0: never.
+    pub fn instants(&self) -> impl Iterator<Item = u64> {
+        self.sent_ns.iter().copied()
     }
 
     /// How many tasks of `range` were sent.
@@ -49,15 +58,33 @@ impl SendLog {
         self.sent_ns.iter().copied().max().filter(|&last_ns| last_ns > 0)
     }
 
-    /// sent - intended of the window's tasks that were sent; the run started at `start_ns`.
+    /// The window's tasks: when each was due, since the start of the run, and when it was sent, on `CLOCK_MONOTONIC`.
+    fn window(&self, schedule: &Schedule) -> impl Iterator<Item = (u64, u64)> {
+        schedule.dues_ns().zip(self.sent_ns.iter().copied()).skip(schedule.warmup)
+    }
+
+    /// sent - due of the window's tasks that were sent; the run started at `start_ns`.
     #[must_use]
     pub fn lateness(&self, schedule: &Schedule, start_ns: u64) -> Latency {
         let mut lateness = Latency::new();
-        let window = schedule.arrivals.iter().zip(&self.sent_ns).skip(schedule.warmup);
-        window
-            .filter(|&(_, &sent_ns)| sent_ns > 0)
-            .for_each(|(arrival, sent_ns)| lateness.record(sent_ns.saturating_sub(start_ns + arrival.intended_ns)));
+        self.window(schedule)
+            .filter(|&(_, sent_ns)| sent_ns > 0)
+            .for_each(|(due_ns, sent_ns)| lateness.record(sent_ns.saturating_sub(start_ns + due_ns)));
         lateness
+    }
+
+    /// batch due - intended of the window's tasks that were sent; nothing where tasks are pushed.
+    #[must_use]
+    pub fn batch_wait(&self, schedule: &Schedule) -> Option<Latency> {
+        let batched = !schedule.batch_due_ns.is_empty();
+        batched.then(|| {
+            let mut batch_wait = Latency::new();
+            let window = schedule.arrivals.iter().skip(schedule.warmup).zip(self.window(schedule));
+            window
+                .filter(|&(_, (_, sent_ns))| sent_ns > 0)
+                .for_each(|(arrival, (due_ns, _))| batch_wait.record(due_ns - arrival.intended_ns));
+            batch_wait
+        })
     }
 
     /// Share of the window's tasks that were sent at most `limit_ns` late, of those that should have been by `until_ns`;
@@ -65,8 +92,8 @@ impl SendLog {
     #[must_use]
     pub fn on_time(&self, schedule: &Schedule, start_ns: u64, limit_ns: u64, until_ns: u64) -> f64 {
         let (mut due, mut on_time) = (0u64, 0u64);
-        for (arrival, &sent_ns) in schedule.arrivals.iter().zip(&self.sent_ns).skip(schedule.warmup) {
-            let latest_ns = start_ns + arrival.intended_ns + limit_ns;
+        for (due_ns, sent_ns) in self.window(schedule) {
+            let latest_ns = start_ns + due_ns + limit_ns;
             if latest_ns <= until_ns {
                 due += 1;
                 on_time += u64::from((1..=latest_ns).contains(&sent_ns));
@@ -75,14 +102,13 @@ impl SendLog {
         if due == 0 { 1.0 } else { on_time as f64 / due as f64 }
     }
 
-    /// sent - intended of the window's tasks, by the second since `start_ns` in which they were sent.
+    /// sent - due of the window's tasks, by the second since `start_ns` in which they were sent.
     #[must_use]
     pub fn lateness_by_second(&self, schedule: &Schedule, start_ns: u64) -> BTreeMap<u32, Latency> {
         let mut seconds: BTreeMap<u32, Latency> = BTreeMap::new();
-        let window = schedule.arrivals.iter().zip(&self.sent_ns).skip(schedule.warmup);
-        for (arrival, &sent_ns) in window.filter(|&(_, &sent_ns)| sent_ns > 0) {
+        for (due_ns, sent_ns) in self.window(schedule).filter(|&(_, sent_ns)| sent_ns > 0) {
             let second = (sent_ns.saturating_sub(start_ns) / 1_000_000_000) as u32;
-            let lateness_ns = sent_ns.saturating_sub(start_ns + arrival.intended_ns);
+            let lateness_ns = sent_ns.saturating_sub(start_ns + due_ns);
             seconds.entry(second).or_default().record(lateness_ns);
         }
         seconds
@@ -91,9 +117,7 @@ impl SendLog {
     /// The window's sent tasks against the planned ones, up to the last one that was sent; the run started at `start_ns`.
     #[must_use]
     pub fn pacing(&self, schedule: &Schedule, start_ns: u64) -> Pacing {
-        let window = schedule.arrivals.iter().zip(&self.sent_ns).skip(schedule.warmup);
-        let (planned, sent): (Vec<&Arrival>, Vec<u64>) =
-            window.filter(|&(_, &sent_ns)| sent_ns > 0).map(|(arrival, &sent_ns)| (arrival, sent_ns)).unzip();
+        let (planned, sent): (Vec<u64>, Vec<u64>) = self.window(schedule).filter(|&(_, sent_ns)| sent_ns > 0).unzip();
         let all = planned.len() == schedule.arrivals.len() - schedule.warmup;
         let last_ns = sent.iter().copied().max().unwrap_or(start_ns).saturating_sub(start_ns);
         let end_ns = if all { schedule.window_end_ns } else { last_ns.min(schedule.window_end_ns) };
@@ -109,7 +133,7 @@ impl SendLog {
             counts
         };
         let both = |window_ns| {
-            let planned = counts(window_ns, &mut planned.iter().map(|arrival| start_ns + arrival.intended_ns));
+            let planned = counts(window_ns, &mut planned.iter().map(|due_ns| start_ns + due_ns));
             (planned, counts(window_ns, &mut sent.iter().copied()))
         };
         let (planned, sent) = both(SHORT_NS);
@@ -168,7 +192,13 @@ mod tests {
     fn example() -> (Schedule, SendLog) {
         let arrivals: Vec<Arrival> =
             (0..6).map(|i| Arrival { intended_ns: i * 1_000_000_000, dyno: i as u32 % 2, worker: 0 }).collect();
-        let schedule = Schedule { arrivals, warmup: 2, window_start_ns: 2_000_000_000, window_end_ns: 6_000_000_000 };
+        let schedule = Schedule {
+            arrivals,
+            batch_due_ns: Vec::new(),
+            warmup: 2,
+            window_start_ns: 2_000_000_000,
+            window_end_ns: 6_000_000_000,
+        };
         let mut log = SendLog::new(&schedule);
         (0..5).for_each(|i| log.sent(i, 100 + u64::from(i) * 1_000_000_010));
         (schedule, log)
@@ -208,6 +238,7 @@ mod tests {
         let arrivals = (0..100u64).map(|i| Arrival { intended_ns: 50_000_000 + i * 1_000_000, dyno: 0, worker: 0 });
         let schedule = Schedule {
             arrivals: arrivals.collect(),
+            batch_due_ns: Vec::new(),
             warmup: 0,
             window_start_ns: 50_000_000,
             window_end_ns: 150_000_000,

@@ -131,6 +131,8 @@ fn one(
 fn warmup(plans: &Plans, cell: &Cell, probe_s: f64, host: Host, probes: Vec<Probe>) -> Warmup {
     let needed_s =
         probes.iter().map(|probe| probe.steady_from_s).try_fold(0.0, |longest: f64, from_s| Some(longest.max(from_s?)));
+    // A cell keeps its number where the plan has some of its cells.
+    let given = plans.given.cells.iter().find(|given| given.index == cell.index).unwrap_or(cell);
     Warmup {
         kind: WarmupKind::Warmup,
         schema_version: SCHEMA_VERSION,
@@ -139,7 +141,7 @@ fn warmup(plans: &Plans, cell: &Cell, probe_s: f64, host: Host, probes: Vec<Prob
         cell: cell.index,
         parameters: cell.parameters.clone(),
         host,
-        planned_s: plans.given.cells[cell.index as usize].settings.load.warmup_s,
+        planned_s: given.settings.load.warmup_s,
         probe_s,
         variants: probes,
         needed_s,

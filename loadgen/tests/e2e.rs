@@ -39,6 +39,10 @@ mod listen;
 mod live;
 #[path = "e2e/placement.rs"]
 mod placement;
+#[path = "e2e/queue.rs"]
+mod queue;
+#[path = "e2e/search.rs"]
+mod search;
 #[path = "e2e/support.rs"]
 mod support;
 #[path = "e2e/warmup.rs"]

@@ -4,6 +4,8 @@
 
 #![expect(clippy::unwrap_used, reason = "clippy's exception for tests does not reach their helper functions")]
 
+#[path = "verify/accounting.rs"]
+mod accounting;
 #[path = "verify/clocks.rs"]
 mod clocks;
 #[path = "verify/compute.rs"]
@@ -14,6 +16,8 @@ mod generator;
 mod kills;
 #[path = "verify/limits.rs"]
 mod limits;
+#[path = "verify/orders.rs"]
+mod orders;
 #[path = "verify/pacing.rs"]
 mod pacing;
 #[path = "verify/soak.rs"]

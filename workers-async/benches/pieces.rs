@@ -10,11 +10,13 @@ use std::time::{Duration, Instant};
 use common::endpoint::Endpoint;
 use common::plan::{Executor, Order};
 use common::wire::Dispatch;
+use common::worker::Handed;
 use crossbeam_channel::bounded;
 use testkit::TestServer;
 use testkit::stand::{self, PLACES, Piece, RING, USERS};
 use tokio::runtime::Runtime;
 use tokio::task::yield_now;
+use workers_async::intake::Source;
 use workers_async::limits::Permits;
 use workers_async::{Async, connections, intake, runtime};
 
@@ -25,23 +27,24 @@ const MULTI_THREAD: &str = "engine = \"async\"\npool_size = 1";
 
 /// One round: a task from one worker's hands into those of another, who sleeps.
 fn hand_over(runtime: &Runtime) -> Piece<'_> {
-    let (letterboxes, inboxes) = intake::inboxes(RING, Order::Fifo, &stand::shared(RING));
+    let (letterboxes, inboxes) = intake::inboxes(RING, Order::Fifo, &Source::Pushed, &stand::shared(RING));
     let ring = Arc::new(letterboxes);
     let (say, done) = bounded(1);
     for mut inbox in inboxes {
         let (ring, say) = (Arc::clone(&ring), say.clone());
         runtime.spawn(async move {
-            while let Some(task) = inbox.receive().await {
+            while let Some(Handed::Task(task)) = inbox.receive().await {
+                let next = (task.worker + 1) % RING;
                 match task.index {
                     0 => say.send(()).unwrap(),
-                    left => ring.deliver(stand::task((task.worker + 1) % RING, left - 1)),
+                    left => ring.deliver(next, Handed::Task(stand::task(next, left - 1))),
                 }
             }
         });
     }
     Box::new(move |rounds| {
         let begun = Instant::now();
-        ring.deliver(stand::task(0, rounds));
+        ring.deliver(0, stand::handed(rounds));
         done.recv().unwrap();
         begun.elapsed()
     })
@@ -51,7 +54,7 @@ fn hand_over(runtime: &Runtime) -> Piece<'_> {
 /// thread that wrote it.
 fn from_socket(runtime: &Runtime) -> Piece<'_> {
     let shared = stand::shared(RING);
-    let (letterboxes, inboxes) = intake::inboxes(RING, Order::Fifo, &shared);
+    let (letterboxes, inboxes) = intake::inboxes(RING, Order::Fifo, &Source::Pushed, &shared);
     let (mut dispatch, other_end) = stand::sockets();
     let _within = runtime.enter();
     intake::start(other_end, letterboxes, shared).unwrap();
@@ -59,7 +62,7 @@ fn from_socket(runtime: &Runtime) -> Piece<'_> {
     for mut inbox in inboxes {
         let say = say.clone();
         runtime.spawn(async move {
-            while let Some(Dispatch { index, .. }) = inbox.receive().await {
+            while let Some(Handed::Task(Dispatch { index, .. })) = inbox.receive().await {
                 say.send(index).unwrap();
             }
         });

@@ -86,6 +86,17 @@ pub async fn open(
     Ok(connections)
 }
 
+/// A connection of the dyno's own, whatever its workers have.
+///
+/// # Errors
+/// The server cannot be reached, in a sentence.
+pub async fn alone(endpoint: Endpoint, shared: &Arc<Shared>) -> anyhow::Result<Connections> {
+    let manager = Arc::new(Manager::new(Client::Direct, endpoint, shared));
+    let link = manager.open().await?;
+    manager.opened.store(true, Ordering::Relaxed);
+    Ok(Connections { worker: 0, source: Source::Own(manager, Some(link)), shared: Arc::clone(shared) })
+}
+
 impl Connections {
     /// Asks for a connection, sends the request and collects every reply.
     #[expect(

@@ -42,7 +42,9 @@ pub async fn drive(worker: &mut Worker, inbox: &mut Inbox, connections: &mut Con
             }
             Action::Settle => {
                 connections.release();
-                worker.settle(|record| site.shared.recorder.settle(inbox.worker, record))
+                let (settled, next) = worker.settle(|record| site.shared.recorder.settle(inbox.worker, record));
+                inbox.settled(settled);
+                next
             }
             Action::Leave => return,
         }

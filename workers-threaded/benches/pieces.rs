@@ -11,10 +11,12 @@ use std::time::{Duration, Instant};
 use common::endpoint::Endpoint;
 use common::plan::Order;
 use common::wire::Dispatch;
+use common::worker::Handed;
 use crossbeam_channel::bounded;
 use testkit::TestServer;
 use testkit::stand::{self, PLACES, Piece, RING, USERS};
 use workers_threaded::executor::Inboxes;
+use workers_threaded::intake::Source;
 use workers_threaded::limits::Permits;
 use workers_threaded::{Threaded, connections, intake};
 
@@ -26,23 +28,24 @@ const RAYON: &str = "engine = \"threaded\"\nexecutor = \"rayon\"\npool_size = 1"
 
 /// One round: a task from one worker's hands into those of another, who sleeps.
 fn hand_over<'a>() -> Piece<'a> {
-    let (letterboxes, inboxes) = intake::inboxes(RING, Order::Fifo, &stand::shared(RING));
+    let (letterboxes, inboxes) = intake::inboxes(RING, Order::Fifo, &Source::Pushed, &stand::shared(RING));
     let ring = Arc::new(Inboxes::Letterboxes(letterboxes));
     let (say, done) = bounded(1);
     for mut inbox in inboxes {
         let (ring, say) = (Arc::clone(&ring), say.clone());
         thread::spawn(move || {
-            while let Some(task) = inbox.receive() {
+            while let Some(Handed::Task(task)) = inbox.receive() {
+                let next = (task.worker + 1) % RING;
                 match task.index {
                     0 => say.send(()).unwrap(),
-                    left => ring.deliver(stand::task((task.worker + 1) % RING, left - 1)),
+                    left => ring.deliver(next, Handed::Task(stand::task(next, left - 1))),
                 }
             }
         });
     }
     Box::new(move |rounds| {
         let begun = Instant::now();
-        ring.deliver(stand::task(0, rounds));
+        ring.deliver(0, stand::handed(rounds));
         done.recv().unwrap();
         begun.elapsed()
     })
@@ -52,14 +55,14 @@ fn hand_over<'a>() -> Piece<'a> {
 /// thread that wrote it.
 fn from_socket<'a>() -> Piece<'a> {
     let shared = stand::shared(RING);
-    let (letterboxes, inboxes) = intake::inboxes(RING, Order::Fifo, &shared);
+    let (letterboxes, inboxes) = intake::inboxes(RING, Order::Fifo, &Source::Pushed, &shared);
     let (mut dispatch, other_end) = stand::sockets();
     intake::start(other_end, Inboxes::Letterboxes(letterboxes), shared).unwrap();
     let (say, done) = bounded(1);
     for mut inbox in inboxes {
         let say = say.clone();
         thread::spawn(move || {
-            while let Some(Dispatch { index, .. }) = inbox.receive() {
+            while let Some(Handed::Task(Dispatch { index, .. })) = inbox.receive() {
                 say.send(index).unwrap();
             }
         });

@@ -79,6 +79,17 @@ pub fn open(
     Ok(connections)
 }
 
+/// A connection of the dyno's own, whatever its workers have.
+///
+/// # Errors
+/// The server cannot be reached, in a sentence.
+pub fn alone(endpoint: Endpoint, shared: &Arc<Shared>) -> anyhow::Result<Connections> {
+    let manager = Arc::new(Manager::new(Client::Direct, endpoint, shared));
+    let link = manager.open()?;
+    manager.opened.store(true, Ordering::Relaxed);
+    Ok(Connections { worker: 0, source: Source::Own(manager, Some(link)), shared: Arc::clone(shared) })
+}
+
 impl Connections {
     /// Asks for a connection, sends the request and collects every reply.
     pub fn exchange(&mut self, request: Request) -> Exchange {

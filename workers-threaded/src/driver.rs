@@ -38,7 +38,9 @@ pub fn drive(worker: &mut Worker, inbox: &mut Inbox, connections: &mut Connectio
             }
             Action::Settle => {
                 connections.release();
-                worker.settle(|record| site.shared.recorder.settle(inbox.worker, record))
+                let (settled, next) = worker.settle(|record| site.shared.recorder.settle(inbox.worker, record));
+                inbox.settled(settled);
+                next
             }
             Action::Leave => return,
         }

@@ -5,12 +5,11 @@ use std::thread::{self, JoinHandle};
 
 use anyhow::Context;
 use common::plan::{Executor, Order, Variant};
-use common::wire::Dispatch;
-use common::worker::Worker;
+use common::worker::{Handed, Worker};
 
 use crate::connections::Connections;
 use crate::driver::{self, Site};
-use crate::intake::{self, Letterboxes};
+use crate::intake::{self, Letterboxes, Source};
 
 mod pool;
 
@@ -42,10 +41,10 @@ impl Inboxes {
     }
 
     /// Hands a task to its worker. One that has left takes no more: its tasks stay unfinished.
-    pub fn deliver(&self, task: Dispatch) {
+    pub fn deliver(&self, worker: u32, task: Handed) {
         match self {
-            Inboxes::Letterboxes(workers) => workers.deliver(task),
-            Inboxes::Slots(workers) => workers[task.worker as usize].deliver(task),
+            Inboxes::Letterboxes(workers) => workers.deliver(worker, task),
+            Inboxes::Slots(workers) => workers[worker as usize].deliver(task),
         }
     }
 }
@@ -65,16 +64,17 @@ impl Drop for Inboxes {
 pub fn start(
     variant: &Variant,
     order: Order,
+    source: &Source,
     workers: Vec<(Worker, Connections)>,
     site: &Arc<Site>,
 ) -> anyhow::Result<(Workers, Inboxes)> {
     let stack_bytes = variant.stack_kib.unwrap_or(0) as usize * 1024;
     if variant.executor == Executor::Rayon {
-        let (pool, slots) = Pool::start(variant.pool_threads, stack_bytes, order, workers, site)?;
+        let (pool, slots) = Pool::start(variant.pool_threads, stack_bytes, order, source, workers, site)?;
         return Ok((Workers::Pool(pool), Inboxes::Slots(slots)));
     }
     let count = workers.len();
-    let (letterboxes, inboxes) = intake::inboxes(count as u32, order, &site.shared);
+    let (letterboxes, inboxes) = intake::inboxes(count as u32, order, source, &site.shared);
     let mut threads = Vec::with_capacity(count);
     for ((mut worker, mut connections), mut inbox) in workers.into_iter().zip(inboxes) {
         let (number, site) = (inbox.worker, Arc::clone(site));

@@ -7,7 +7,9 @@ use std::thread;
 
 use common::backlog::Backlog;
 use common::plan::Order;
-use common::wire::Dispatch;
+use common::queue::Settled;
+use common::worker::Handed;
+use crossbeam_channel::Sender;
 use dyno::Shared;
 use dyno::frames::Frames;
 
@@ -20,6 +22,18 @@ pub struct Inbox {
     pub worker: u32,
     letterbox: sync::Arc<Letterbox>,
     shared: Arc<Shared>,
+    source: Source,
+}
+
+/// Where tasks come from.
+#[derive(Clone)]
+pub enum Source {
+    /// They are pushed.
+    Pushed,
+    /// They are claimed, by somebody who wants to know when the worker is done with one.
+    Claimed(Sender<Settled>),
+    /// The worker claims them itself.
+    Claims,
 }
 
 /// What intake and worker share: the backlog itself, for a channel would be a second queue before it.
@@ -29,7 +43,7 @@ struct Letterbox {
 }
 
 struct Contents {
-    backlog: Backlog,
+    backlog: Backlog<Handed>,
     closed: bool,
 }
 
@@ -41,11 +55,14 @@ impl Letterbox {
 
 impl Inbox {
     /// The next task, by the plan's order; `None` when there will be no more, or the dyno is stopping.
-    pub fn receive(&mut self) -> Option<Dispatch> {
+    pub fn receive(&mut self) -> Option<Handed> {
         let mut contents = self.letterbox.contents();
         loop {
             if self.shared.stopping() {
                 return None;
+            }
+            if let Source::Claims = self.source {
+                return Some(Handed::Turn);
             }
             let task = contents.backlog.take();
             if task.is_some() {
@@ -56,6 +73,14 @@ impl Inbox {
                 return None;
             }
             contents = wait(&self.letterbox.bell, contents);
+        }
+    }
+
+    /// The worker is done with a task that was claimed.
+    pub fn settled(&self, settled: Option<Settled>) {
+        if let (Source::Claimed(fetcher), Some(settled)) = (&self.source, settled) {
+            // Nobody listens any more only when the dyno is ending.
+            let _ = fetcher.send(settled);
         }
     }
 }
@@ -71,8 +96,8 @@ impl Letterboxes {
     }
 
     /// Hands a task to its worker. One that has left takes no more: its tasks stay unfinished.
-    pub fn deliver(&self, task: Dispatch) {
-        let letterbox = &self.0[task.worker as usize];
+    pub fn deliver(&self, worker: u32, task: Handed) {
+        let letterbox = &self.0[worker as usize];
         letterbox.contents().backlog.push(task);
         letterbox.bell.notify_one();
     }
@@ -88,12 +113,13 @@ impl Drop for Letterboxes {
 }
 
 /// One inbox per worker, and where the intake puts their tasks.
-pub fn inboxes(workers: u32, order: Order, shared: &Arc<Shared>) -> (Letterboxes, Vec<Inbox>) {
+pub fn inboxes(workers: u32, order: Order, source: &Source, shared: &Arc<Shared>) -> (Letterboxes, Vec<Inbox>) {
     let (letterboxes, inboxes) = (0..workers)
         .map(|worker| {
             let contents = Mutex::new(Contents { backlog: Backlog::new(order), closed: false });
             let letterbox = sync::Arc::new(Letterbox { contents, bell: Condvar::new() });
-            (sync::Arc::clone(&letterbox), Inbox { worker, letterbox, shared: Arc::clone(shared) })
+            let inbox = Inbox { worker, letterbox, shared: Arc::clone(shared), source: source.clone() };
+            (sync::Arc::clone(&inbox.letterbox), inbox)
         })
         .unzip();
     (Letterboxes(letterboxes), inboxes)
@@ -112,7 +138,8 @@ pub fn start(mut socket: TcpStream, inboxes: Inboxes, shared: Arc<Shared>) -> io
                 Ok(count) => count,
                 Err(error) => return shared.fatal(format!("the dispatch connection broke: {error}")),
             };
-            if let Err(error) = frames.arrived(count, &shared, |task| inboxes.deliver(task)) {
+            if let Err(error) = frames.arrived(count, &shared, |task| inboxes.deliver(task.worker, Handed::Task(task)))
+            {
                 return shared.fatal(error.to_string());
             }
         }
@@ -125,22 +152,22 @@ pub fn start(mut socket: TcpStream, inboxes: Inboxes, shared: Arc<Shared>) -> io
 mod model {
     use common::plan::Order;
     use loom::thread;
-    use testkit::stand::{shared, task};
+    use testkit::stand::{handed, index_of, shared};
 
-    use super::inboxes;
+    use super::{Source, inboxes};
 
     /// What is delivered is received, in order, and then comes the end; whoever waits is woken.
     #[test]
     fn nothing_is_lost_between_intake_and_worker() {
         loom::model(|| {
-            let (letterboxes, mut inboxes) = inboxes(1, Order::Fifo, &shared(1));
+            let (letterboxes, mut inboxes) = inboxes(1, Order::Fifo, &Source::Pushed, &shared(1));
             let mut inbox = inboxes.remove(0);
             let worker = thread::spawn(move || {
-                let received: Vec<u64> = std::iter::from_fn(|| inbox.receive()).map(|task| task.index).collect();
+                let received: Vec<u64> = std::iter::from_fn(|| inbox.receive()).map(|task| index_of(&task)).collect();
                 assert_eq!(received, [0, 1]);
             });
-            letterboxes.deliver(task(0, 0));
-            letterboxes.deliver(task(0, 1));
+            letterboxes.deliver(0, handed(0));
+            letterboxes.deliver(0, handed(1));
             drop(letterboxes);
             worker.join().unwrap();
         });
@@ -154,19 +181,19 @@ mod tests {
     use std::thread;
 
     use common::plan::Order;
-    use testkit::stand::{shared, task};
+    use testkit::stand::{handed, index_of, shared};
 
-    use super::{Inbox, inboxes};
+    use super::{Inbox, Source, inboxes};
 
     fn received(inbox: &mut Inbox) -> Vec<u64> {
-        from_fn(|| inbox.receive()).map(|task| task.index).collect()
+        from_fn(|| inbox.receive()).map(|task| index_of(&task)).collect()
     }
 
     #[test]
     fn what_was_delivered_before_the_end_is_received_in_the_plans_order() {
         for (order, expected) in [(Order::Fifo, [0, 1, 2]), (Order::Lifo, [2, 1, 0])] {
-            let (letterboxes, mut inboxes) = inboxes(2, order, &shared(2));
-            (0..3).for_each(|index| letterboxes.deliver(task(1, index)));
+            let (letterboxes, mut inboxes) = inboxes(2, order, &Source::Pushed, &shared(2));
+            (0..3).for_each(|index| letterboxes.deliver(1, handed(index)));
             drop(letterboxes);
             assert_eq!(received(&mut inboxes[1]), expected, "{order:?}");
             assert_eq!(received(&mut inboxes[0]), [0; 0]);
@@ -175,10 +202,10 @@ mod tests {
 
     #[test]
     fn a_worker_who_waits_is_woken_by_a_task_and_by_the_end() {
-        let (letterboxes, mut inboxes) = inboxes(1, Order::Fifo, &shared(1));
+        let (letterboxes, mut inboxes) = inboxes(1, Order::Fifo, &Source::Pushed, &shared(1));
         let mut inbox = inboxes.remove(0);
         let worker = thread::spawn(move || received(&mut inbox));
-        letterboxes.deliver(task(0, 7));
+        letterboxes.deliver(0, handed(7));
         drop(letterboxes);
         assert_eq!(worker.join().unwrap(), [7]);
     }
@@ -186,8 +213,8 @@ mod tests {
     #[test]
     fn a_worker_of_a_stopping_dyno_begins_nothing_more() {
         let shared = shared(1);
-        let (letterboxes, mut inboxes) = inboxes(1, Order::Fifo, &shared);
-        letterboxes.deliver(task(0, 0));
+        let (letterboxes, mut inboxes) = inboxes(1, Order::Fifo, &Source::Pushed, &shared);
+        letterboxes.deliver(0, handed(0));
         shared.stopping.store(true, Ordering::Relaxed);
         assert!(inboxes[0].receive().is_none());
     }

@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 
 use analysis::load::{self, Mixed, Results};
 use analysis::validate::Schemas;
-use analysis::{comparison, diff, export, show, tables};
+use analysis::{comparison, diff, export, show, size, tables};
 use common::plan::Plan;
 use common::report::Run;
+use common::report::size::SizeDemand;
 use rand::{Rng, RngExt};
 use serde_json::Value;
 
@@ -84,6 +85,16 @@ pub fn drive(bench: &Bench, schemas: &Schemas, texts: &[Vec<u8>]) -> Fate {
     let json = export::json::bytes(&compared).expect("a comparison has JSON");
     sound(schemas, "comparison.json", &json, all_valid);
     export::html::bytes(&compared, &json).expect("a comparison has a page");
+    let demand = SizeDemand {
+        rate_per_s: 60.0,
+        burst_s: Some(60.0),
+        drain_within_s: Some(300.0),
+        price_per_month: Some(5.0),
+        utilisation_max: size::UTILISATION_MAX,
+    };
+    let sized = size::size(&results, demand);
+    harmless(&size::text(&sized));
+    sound(schemas, "size.json", &export::json::bytes(&sized).expect("a size has JSON"), all_valid);
     // Half of the blocks against the other half, and against the bench as it was.
     let untouched = bench.runs.iter().enumerate().filter_map(|(i, run)| {
         let run: Run = serde_json::from_value(run.clone()).ok()?;

@@ -28,7 +28,7 @@ struct Kind {
 }
 
 // Response of the seconds outside of the window is that of the few of its tasks that came late.
-const KINDS: [Kind; 3] = [
+const KINDS: [Kind; 4] = [
     Kind {
         id: "response",
         title: "Response over time",
@@ -48,6 +48,14 @@ const KINDS: [Kind; 3] = [
         unit: Unit::Number,
         figures: &[("", |moment| moment.backlog)],
         note: "",
+    },
+    Kind {
+        id: "queue",
+        title: "In the queue over time",
+        y_title: "tasks",
+        unit: Unit::Number,
+        figures: &[("visible", |moment| moment.visible), ("in flight", |moment| moment.in_flight)],
+        note: "Visible tasks wait to be claimed, those in flight are claimed and not settled; looked at ten times a second.",
     },
     Kind {
         id: "completed",

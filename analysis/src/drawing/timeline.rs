@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use common::report::drawing::{Moment, Spread, Timeline};
-use common::report::{Phase, Second};
+use common::report::{Depth, DepthAt, Phase, Second};
 
 use crate::metric::TAIL_TASKS_PRINTED;
 use crate::stats::middle_of;
@@ -11,19 +11,23 @@ use crate::stats::middle_of;
 /// More moments than this cannot be told apart on a page, and make the file large.
 const MOMENTS_MAX: usize = 120;
 
-/// Lays `runs` over each other; they have one plan, so that their seconds are the same. `None` without any second.
+/// A second, and what was in the queue in it.
+type Seen<'a> = (&'a Second, &'a [DepthAt]);
+
+/// Lays `runs` over each other, each its seconds and what was in its queue, if it had one; they have one plan, so that their seconds are
+/// the same. `None` without any second.
 ///
 /// In runs longer than [`MOMENTS_MAX`] seconds a moment stands for several: its values are those of every run in every one
 /// of these seconds, so that no spike is lost from the band.
-pub(crate) fn timeline(runs: &[&[Second]]) -> Option<Timeline> {
-    let longest = runs.iter().map(|run| run.len()).max().filter(|&seconds| seconds > 0)?;
+pub(crate) fn timeline(runs: &[(&[Second], &[DepthAt])]) -> Option<Timeline> {
+    let longest = runs.iter().map(|(seconds, _)| seconds.len()).max().filter(|&seconds| seconds > 0)?;
     let step = longest.div_ceil(MOMENTS_MAX);
     // By phase and place in it, so that no moment lies in two phases.
-    let mut moments: BTreeMap<(u8, usize), Vec<&Second>> = BTreeMap::new();
-    for run in runs {
+    let mut moments: BTreeMap<(u8, usize), Vec<Seen<'_>>> = BTreeMap::new();
+    for (seconds, depth) in runs {
         for phase in [Phase::WarmUp, Phase::Window, Phase::Drain] {
-            for (i, second) in run.iter().filter(|second| second.phase == phase).enumerate() {
-                moments.entry((phase as u8, i / step)).or_default().push(second);
+            for (i, second) in seconds.iter().filter(|second| second.phase == phase).enumerate() {
+                moments.entry((phase as u8, i / step)).or_default().push((second, within(depth, second)));
             }
         }
     }
@@ -31,23 +35,35 @@ pub(crate) fn timeline(runs: &[&[Second]]) -> Option<Timeline> {
     Some(Timeline { step_s: u32::try_from(step).unwrap_or(u32::MAX), moments })
 }
 
-fn moment(seconds: &[&Second]) -> Option<Moment> {
-    let last = seconds.iter().max_by(|a, b| a.t_s.total_cmp(&b.t_s))?;
-    let of = |value: fn(&Second) -> Option<f64>| spread(seconds.iter().filter_map(|second| value(second)).collect());
+/// What was seen in a second.
+fn within<'a>(depth: &'a [DepthAt], second: &Second) -> &'a [DepthAt] {
+    let until = |t_s: f64| depth.partition_point(|at| at.t_s <= t_s);
+    depth.get(until(second.t_s - 1.0)..until(second.t_s)).unwrap_or_default()
+}
+
+fn moment(seconds: &[Seen<'_>]) -> Option<Moment> {
+    let (last, _) = seconds.iter().max_by(|a, b| a.0.t_s.total_cmp(&b.0.t_s))?;
+    let of =
+        |value: fn(&Second) -> Option<f64>| spread(seconds.iter().filter_map(|(second, _)| value(second)).collect());
+    let in_queue = |value: fn(&Depth) -> u64| {
+        spread(seconds.iter().flat_map(|(_, depth)| depth.iter()).map(|at| value(&at.depth) as f64).collect())
+    };
     Some(Moment {
         t_s: last.t_s,
         phase: last.phase,
         sent_per_s: of(|second| Some(second.sent as f64)),
         completed_per_s: of(|second| Some(second.completed as f64)),
         backlog: of(|second| Some(second.backlog as f64)),
+        visible: in_queue(|depth| depth.visible),
+        in_flight: in_queue(|depth| depth.in_flight),
         response_p50_us: of(|second| second.response_p50_us).filter(|_| has_tail(seconds, 0.5)),
         response_p99_us: of(|second| second.response_p99_us).filter(|_| has_tail(seconds, 0.99)),
     })
 }
 
 /// Whether enough tasks of `seconds`, all together, lie beyond the percentile `p` for it to be shown.
-fn has_tail(seconds: &[&Second], p: f64) -> bool {
-    let tasks: u64 = seconds.iter().map(|second| second.completed + second.failed).sum();
+fn has_tail(seconds: &[Seen<'_>], p: f64) -> bool {
+    let tasks: u64 = seconds.iter().map(|(second, _)| second.completed + second.failed).sum();
     tasks as f64 * (1.0 - p) >= TAIL_TASKS_PRINTED as f64 - 1e-9
 }
 
@@ -60,7 +76,7 @@ fn spread(values: Vec<f64>) -> Option<Spread> {
 #[cfg(test)]
 mod tests {
     use common::report::drawing::Timeline;
-    use common::report::{Phase, Second};
+    use common::report::{Depth, DepthAt, Phase, Second};
 
     use super::MOMENTS_MAX;
 
@@ -92,7 +108,19 @@ mod tests {
     }
 
     fn of(runs: Vec<Vec<Second>>) -> Option<Timeline> {
-        super::timeline(&runs.iter().map(Vec::as_slice).collect::<Vec<_>>())
+        super::timeline(&runs.iter().map(|run| (run.as_slice(), [].as_slice())).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn what_was_in_the_queue_is_that_of_all_tenths_of_a_second() {
+        let run = seconds(1, 2, 0, |_| 1.0);
+        let at = |t_s: f64, visible: u64| DepthAt { t_s, depth: Depth { visible, ..Depth::default() } };
+        let depth = [at(-0.5, 7), at(0.1, 1), at(0.2, 3), at(1.0, 8), at(1.5, 9)];
+        let timeline = super::timeline(&[(&run, &depth), (&run, &[])]).unwrap();
+        let seen: Vec<_> =
+            timeline.moments.iter().map(|one| one.visible.map(|seen| (seen.low, seen.median, seen.high))).collect();
+        assert_eq!(seen, [Some((7.0, 7.0, 7.0)), Some((1.0, 3.0, 8.0)), Some((9.0, 9.0, 9.0))]);
+        assert_eq!(of(vec![run]).unwrap().moments[1].visible, None);
     }
 
     #[test]

@@ -75,6 +75,17 @@ fn row(run: &Run, swept: &BTreeSet<&str>) -> Vec<(String, String)> {
     push("lateness_p99_us", number(run.latency_us.lateness.p99));
     push("uptime_s", number(uptime_s(run)));
     push("drain_ms", number(run.backlog.drain_ms));
+    let queue = run.queue.as_ref();
+    for (name, count) in [
+        ("queue_peak_visible_tasks", queue.and_then(|queue| Some(queue.peak?.visible))),
+        ("queue_redeliveries_tasks", queue.map(|queue| queue.redeliveries)),
+        ("queue_duplicates_tasks", queue.map(|queue| queue.duplicates)),
+        ("queue_dead_tasks", queue.map(|queue| queue.dead)),
+        ("queue_empty_claims", queue.map(|queue| queue.empty_claims)),
+    ] {
+        push(name, count.map_or_else(String::new, |count| count.to_string()));
+    }
+    push("enqueue_p99_us", number(queue.and_then(|queue| queue.enqueue_us.p99)));
     let bottleneck = run.verdict.bottleneck;
     push("bottleneck", bottleneck.map_or_else(String::new, |found| found.resource.to_string()));
     push("bottleneck_share", number(bottleneck.map(|found| found.share)));
@@ -102,5 +113,6 @@ fn how(ended: &Ended) -> &'static str {
         Ended::ServerLost { .. } => "server-lost",
         Ended::ProxyLost { .. } => "proxy-lost",
         Ended::ServerFull { .. } => "server-full",
+        Ended::QueueLost { .. } => "queue-lost",
     }
 }

@@ -28,7 +28,7 @@ const STYLE: &str = include_str!("../../templates/style.css");
 const SCRIPT: &str = include_str!("../../templates/script.js");
 
 /// Every template, by the name under which others include it; the names end in `.html`, which switches escaping on.
-const TEMPLATES: [(&str, &str); 14] = [
+const TEMPLATES: [(&str, &str); 15] = [
     ("report.html", include_str!("../../templates/report.html")),
     ("macros.html", include_str!("../../templates/macros.html")),
     ("answer.html", include_str!("../../templates/answer.html")),
@@ -37,6 +37,7 @@ const TEMPLATES: [(&str, &str); 14] = [
     ("headroom.html", include_str!("../../templates/headroom.html")),
     ("scalability.html", include_str!("../../templates/scalability.html")),
     ("cost_lines.html", include_str!("../../templates/cost_lines.html")),
+    ("queue.html", include_str!("../../templates/queue.html")),
     ("predicted.html", include_str!("../../templates/predicted.html")),
     ("published.html", include_str!("../../templates/published.html")),
     ("validity.html", include_str!("../../templates/validity.html")),

@@ -39,9 +39,10 @@ fn bound(resource: Resource, units: f64, demand_us: Option<f64>) -> Option<Resou
     })
 }
 
-/// N / R: every worker has one task at a time.
+/// N / R: every worker has one task at a time, and is not done with it before the queue knows, where it says so itself.
 fn workers(run: &Run) -> Option<ResourceBound> {
-    bound(Resource::Workers, f64::from(run.workers.count), run.latency_us.service.mean)
+    let settle_us = run.latency_us.spans.get("settle").and_then(|span| span.mean).unwrap_or(0.0);
+    bound(Resource::Workers, f64::from(run.workers.count), run.latency_us.service.mean.map(|us| us + settle_us))
 }
 
 /// A pooled connection is with one task at a time.
@@ -53,7 +54,10 @@ fn connections(run: &Run) -> Option<ResourceBound> {
     let latency = &run.latency_us;
     let held_us = match run.variant.checkout {
         Some(Checkout::Task) => latency.service.mean? - latency.pool_wait.mean?,
-        _ => ["fetch", "save", "ping", "exchange"].iter().filter_map(|span| latency.spans.get(*span)?.mean).sum(),
+        _ => ["fetch", "save", "ping", "exchange", "settle"]
+            .iter()
+            .filter_map(|span| latency.spans.get(*span)?.mean)
+            .sum(),
     };
     bound(Resource::Connections, connections, Some(held_us))
 }

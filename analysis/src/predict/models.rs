@@ -12,7 +12,7 @@ use common::report::{Distribution, Run, RunResult};
 
 use super::WAIT_MEAN;
 use super::queue::{after_random_choice, after_turns, common_queue_wait, own_queue_wait};
-use super::simulate::{Services, waits};
+use super::simulate::{Services, common_waits, waits};
 use crate::format::{counted, significant};
 use crate::metric::TAIL_TASKS_PRINTED;
 use crate::steady::steadiness;
@@ -92,8 +92,11 @@ impl<'a> Subject<'a> {
     /// What a formula for the mean wait says, microseconds.
     fn means(&self, wait_us: f64, measured: bool) -> Figures {
         let latency = &self.run.latency_us;
-        let response_us = wait_us + self.service_us();
-        let in_system = self.rate_per_ns() * 1e3 * response_us;
+        // It begins before the task is in the queue.
+        let batch_us = latency.batch_wait.as_ref().and_then(|wait| wait.mean).unwrap_or(0.0);
+        let from_send_us = wait_us + self.service_us();
+        let response_us = batch_us + from_send_us;
+        let in_system = self.rate_per_ns() * 1e3 * from_send_us;
         [
             (WAIT_MEAN, wait_us, latency.queue_wait.mean),
             ("response_mean_us", response_us, latency.response.mean),
@@ -119,7 +122,7 @@ pub(super) fn utilisation(settings: &Settings, run: &Run) -> Option<f64> {
 }
 
 /// Every model, each with its figures or the reason why it has none.
-pub(super) fn all(subject: &Result<Subject<'_>, String>) -> Vec<ModelPrediction> {
+pub(super) fn all(settings: &Settings, subject: &Result<Subject<'_>, String>) -> Vec<ModelPrediction> {
     let of = |model, assumes: &str, predict: fn(&Subject<'_>) -> Result<Figures, String>| {
         let (figures, reason) = match subject.as_ref().map_err(Clone::clone).and_then(predict) {
             Ok(figures) => (Some(figures), String::new()),
@@ -127,29 +130,38 @@ pub(super) fn all(subject: &Result<Subject<'_>, String>) -> Vec<ModelPrediction>
         };
         ModelPrediction { model, assumes: assumes.to_owned(), figures, reason }
     };
+    let (common, own) = if settings.queue.is_some() {
+        (
+            "a steady state; services vary as they did in this run and depend on nothing; tasks come one by one; claiming and \
+             settling take no time",
+            "whoever is free claims the oldest, as soon as its batch is there; each service is drawn from all of this run's, \
+             whatever else goes on; claiming and settling take no time",
+        )
+    } else {
+        (
+            "as queue-per-worker, but all workers take from one queue, which is not what was measured: the difference is what \
+             backlogs of their own cost",
+            "the run's own arrivals, workers, choice and order; each service is drawn from all of this run's, whatever else goes \
+             on; handing a task over takes no time",
+        )
+    };
     vec![
         of(
             PredictionModel::QueuePerWorker,
             "a steady state; services vary as they did in this run and depend on nothing; handing a task over takes no time",
             queue_per_worker,
         ),
-        of(
-            PredictionModel::CommonQueue,
-            "as queue-per-worker, but all workers take from one queue, which is not what was measured: the difference is what \
-             backlogs of their own cost",
-            common_queue,
-        ),
-        of(
-            PredictionModel::Simulation,
-            "the run's own arrivals, workers, choice and order; each service is drawn from all of this run's, whatever else goes \
-             on; handing a task over takes no time",
-            simulation,
-        ),
+        of(PredictionModel::CommonQueue, common, common_queue),
+        of(PredictionModel::Simulation, own, simulation),
     ]
 }
 
 /// A formula for every dyno, whose workers are all alike; dynos get tasks in turn, so that their means weigh the same.
 fn queue_per_worker(subject: &Subject<'_>) -> Result<Figures, String> {
+    if subject.settings.queue.is_some() {
+        return Err("tasks wait in one queue for all workers".to_owned());
+    }
+    unless_permits(subject)?;
     let workers = &subject.settings.workers;
     let of_dyno = after_turns(subject.ca2()?, workers.dynos);
     let mut sum_us = 0.0;
@@ -166,10 +178,22 @@ fn queue_per_worker(subject: &Subject<'_>) -> Result<Figures, String> {
 }
 
 fn common_queue(subject: &Subject<'_>) -> Result<Figures, String> {
+    unless_permits(subject)?;
     let workers = subject.settings.workers.total();
     let load = subject.rate_per_ns() * subject.services.mean_ns();
     let wait_us = common_queue_wait(workers, load, subject.service_us(), subject.ca2()?, subject.services.cv2());
-    Ok(subject.means(wait_us.ok_or_else(|| grows(load / f64::from(workers)))?, false))
+    let measured = subject.settings.queue.is_some();
+    Ok(subject.means(wait_us.ok_or_else(|| grows(load / f64::from(workers)))?, measured))
+}
+
+/// Whoever waits for a permit does so within its service, and a model of workers says nothing of it.
+fn unless_permits(subject: &Subject<'_>) -> Result<(), String> {
+    match subject.settings.task.permits {
+        Some(permits) if permits < subject.settings.workers.count => {
+            Err(format!("tasks wait for {permits} permits, and not for workers"))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn grows(utilisation: f64) -> String {
@@ -178,6 +202,7 @@ fn grows(utilisation: f64) -> String {
 
 fn simulation(subject: &Subject<'_>) -> Result<Figures, String> {
     let Subject { settings, run, services, .. } = subject;
+    unless_permits(subject)?;
     let planned = settings.load.planned() + settings.load.warmup_planned();
     if planned > ARRIVALS_MAX {
         return Err(format!("{}; at most {ARRIVALS_MAX} are simulated", counted(planned, "arrival")));
@@ -191,10 +216,15 @@ fn simulation(subject: &Subject<'_>) -> Result<Figures, String> {
     let (mut queue_wait, mut response) = (Latency::new(), Latency::new());
     for repeat in 0..(TASKS_ENOUGH / tasks.max(1)).clamp(1, REPEATS_MAX) {
         let seed = mix(mix(seed, SERVICES), repeat);
-        let waits = waits(&schedule, &settings.workers, |task| services.draw(seed, task));
+        let service_ns = |task| services.draw(seed, task);
+        let waits = match settings.queue {
+            Some(_) => common_waits(schedule.dues_ns(), settings.workers.total(), service_ns),
+            None => waits(&schedule, &settings.workers, service_ns),
+        };
         for (task, &wait_ns) in waits.iter().enumerate().skip(schedule.warmup) {
+            let batch_ns = schedule.due_ns(task).unwrap_or(0) - schedule.arrivals[task].intended_ns;
             queue_wait.record(wait_ns);
-            response.record(wait_ns.saturating_add(services.draw(seed, task)));
+            response.record((batch_ns + wait_ns).saturating_add(service_ns(task)));
         }
     }
     let mut figures = Figures::new();

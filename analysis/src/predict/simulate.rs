@@ -1,6 +1,8 @@
-//! Pushed tasks, event by event: every worker has a backlog of its own and takes from it whenever it is free. Pure.
+//! Tasks, event by event. Pushed ones: every worker has a backlog of its own and takes from it whenever it is free. Those of a queue:
+//! whoever is free takes the oldest. Pure.
 
-use std::collections::VecDeque;
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
 
 use common::arrivals::Schedule;
 use common::latency::Latency;
@@ -25,6 +27,25 @@ pub fn waits(schedule: &Schedule, workers: &Workers, service_ns: impl Fn(usize) 
     }
     queues.iter_mut().for_each(|worker| worker.work_until(u64::MAX, workers.order, &service_ns, &mut waits));
     waits
+}
+
+/// The wait of every task that comes into a common queue at `instants_ns`, ascending, for one of `servers`; task i takes
+/// `service_ns(i)`. First come, first served [Kiefer and Wolfowitz 1955].
+#[must_use]
+pub fn common_waits(
+    instants_ns: impl Iterator<Item = u64>,
+    servers: u32,
+    service_ns: impl Fn(usize) -> u64,
+) -> Vec<u64> {
+    // When each is free.
+    let mut free_ns: BinaryHeap<Reverse<u64>> = (0..servers.max(1)).map(|_| Reverse(0)).collect();
+    let wait = |(task, instant_ns): (usize, u64)| {
+        let Reverse(first_ns) = free_ns.pop().unwrap_or(Reverse(0));
+        let begin_ns = first_ns.max(instant_ns);
+        free_ns.push(Reverse(begin_ns.saturating_add(service_ns(task))));
+        begin_ns - instant_ns
+    };
+    instants_ns.enumerate().map(wait).collect()
 }
 
 /// A worker and the tasks that wait at it, with their instants.
@@ -108,7 +129,7 @@ mod tests {
     use common::plan::{Order, Plan, Workers};
     use proptest::prelude::{prop_assert, prop_assert_eq, proptest};
 
-    use super::{Services, waits};
+    use super::{Services, common_waits, waits};
     use crate::predict::queue::own_queue_wait;
 
     fn workers(count: u32, dynos: u32, order: &str) -> Workers {
@@ -120,7 +141,7 @@ mod tests {
     }
 
     fn schedule(arrivals: Vec<Arrival>) -> Schedule {
-        Schedule { arrivals, warmup: 0, window_start_ns: 0, window_end_ns: u64::MAX }
+        Schedule { arrivals, batch_due_ns: Vec::new(), warmup: 0, window_start_ns: 0, window_end_ns: u64::MAX }
     }
 
     /// Arrivals with these gaps between them, each at one of `workers`.
@@ -217,5 +238,13 @@ mod tests {
             let theory = own_queue_wait(0.7, mean_ns, 1.0, cv2).unwrap();
             assert!((mean / theory - 1.0).abs() < 0.05, "{order:?}: {mean}, theory {theory}");
         }
+    }
+
+    #[test]
+    fn whoever_is_free_takes_the_oldest() {
+        // Two servers, services of 10: the third waits for the first of them.
+        assert_eq!(common_waits([0, 1, 2, 3, 30].into_iter(), 2, |_| 10), [0, 0, 8, 8, 0]);
+        assert_eq!(common_waits([0, 0, 0].into_iter(), 1, |task| [5, 7, 1][task]), [0, 5, 12]);
+        assert_eq!(common_waits([].into_iter(), 3, |_| 1), [0; 0]);
     }
 }

@@ -15,6 +15,7 @@ mod cost_lines;
 mod generator;
 mod predicted;
 mod published;
+mod queue;
 
 /// A whole comparison.
 pub(crate) struct Page {
@@ -135,6 +136,7 @@ fn cell_section(comparison: &Comparison, cell: &Cell) -> Section {
     }
     grids.extend(contenders(&cell.controls).into_iter().map(|contender| controls_grid(cell, contender)));
     grids.push(runs_grid(cell));
+    grids.extend(queue::grid(cell));
     grids.extend(predicted::grid(cell));
     let mut notes: Vec<String> = cell.contrasts.iter().filter(|contrast| contrast.primary).map(primary_note).collect();
     notes.extend(cell.keeps_up.iter().filter(|one| one.only_baseline + one.only_contender > 0).map(keeps_up_note));

@@ -43,9 +43,15 @@ mod page;
 #[cfg(test)]
 mod predict;
 #[cfg(test)]
+mod published;
+#[cfg(test)]
+mod queue_plans;
+#[cfg(test)]
 mod show;
 #[cfg(test)]
 mod simulation;
+#[cfg(test)]
+mod size;
 #[cfg(test)]
 mod support;
 #[cfg(test)]

@@ -130,6 +130,7 @@ pub(crate) fn run(plan: &Plan, cell: usize, block: u32, variant: usize) -> Run {
         startup: Startup { server_ms: 20.0, prefill_ms: 30.0, dynos_ms: 15.0, untimed_ms: 5.0, memory: None },
         resources: resources(),
         redis_work: redis_work(tasks),
+        queue: None,
         network: None,
         timeline: vec![second(seconds, Phase::Window, tasks), second(seconds + 0.5, Phase::Drain, 0)],
         validity: Validity { valid: true, checks: vec![check("lateness", true, Severity::Invalid)] },
@@ -157,7 +158,7 @@ pub(crate) fn invalidate(run: &mut Run) {
 /// Turns `run` into one that the backlog rule stopped.
 pub(crate) fn overload(run: &mut Run) {
     run.ended = Ended::Overloaded;
-    run.backlog.overload = Some(Overload { at_s: 3.2, dyno: 0, worker: Some(4), backlog: 100 });
+    run.backlog.overload = Some(Overload { at_s: 3.2, dyno: Some(0), worker: Some(4), backlog: 100 });
     run.verdict = verdict(RunResult::Overloaded, "worker 4 had 100 tasks waiting after 3.2 s");
 }
 

@@ -95,7 +95,7 @@ fn what_only_arithmetic_refuses() {
 fn every_file_is_looked_at_and_other_versions_are_refused_by_name() {
     let dir = results_with(|_| {});
     let good = dir.path().join("runs/c0-b0-a0-async.json");
-    for kind in ["run", "comparison", "calibration", "warmup", "diff"] {
+    for kind in ["run", "comparison", "calibration", "warmup", "diff", "search", "size"] {
         for version in [0, 2] {
             let file = dir.path().join("other.json");
             std::fs::write(&file, json!({"kind": kind, "schema_version": version}).to_string()).unwrap();

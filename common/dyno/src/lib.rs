@@ -13,7 +13,8 @@ use std::time::Duration;
 use anyhow::bail;
 use common::backlog::Waiting;
 use common::looks::Looks;
-use common::plan::{Allocator, Settings, TaskKind};
+use common::plan::{Allocator, Settings};
+use common::queue::Protocol;
 use common::random::{self, Stream, mix};
 use common::recorder::{Histograms, Recorder, Totals};
 use common::step::Span;
@@ -60,20 +61,30 @@ pub struct Shared {
     pub stopping: AtomicBool,
     /// Connections that were replaced after an error.
     pub reconnects: AtomicU64,
+    /// Where tasks wait in Redis: how they are claimed and settled.
+    pub queue: Option<Arc<Protocol>>,
     events: Sender<FromDyno>,
 }
 
 impl Shared {
-    /// For `workers` workers with such tasks and a window of this length, a shard of the recorder per CPU; what is said at
-    /// once goes to `events`.
+    /// For `workers` workers under such settings, a shard of the recorder per CPU; tasks wait in `queue`, if there is one; what is
+    /// said at once goes to `events`.
     #[must_use]
-    pub fn new(workers: u32, backlog_max: u32, kind: TaskKind, window: Duration, events: Sender<FromDyno>) -> Shared {
+    pub fn new(
+        workers: u32,
+        backlog_max: u32,
+        settings: &Settings,
+        queue: Option<Arc<Protocol>>,
+        events: Sender<FromDyno>,
+    ) -> Shared {
         let cpus = thread::available_parallelism().map_or(1, usize::from);
+        let window = Duration::from_secs_f64(settings.load.duration_s);
         Shared {
-            recorder: Recorder::new(cpus, workers, Span::of(kind), window),
+            recorder: Recorder::new(cpus, workers, Span::under(settings), window),
             waiting: Waiting::new(workers, backlog_max),
             stopping: AtomicBool::new(false),
             reconnects: AtomicU64::new(0),
+            queue,
             events,
         }
     }
@@ -109,7 +120,7 @@ pub trait Engine {
     /// Its version and what it is made of, for the report.
     fn build() -> String;
 
-    /// Spawns all workers and opens all connections; returns when both are there.
+    /// Spawns all workers and opens all connections; returns when both are there. Where tasks wait in Redis, workers claim them.
     ///
     /// # Errors
     /// What this machine or this server refuses, in a sentence.
@@ -163,9 +174,10 @@ pub fn run<E: Engine + Send + 'static>(connect: SocketAddr, allocator: Allocator
 
     let (events, outgoing) = unbounded();
     let clock_answers = events.clone();
-    let Settings { task, load, .. } = &assign.settings;
-    let window = Duration::from_secs_f64(load.duration_s);
-    let shared = Arc::new(Shared::new(assign.workers, assign.backlog_max, task.kind, window, events));
+    // Nobody else claims by this name, neither a dyno of another run nor one in whose place this one stands.
+    let consumer = format!("{}-{:x}", assign.dyno, assign.token);
+    let queue = assign.settings.queue.clone().map(|queue| Arc::new(Protocol::new(queue, consumer)));
+    let shared = Arc::new(Shared::new(assign.workers, assign.backlog_max, &assign.settings, queue, events));
     // End of file on the control connection ends a dyno, whatever it is doing.
     let (start, started) = bounded(1);
     let (stop, stopped) = bounded(1);
@@ -325,7 +337,9 @@ impl Reporter {
 
     fn usage(&mut self, at: Mark) -> anyhow::Result<()> {
         let mut usage = usage::of_this_process();
-        usage.ended = self.shared.recorder.totals().ended;
+        // What was run in vain is no task.
+        let in_vain = self.shared.queue.as_ref().map_or(0, |queue| queue.counters.totals().duplicates);
+        usage.ended = self.shared.recorder.totals().ended.saturating_sub(in_vain);
         self.send(&FromDyno::Usage { at, usage })
     }
 
@@ -350,7 +364,8 @@ impl Reporter {
         let (taken_ns, totals) = self.look();
         let worst = self.shared.waiting.worst();
         let looks = std::mem::take(&mut self.looked);
-        self.send(&FromDyno::Counters(Counters { due_ns, taken_ns, totals, worst, looks }))
+        let queue = self.shared.queue.as_ref().map(|queue| queue.counters.totals());
+        self.send(&FromDyno::Counters(Counters { due_ns, taken_ns, totals, worst, looks, queue }))
     }
 
     fn delta(&mut self, at_ns: u64) -> anyhow::Result<()> {

@@ -19,6 +19,7 @@ fn task(ended_ms: f64, response_ns: u64, outcome: Outcome) -> Record {
         sent_ns: ended_ns - response_ns + response_ns / 10,
         started_ns: ended_ns - response_ns / 2,
         ended_ns,
+        settled_ns: ended_ns,
         pool_wait_ns: 3,
         spans_ns: [0; Span::COUNT],
         phase: TaskPhase::Window,

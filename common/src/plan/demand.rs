@@ -64,6 +64,8 @@ const PROXY_CONNECTION_BYTES: u64 = 2 * 1024;
 const FLAT_BYTES: u64 = 750;
 /// A mail's overhead: an element of a list.
 const ELEMENT_BYTES: u64 = 256;
+/// A small task in a queue, and its result in a hash.
+const QUEUED_BYTES: u64 = 512;
 /// A worker thread with the stack and the heap it has touched, while at work: mimalloc gives each a heap of its own.
 const THREAD_BYTES: u64 = 512 * 1024;
 const THREAD_BYTES_SYSTEM: u64 = 128 * 1024;
@@ -76,11 +78,13 @@ pub fn demand(settings: &Settings, variant: &Variant) -> Demand {
     let Settings { task, load, workers, redis, .. } = settings;
     let total = u64::from(workers.total());
     let largest = (0..workers.dynos).map(|dyno| u64::from(workers.count_of(dyno))).max().unwrap_or(0);
-    let connections: u64 =
-        (0..workers.dynos).map(|dyno| u64::from(variant.connections_per_dyno(workers.count_of(dyno)))).sum();
+    // The fetcher's, whoever claims.
+    let besides = u64::from(settings.queue.is_some());
+    let of_dyno = |workers: u32| u64::from(variant.connections_per_dyno(workers)) + besides;
+    let connections: u64 = (0..workers.dynos).map(|dyno| of_dyno(workers.count_of(dyno))).sum();
     let tasks = load.planned() + load.warmup_planned() + total;
     let redis_bytes = match task.kind {
-        TaskKind::Null => 0,
+        TaskKind::Null | TaskKind::Job | TaskKind::Order => 0,
         TaskKind::Synthetic => total * (task.text_chars() as u64 + ELEMENT_BYTES) * 5 / 4,
         TaskKind::Document | TaskKind::Replay => {
             // Allocators round sizes up, by a fourth at worst: a mail of 5 KiB was seen to take 7 400 bytes with its flat.
@@ -90,9 +94,15 @@ pub fn demand(settings: &Settings, variant: &Variant) -> Demand {
             total * flats * FLAT_BYTES + mails * mail
         }
     };
+    // All of them may wait at once, and every result may be kept.
+    let queued_bytes = match (&settings.queue, task.kind) {
+        (None, _) => 0,
+        (Some(_), TaskKind::Null) => tasks * (task.text_chars() as u64 * 5 / 4 + ELEMENT_BYTES),
+        (Some(_), _) => tasks * QUEUED_BYTES,
+    };
     // At work, a document is there as it came, typed, and as it goes; all workers may be at work.
     let document_bytes = match task.kind {
-        TaskKind::Synthetic | TaskKind::Null => 0,
+        TaskKind::Synthetic | TaskKind::Job | TaskKind::Order | TaskKind::Null => 0,
         TaskKind::Document | TaskKind::Replay => u64::from(task.list_max) * 1024,
     };
     let (dyno_threads, threads, worker_bytes) = match variant.executor {
@@ -115,16 +125,42 @@ pub fn demand(settings: &Settings, variant: &Variant) -> Demand {
         ),
     };
     Demand {
-        redis_bytes,
+        redis_bytes: redis_bytes + queued_bytes,
         dynos_bytes: total * (worker_bytes + document_bytes),
         dyno_bytes: largest * (worker_bytes + document_bytes),
         loadgen_bytes: tasks * LOADGEN_TASK_BYTES,
         dyno_threads: dyno_threads + DYNO_THREADS,
         threads: threads + u64::from(workers.dynos) * DYNO_THREADS,
-        dyno_files: u64::from(variant.connections_per_dyno(u32::try_from(largest).unwrap_or(u32::MAX))) + DYNO_FILES,
+        dyno_files: of_dyno(u32::try_from(largest).unwrap_or(u32::MAX)) + DYNO_FILES,
         loadgen_files: u64::from(workers.dynos) * FILES_PER_DYNO + LOADGEN_FILES,
         redis_connections: connections + MONITOR_CONNECTIONS,
         proxy_bytes,
         proxy_files,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::demand;
+    use crate::plan::Plan;
+
+    /// That of the fetcher, or of whoever looks after the queue while the workers claim.
+    #[test]
+    fn a_queue_takes_one_connection_more_of_every_dyno() {
+        let of = |queue: &str| {
+            let text = format!(
+                "name = \"t\"\n[task]\nkind = \"null\"\n[load]\nrate_per_s = 10\nduration_s = 1\n[workers]\ncount = 8\ndynos = 2\n\
+                 [redis]\nrtt_us = 100\n{queue}[[variant]]\nname = \"a\"\nengine = \"async\"\nconnections = \"own\"\n"
+            );
+            let plan = Plan::parse(&text, &[]).unwrap();
+            demand(&plan.cells[0].settings, &plan.variants[0])
+        };
+        let pushed = of("");
+        for queue in ["[queue]\n", "[queue]\nclaim = \"worker\"\n"] {
+            let queued = of(queue);
+            assert_eq!(queued.redis_connections, pushed.redis_connections + 2);
+            assert_eq!(queued.dyno_files, pushed.dyno_files + 1);
+            assert_eq!(queued.proxy_files, pushed.proxy_files + 4);
+        }
     }
 }

@@ -11,6 +11,8 @@ pub struct Published {
     pub source: String,
     /// Name of the dyno, where there are several.
     pub dyno: Option<String>,
+    /// Workers of a dyno, where the plan sweeps them.
+    pub workers: Option<u32>,
     /// As the write-up calls it.
     pub result: String,
     /// Tasks sent.

@@ -3,8 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Dyno;
 use super::load::Load;
+use super::{Dyno, Queue};
 
 /// Everything a run needs to know besides its variant.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -24,6 +24,21 @@ pub struct Settings {
     /// `[redis]`
     #[serde(default)]
     pub redis: RedisSettings,
+    /// `[queue]`; none: loadgen pushes every task to its worker.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queue: Option<Queue>,
+}
+
+impl Settings {
+    /// Fills in what the plan leaves out and its kind of task must have.
+    pub(super) fn complete(&mut self) {
+        if self.task.kind == TaskKind::Order {
+            self.task.permits.get_or_insert(Task::ORDER_PERMITS);
+        }
+        if self.task.kind.is_always_queued() {
+            self.queue.get_or_insert_default();
+        }
+    }
 }
 
 /// What one unit of work is.
@@ -36,8 +51,27 @@ pub enum TaskKind {
     Replay,
     /// Round trips, CPU and sleep as the plan says: any ratio of waiting to computing.
     Synthetic,
+    /// One arithmetic operation, read from JSON in a queue.
+    Job,
+    /// An order of a flash sale, out of a queue: a payment that takes its time, under one of a few permits.
+    Order,
     /// Nothing at all: measures the generator and the transport.
     Null,
+}
+
+impl TaskKind {
+    /// As in plans.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            TaskKind::Document => "document",
+            TaskKind::Replay => "replay",
+            TaskKind::Synthetic => "synthetic",
+            TaskKind::Job => "job",
+            TaskKind::Order => "order",
+            TaskKind::Null => "null",
+        }
+    }
 }
 
 /// `[task]`
@@ -65,9 +99,16 @@ pub struct Task {
     /// Synthetic: sleep after that, milliseconds.
     #[serde(default)]
     pub sleep_ms: f64,
-    /// Synthetic: permits of a dyno, one of which a task holds from its begin to its end; none: no limit.
+    /// Synthetic: permits of a dyno, one of which a task holds from its begin to its end; none: no limit. Order: 5 unless the plan
+    /// says otherwise.
     #[serde(default)]
     pub permits: Option<u32>,
+    /// Job: share of the jobs whose handler says no: divisions by zero.
+    #[serde(default)]
+    pub fail_share: f64,
+    /// Order: how long a payment takes, in three seconds: 0.1 is 300 ms.
+    #[serde(default = "Task::default_time_scale")]
+    pub time_scale: f64,
 }
 
 impl Task {
@@ -84,6 +125,30 @@ impl Task {
         1
     }
 
+    fn default_time_scale() -> f64 {
+        0.1
+    }
+
+    /// Permits of an order's dyno unless the plan says otherwise: the original's payment slots.
+    const ORDER_PERMITS: u32 = 5;
+
+    /// How long a task sleeps, by the plan, seconds.
+    #[must_use]
+    pub fn pause_s(&self) -> f64 {
+        match self.kind {
+            TaskKind::Synthetic => self.sleep_ms / 1e3,
+            TaskKind::Order => crate::task::synthetic::PAYMENT_S * self.time_scale,
+            TaskKind::Document | TaskKind::Replay | TaskKind::Job | TaskKind::Null => 0.0,
+        }
+    }
+
+    /// What a task needs at least, by the plan, seconds.
+    #[must_use]
+    pub fn least_s(&self) -> f64 {
+        let cpu_us = if self.kind == TaskKind::Synthetic { self.cpu_us } else { 0.0 };
+        cpu_us / 1e6 + self.pause_s()
+    }
+
     /// A task of a kind with every other setting at its default.
     #[must_use]
     pub fn of(kind: TaskKind) -> Task {
@@ -96,6 +161,8 @@ impl Task {
             cpu_us: 0.0,
             sleep_ms: 0.0,
             permits: None,
+            fail_share: 0.0,
+            time_scale: Task::default_time_scale(),
         }
     }
 

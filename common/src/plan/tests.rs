@@ -55,7 +55,7 @@ fn what_the_plan_leaves_out_has_a_default() {
     assert_eq!(
         settings,
         json!({
-            "task": {"kind": "document", "list_max": 100, "payload_kb": 5.0, "prefill": true, "redis_round_trips": 1, "cpu_us": 0.0, "sleep_ms": 0.0, "permits": null},
+            "task": {"kind": "document", "list_max": 100, "payload_kb": 5.0, "prefill": true, "redis_round_trips": 1, "cpu_us": 0.0, "sleep_ms": 0.0, "permits": null, "fail_share": 0.0, "time_scale": 0.1},
             "load": {"rate_per_s": 100.0, "arrivals": "poisson", "duration_s": 5.0, "warmup_s": 1.0, "drain_s": 10.0, "seed": 1},
             "workers": {"count": 4, "dynos": 1, "backlog_max": 100, "choice": "round-robin", "order": "fifo", "on_overload": "stop"},
             "dyno": null,
@@ -102,15 +102,14 @@ fn a_variant_gets_the_usual_settings_of_its_engine() {
 
 #[test]
 fn unknown_keys_are_refused() {
-    const TOP_LEVEL: &str =
-        "name, question, primary, baseline, task, load, workers, dyno, slo, redis, repeat, variant, published, traces";
+    const TOP_LEVEL: &str = "name, question, primary, baseline, task, load, workers, dyno, slo, redis, queue, repeat, sweep, cells, variant, published, traces";
     check("[tasks]\nkind = \"document\"", &format!("tasks: unknown key; use one of {TOP_LEVEL}"));
     check_set(&["rate_per_s=100"], &format!("rate_per_s: unknown key; use one of {TOP_LEVEL}"));
     check_set(&["laod.seed=2"], &format!("laod: unknown key; use one of {TOP_LEVEL}"));
     for (set, message) in [
         (
             "task.flats=3",
-            "task.flats: unknown key; use one of kind, list_max, payload_kb, prefill, redis_round_trips, cpu_us, sleep_ms, permits",
+            "task.flats: unknown key; use one of kind, list_max, payload_kb, prefill, redis_round_trips, cpu_us, sleep_ms, permits, fail_share, time_scale",
         ),
         (
             "load.rate=3",
@@ -139,7 +138,7 @@ fn unknown_keys_are_refused() {
     );
     check(
         "[published]\nsource = \"x\"\nresult = \"success\"\ntasks = 3",
-        "published.tasks: unknown key; use one of source, dyno, result, sent, completed, uptime_s, real_per_s, task_ms, \
+        "published.tasks: unknown key; use one of source, dyno, workers, result, sent, completed, uptime_s, real_per_s, task_ms, \
          fetch_ms, save_ms, ping_ms",
     );
 }
@@ -170,7 +169,7 @@ fn values_of_the_wrong_type_are_refused() {
         ("repeat=1", "repeat = 1: a table"),
         ("variant=3", "variant = 3: a table, written [[variant]]"),
         ("published=3", "published = 3: a table, written [[published]]"),
-        ("task.kind=documnet", "task.kind = \"documnet\": one of document, replay, synthetic, null"),
+        ("task.kind=documnet", "task.kind = \"documnet\": one of document, replay, synthetic, job, order, null"),
         ("task.prefill=yes", "task.prefill = \"yes\": true or false"),
         ("load.rate_per_s=fast", "load.rate_per_s = \"fast\": a number"),
         ("load.rate_per_s=", "load.rate_per_s: missing, and it has no default"),
@@ -521,7 +520,10 @@ fn variants_that_cannot_be_are_refused() {
 fn what_only_synthetic_tasks_have_is_refused_elsewhere_and_has_its_limits() {
     for (sets, message) in [
         (["task.cpu_us=5", "load.seed=1"], "task.cpu_us = 5: only task.kind = \"synthetic\" has it: leave it out"),
-        (["task.permits=5", "load.seed=1"], "task.permits = 5: only task.kind = \"synthetic\" has it: leave it out"),
+        (
+            ["task.permits=5", "load.seed=1"],
+            "task.permits = 5: only task.kind = \"synthetic\" or \"order\" has it: leave it out",
+        ),
         (["task.kind=synthetic", "task.permits=0"], "task.permits = 0: at least 1: no task could ever begin"),
         (["task.kind=synthetic", "task.cpu_us=-1"], "task.cpu_us = -1: microseconds from 0 to 1000000"),
         (["task.kind=synthetic", "task.sleep_ms=nan"], "task.sleep_ms = NaN: milliseconds from 0 to 60000"),

@@ -67,10 +67,11 @@ impl Repeat {
 impl Settings {
     /// Every value by itself and with its neighbours.
     pub(super) fn validate(&self) -> Result<(), PlanError> {
-        let Settings { task, load, workers, slo, redis, dyno: _ } = self;
+        let Settings { task, load, workers, slo, redis, dyno: _, queue: _ } = self;
         load.validate()?;
         positive("task.payload_kb", task.payload_kb, 16_384.0, "kilobytes")?;
         task.validate()?;
+        self.validate_queue()?;
         if task.kind == TaskKind::Replay && !task.prefill {
             let expected = "true: a replay is encoded for documents that are there";
             return Err(PlanError::value("task.prefill", task.prefill, expected));
@@ -94,27 +95,35 @@ impl Settings {
 }
 
 impl Task {
-    /// What only synthetic tasks have.
+    /// What only some kinds have.
     fn validate(&self) -> Result<(), PlanError> {
         let usual = Task::of(self.kind);
-        let others: [(&str, String, bool); 4] = [
+        let synthetic: &[TaskKind] = &[TaskKind::Synthetic];
+        let permits = |permits: Option<u32>| permits.map_or_else(String::new, |permits| permits.to_string());
+        let own: [(&str, String, String, &[TaskKind]); 6] = [
             (
                 "task.redis_round_trips",
                 self.redis_round_trips.to_string(),
-                self.redis_round_trips == usual.redis_round_trips,
+                usual.redis_round_trips.to_string(),
+                synthetic,
             ),
-            ("task.cpu_us", self.cpu_us.to_string(), self.cpu_us == usual.cpu_us),
-            ("task.sleep_ms", self.sleep_ms.to_string(), self.sleep_ms == usual.sleep_ms),
-            ("task.permits", self.permits.map_or_else(String::new, |n| n.to_string()), self.permits.is_none()),
+            ("task.cpu_us", self.cpu_us.to_string(), usual.cpu_us.to_string(), synthetic),
+            ("task.sleep_ms", self.sleep_ms.to_string(), usual.sleep_ms.to_string(), synthetic),
+            ("task.permits", permits(self.permits), permits(None), &[TaskKind::Synthetic, TaskKind::Order]),
+            ("task.fail_share", self.fail_share.to_string(), usual.fail_share.to_string(), &[TaskKind::Job]),
+            ("task.time_scale", self.time_scale.to_string(), usual.time_scale.to_string(), &[TaskKind::Order]),
         ];
-        if self.kind != TaskKind::Synthetic {
-            return match others.into_iter().find(|(_, _, usual)| !usual) {
-                Some((key, value, _)) => {
-                    Err(PlanError::value(key, value, "only task.kind = \"synthetic\" has it: leave it out"))
-                }
-                None => Ok(()),
-            };
+        for (key, value, usual, kinds) in own {
+            if value != usual && !kinds.contains(&self.kind) {
+                let kinds: Vec<String> = kinds.iter().map(|kind| format!("{:?}", kind.name())).collect();
+                let expected = format!("only task.kind = {} has it: leave it out", kinds.join(" or "));
+                return Err(PlanError::value(key, value, expected));
+            }
         }
+        if !(0.0..=1.0).contains(&self.fail_share) {
+            return Err(PlanError::value("task.fail_share", self.fail_share, "a share from 0 to 1"));
+        }
+        positive("task.time_scale", self.time_scale, 1_000.0, "a scale")?;
         if self.redis_round_trips > 1_000 {
             return Err(PlanError::value("task.redis_round_trips", self.redis_round_trips, "0 to 1000"));
         }

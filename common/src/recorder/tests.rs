@@ -19,8 +19,9 @@ fn record(phase: TaskPhase, outcome: Outcome, response_ns: u64) -> Record {
         sent_ns: 1_010,
         started_ns: 1_030,
         ended_ns: 1_000 + response_ns,
+        settled_ns: 1_000 + response_ns,
         pool_wait_ns: 5,
-        spans_ns: [10, 20, 30, 0, 0, 0, 0],
+        spans_ns: [10, 20, 30, 0, 0, 0, 0, 0, 0],
         phase,
         outcome,
     }

@@ -11,8 +11,10 @@ use super::{Ceiling, Counts, DynoLimits, Host, RedisServer, Severity, Versions};
 use crate::plan::{Metric, Published, Variant};
 
 mod answer;
+mod queue;
 
 pub use answer::{Answer, AnswerKind, Certainty, Change, Headroom, HeadroomEstimate, Held, Level, Lever, Limit};
+pub use queue::QueueSummary;
 
 /// Says that a file holds a [`Comparison`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -82,6 +84,8 @@ pub struct Comparison {
     pub cost_lines: Vec<CostLine>,
     /// What others measured, where the plan quotes it.
     pub published: Vec<Published>,
+    /// Of these, rates that permits bound: whether they can be.
+    pub claims: Vec<Claim>,
     /// Every check of validity that was asked of any run, in the order of the runs.
     pub checks: Vec<CheckTally>,
     /// The plan as it was run, with the text of its traces: TOML that parses to the same plan.
@@ -168,6 +172,8 @@ pub struct VariantSummary {
     pub timeline: Option<Timeline>,
     /// What theory and a simulation say, beside what was measured.
     pub prediction: Prediction,
+    /// The queue in which tasks waited; `null` where they were pushed, and without valid runs.
+    pub queue: Option<QueueSummary>,
 }
 
 /// Median of response in the last third of the window over that in the first, over the valid runs of a variant.
@@ -217,6 +223,59 @@ pub struct Estimate {
     pub high: Option<f64>,
     /// Runs that have a value, unbounded ones included.
     pub n: u32,
+}
+
+/// A published rate of so many workers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Claim {
+    /// As in `published`.
+    pub source: String,
+    /// Workers of a dyno.
+    pub workers: u32,
+    /// Tasks a second, in the original's time.
+    pub claimed_per_s: f64,
+    /// What permits and workers allow: so many at once over the time that each takes; `null` where there are no permits.
+    pub allowed_per_s: Option<f64>,
+    /// In the plan's order.
+    pub measured: Vec<MeasuredClaim>,
+    /// The word.
+    pub word: ClaimWord,
+    /// Why.
+    pub reason: String,
+}
+
+/// What a variant did.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct MeasuredClaim {
+    /// Its name.
+    pub variant: String,
+    /// Tasks a second, in the original's time: the median of its runs; `null` where there is none.
+    pub per_s: Option<f64>,
+}
+
+/// What is to be thought of a published rate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ClaimWord {
+    /// More than can be.
+    Impossible,
+    /// All variants did as much, within 5 %.
+    Confirmed,
+    /// They did not.
+    Refuted,
+    /// Nothing was measured, or less was asked for.
+    Unknown,
+}
+
+impl std::fmt::Display for ClaimWord {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            ClaimWord::Impossible => "impossible",
+            ClaimWord::Confirmed => "confirmed",
+            ClaimWord::Refuted => "refuted",
+            ClaimWord::Unknown => "unknown",
+        })
+    }
 }
 
 /// A ratio contender / baseline. `null`: unbounded or not computable.

@@ -49,6 +49,10 @@ pub struct Moment {
     pub completed_per_s: Option<Spread>,
     /// Sent and not finished at the end of a second.
     pub backlog: Option<Spread>,
+    /// Of a queue: tasks to be claimed, ten times a second.
+    pub visible: Option<Spread>,
+    /// Of a queue: tasks claimed and not settled, ten times a second.
+    pub in_flight: Option<Spread>,
     /// Median of response of the tasks that completed in a second, microseconds.
     pub response_p50_us: Option<Spread>,
     /// 99th percentile, as above.

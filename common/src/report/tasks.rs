@@ -167,9 +167,9 @@ pub struct Steady {
 pub struct Overload {
     /// Seconds since the window began; negative in the warm-up.
     pub at_s: f64,
-    /// Dyno, from 0.
-    pub dyno: u32,
-    /// Worker, from 0, counted over all dynos; `null` when the intake itself fell behind.
+    /// Dyno, from 0; `null` when the server fell behind that holds the queue.
+    pub dyno: Option<u32>,
+    /// Worker, from 0, counted over all dynos; `null` when the intake itself fell behind, or that server.
     pub worker: Option<u32>,
     /// Tasks waiting there.
     pub backlog: u64,

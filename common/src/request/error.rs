@@ -33,7 +33,8 @@ impl RequestError {
     }
 
     /// From the line of an error reply, without its `-`: the first word is the code.
-    pub(super) fn of_line(line: &[u8]) -> RequestError {
+    #[must_use]
+    pub fn of_line(line: &[u8]) -> RequestError {
         let line = String::from_utf8_lossy(line);
         let (code, message) = line.split_once(' ').unwrap_or((&line, ""));
         RequestError::Server { code: code.to_owned(), message: message.to_owned() }

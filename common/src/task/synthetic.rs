@@ -13,6 +13,9 @@ use crate::random::{self, Stream};
 use crate::request::Request;
 use crate::step::{Deadline, Limit, Outcome, Reply, Span, Step};
 
+/// How long a payment takes the original.
+pub const PAYMENT_S: f64 = 3.0;
+
 /// What all synthetic tasks of a run share.
 #[derive(Debug)]
 pub struct SyntheticWork {
@@ -36,6 +39,15 @@ impl SyntheticWork {
             limited: task.permits.is_some(),
             seed: random::stream(seed, Stream::Contents),
         }
+    }
+
+    /// The `order` task of the flash sale: under one of the dyno's payment permits it waits for the payment, three seconds by the
+    /// original's clock, and is over.
+    #[must_use]
+    pub fn order(task: &plan::Task) -> SyntheticWork {
+        let sleep_ms = PAYMENT_S * 1e3 * task.time_scale;
+        let order = plan::Task { redis_round_trips: 0, cpu_us: 0.0, sleep_ms, ..task.clone() };
+        SyntheticWork::new(&order, 0, 0.0)
     }
 }
 

@@ -4,8 +4,8 @@ use super::{Evidence, judge, on_time_limit_us};
 use crate::latency::Latency;
 use crate::plan::Plan;
 use crate::report::{
-    Backlog, ClockOffset, Counts, Ended, Failures, Latencies, Little, Machine, Overload, Pressure, RedisServer,
-    RedisWork, Resource, Resources, RunResult, Usage, Validity, Verdict, WatchedCpu,
+    Backlog, ClockOffset, Counts, Ended, Failures, Latencies, Left, Little, Machine, Overload, Pressure, QueueReport,
+    RedisServer, RedisWork, Resource, Resources, Results, RunResult, Usage, Validity, Verdict, WatchedCpu,
 };
 use crate::task;
 
@@ -30,6 +30,7 @@ struct Case {
     sum_error: Option<f64>,
     clocks: Vec<ClockOffset>,
     redis_server: RedisServer,
+    queue: Option<QueueReport>,
 }
 
 fn latency(us: u64) -> crate::report::Distribution {
@@ -113,6 +114,29 @@ fn good() -> Case {
             used_memory_end_bytes: Some(7),
             evicted_keys: Some(0),
         },
+        queue: None,
+    }
+}
+
+/// A queue out of which every task was claimed once.
+fn queue() -> QueueReport {
+    QueueReport {
+        enqueue_us: latency(90),
+        reconnects: 0,
+        sent_again: 0,
+        claims: 3100,
+        empty_claims: 100,
+        claimed: 3000,
+        retries: 0,
+        redeliveries: 0,
+        duplicates: 0,
+        duplicates_in_window: 0,
+        dead: 0,
+        foreign: 0,
+        peak: None,
+        depth: Vec::new(),
+        left: Some(Left { visible: Some(0), in_flight: 0, delayed: 0, dead: 0, duplicates: 0 }),
+        results: Some(Results { expected: 3000, right: 3000, wrong: 0, missing: 0, sum: 1.0, sum_expected: 1.0 }),
     }
 }
 
@@ -129,6 +153,8 @@ fn judged(case: &Case) -> (Validity, Verdict) {
         latency_us: &case.latency_us,
         backlog: &case.backlog,
         redis_work: &case.redis_work,
+        queue: case.queue.as_ref(),
+        ended_by_dyno: &[],
         percentile: case.percentile,
         little: case.little.as_ref(),
         machine: &case.machine,
@@ -158,6 +184,71 @@ fn check(spoil: impl FnOnce(&mut Case), failed: &[&str], result: RunResult, reas
 #[test]
 fn a_good_run_is_ok() {
     check(|_| {}, &[], RunResult::Ok, "3000 tasks completed");
+}
+
+#[test]
+fn a_queue_loses_nothing_and_does_nothing_twice() {
+    let with = |spoil: &dyn Fn(&mut QueueReport), failed: &[&str], result, reason: &str| {
+        let spoilt = |case: &mut Case| {
+            let mut queue = queue();
+            spoil(&mut queue);
+            // What was run in vain was recorded all the same.
+            case.recorded += queue.duplicates_in_window;
+            case.queue = Some(queue);
+        };
+        check(spoilt, failed, result, reason);
+    };
+    let (ok, invalid) = (RunResult::Ok, RunResult::Invalid);
+    with(&|_| {}, &[], ok, "completed");
+    with(&|queue| queue.redeliveries = 1, &["redeliveries"], ok, "completed");
+    with(&|queue| (queue.foreign, queue.dead) = (1, 1), &["foreign entries", "queue left"], invalid, "queue left");
+    let left = |left: Left| move |queue: &mut QueueReport| queue.left = Some(left);
+    let nothing = queue().left.unwrap();
+    let in_vain = |queue: &mut QueueReport| {
+        (queue.duplicates, queue.duplicates_in_window) = (3, 2);
+        queue.left = Some(Left { duplicates: 3, ..nothing });
+    };
+    with(&in_vain, &["duplicates"], ok, "completed");
+    let unseen = |queue: &mut QueueReport| {
+        in_vain(queue);
+        queue.duplicates = 2;
+    };
+    with(&unseen, &["duplicates", "queue left"], invalid, "queue left");
+    // Without results the server does not know of them.
+    let unknown = |queue: &mut QueueReport| {
+        unseen(queue);
+        queue.results = None;
+    };
+    with(&unknown, &["duplicates"], ok, "completed");
+    with(&left(Left { visible: Some(1), ..nothing }), &["queue left"], invalid, "queue left");
+    with(&left(Left { in_flight: 1, ..nothing }), &["queue left"], invalid, "queue left");
+    with(&left(Left { delayed: 1, ..nothing }), &["queue left"], invalid, "queue left");
+    with(&left(Left { dead: 1, ..nothing }), &["queue left"], invalid, "queue left");
+    with(&left(Left { visible: None, ..nothing }), &[], ok, "completed");
+    let results = |wrong, missing| {
+        move |queue: &mut QueueReport| {
+            let results = queue.results.as_mut().unwrap();
+            (results.wrong, results.missing) = (wrong, missing);
+        }
+    };
+    with(&results(1, 0), &["results"], invalid, "results");
+    with(&results(0, 1), &["results"], invalid, "results");
+    with(&|queue| (queue.left, queue.results) = (None, None), &[], ok, "completed");
+    // What never ended is still there, and has no result.
+    let unfinished = |case: &mut Case| {
+        let mut queue = queue();
+        queue.left = Some(Left { in_flight: 5, ..nothing });
+        queue.results.as_mut().unwrap().missing = 5;
+        case.queue = Some(queue);
+        (case.counts.completed, case.counts.unfinished, case.recorded) = (2995, 5, 2995);
+        case.little = None;
+    };
+    check(unfinished, &[], RunResult::Overloaded, "5 were unfinished");
+    let lost = |case: &mut Case| {
+        case.queue = Some(queue());
+        case.ended = Ended::QueueLost { at_s: 1.0, why: "NOAUTH".to_owned() };
+    };
+    check(lost, &["queue alive"], invalid, "queue alive; the server: NOAUTH");
 }
 
 #[test]
@@ -389,9 +480,24 @@ fn overload_is_no_fault_of_a_generator_that_had_been_on_time() {
             Counts { planned: 1000, sent: 600, missed: 400, completed: 500, unfinished: 100, ..Counts::default() };
         case.recorded = 500;
         case.latency_us.lateness = latency(700);
-        case.backlog.overload = Some(Overload { at_s: 0.6, dyno: 0, worker: Some(3), backlog: 100 });
+        case.backlog.overload = Some(Overload { at_s: 0.6, dyno: Some(0), worker: Some(3), backlog: 100 });
     };
     check(overload, &[], RunResult::Overloaded, "worker 3 had 100 tasks waiting 0.60 s into the window");
+    let intake = |dyno: Option<u32>| {
+        move |case: &mut Case| {
+            overload(case);
+            case.backlog.overload = Some(Overload { at_s: 0.6, dyno, worker: None, backlog: 70_000 });
+        }
+    };
+    check(
+        intake(Some(1)),
+        &[],
+        RunResult::Overloaded,
+        "dyno 1 left 70000 tasks in loadgen's hands 0.60 s into the window",
+    );
+    let into_queue =
+        "the server left 70000 tasks in loadgen's hands 0.60 s into the window, on their way into the queue";
+    check(intake(None), &[], RunResult::Overloaded, into_queue);
 }
 
 #[test]

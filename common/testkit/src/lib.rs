@@ -12,6 +12,7 @@ use loadgen::redis_server::{CommandStat, Environment, PrivateOptions, PrivateSer
 use redis::{ConnectionInfo, IntoConnectionInfo};
 use tempfile::TempDir;
 
+pub mod hand;
 pub mod stand;
 
 /// Enough to see what a server was asked to do last, and little enough to read.

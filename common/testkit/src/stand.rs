@@ -9,8 +9,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use analysis::stats::middle_of;
-use common::plan::{Plan, TaskKind};
+use common::plan::Plan;
 use common::wire::{Assign, Dispatch, TaskPhase};
+use common::worker::Handed;
 use criterion::Criterion;
 use crossbeam_channel::unbounded;
 use dyno::{Engine, Job, Shared};
@@ -81,13 +82,32 @@ pub fn plan(text: &str) -> Plan {
 /// What `workers` workers share; nobody listens to what they say.
 #[must_use]
 pub fn shared(workers: u32) -> Arc<Shared> {
-    Arc::new(Shared::new(workers, u32::MAX, TaskKind::Null, Duration::from_secs(1), unbounded().0))
+    let plan = plan("engine = \"async\"");
+    Arc::new(Shared::new(workers, u32::MAX, &plan.cells[0].settings, None, unbounded().0))
 }
 
 /// A task for `worker`.
 #[must_use]
 pub fn task(worker: u32, index: u64) -> Dispatch {
     Dispatch { intended_ns: 0, sent_ns: 0, index, worker, phase: TaskPhase::Untimed }
+}
+
+/// The same as a worker is handed it.
+#[must_use]
+pub fn handed(index: u64) -> Handed {
+    Handed::Task(task(0, index))
+}
+
+/// The number of a task that was pushed.
+///
+/// # Panics
+/// When it was not.
+#[must_use]
+pub fn index_of(handed: &Handed) -> u64 {
+    match handed {
+        Handed::Task(task) => task.index,
+        other => panic!("{other:?}"),
+    }
 }
 
 /// Both ends of a dispatch connection.

@@ -85,7 +85,13 @@ mod tests {
         let mut arrivals = vec![at(0)];
         arrivals.extend((0..900u64).map(|i| at(second + ((i * 10_000) as f64).sqrt() as u64 * second / 1000)));
         arrivals.extend([at(9 * second - 1); 4]);
-        let made = Schedule { arrivals, warmup: 1, window_start_ns: second, window_end_ns: 9 * second };
+        let made = Schedule {
+            arrivals,
+            batch_due_ns: Vec::new(),
+            warmup: 1,
+            window_start_ns: second,
+            window_end_ns: 9 * second,
+        };
         insta::assert_snapshot!(rate_over_time(&made), @"
         tasks/s
            1000 ┤

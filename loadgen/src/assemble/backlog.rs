@@ -34,9 +34,23 @@ pub(super) fn of(
     let last_sent_ns = measured.sends.last_ns();
     let window_s = settings.load.duration_s;
     let window_start_ns = measured.start_ns + schedule.window_start_ns;
-    let sent_ns = measured.sends.by_dyno(schedule, collected.dynos.len());
-    let ticks = totals(&sent_ns, &counters(settings, collected));
-    let seen = seen(settings, collected, &sent_ns, window_start_ns);
+    let sent_ns = match &settings.queue {
+        None => measured.sends.by_dyno(schedule, collected.dynos.len()),
+        // Whoever claims a task: all dynos are one.
+        Some(_) => vec![measured.sends.instants().filter(|&at_ns| at_ns > 0).collect()],
+    };
+    let counters = counters(settings, collected);
+    let ticks = totals(&sent_ns, &counters);
+    let seen = match (&settings.queue, collected.dynos.len()) {
+        (None, _) | (_, 1) => seen(settings, collected, &sent_ns, window_start_ns),
+        // They look at instants of their own, and none knows what the others have done by then.
+        (Some(_), _) => vec![
+            ticks
+                .iter()
+                .map(|&(at_ns, tasks)| Seen { at_s: (at_ns as f64 - window_start_ns as f64) / 1e9, tasks })
+                .collect(),
+        ],
+    };
     let trend = looks::trend(&seen, window_s);
     let of_dynos: Option<Vec<u32>> =
         collected.dynos.iter().map(|dyno| dyno.last.as_ref()?.backlog_max.iter().max().copied()).collect();
@@ -53,13 +67,15 @@ pub(super) fn of(
             .then(|| last_sent_ns.map_or(0, |sent_ns| last_ended_ns.saturating_sub(sent_ns)) as f64 / 1e6),
         overload: collected.overload.map(|overload| Overload {
             at_s: (overload.at_ns as f64 - window_start_ns as f64) / 1e9,
-            dyno: overload.dyno,
+            // What goes into a queue goes to no dyno.
+            dyno: (overload.worker.is_some() || settings.queue.is_none()).then_some(overload.dyno),
             worker: overload.worker.map(|worker| settings.workers.first_of(overload.dyno) + worker),
             backlog: overload.backlog,
         }),
     };
-    // What never ended has no time in the system.
-    let whole = counts.completed == counts.planned && measured.ended == Ended::Complete;
+    // What never ended has no time in the system, and what was run twice has too much.
+    let once = collected.queue().duplicates == 0;
+    let whole = once && counts.completed == counts.planned && measured.ended == Ended::Complete;
     let ends = ends(settings, schedule, measured, &sent_ns, last_ended_ns);
     (backlog, whole.then(|| little(collected, &seen, window_s, ends)).flatten())
 }
@@ -67,7 +83,7 @@ pub(super) fn of(
 fn little(collected: &Collected, seen: &[Vec<Seen>], window_s: f64, ends: f64) -> Option<Little> {
     let (in_system, standard_error) = looks::mean(seen, window_s)?;
     let time_sum_ns: u128 = collected.dynos.iter().map(|dyno| dyno.response_from_send_sum_ns).sum();
-    let looks = collected.dynos.iter().map(|dyno| dyno.looks().count() as u64).sum();
+    let looks = seen.iter().map(|of_dyno| of_dyno.len() as u64).sum();
     Some(Little { looks, in_system, standard_error, rate_times_time: time_sum_ns as f64 / 1e9 / window_s, ends })
 }
 
@@ -82,6 +98,11 @@ fn ends(
 ) -> f64 {
     let collected = &measured.collected;
     let under_way = |at_ns: u64, mark: Mark| -> u64 {
+        if let ([all], Some(_)) = (sent_ns, &settings.queue) {
+            let ended: u64 =
+                collected.dynos.iter().filter_map(|dyno| dyno.usage[mark as usize]).map(|usage| usage.ended).sum();
+            return before_it(all, at_ns, ended.saturating_sub(u64::from(settings.workers.total())));
+        }
         let of_dyno = |((number, dyno), sent_ns): ((u32, &DynoReports), &Vec<u64>)| {
             let ended = dyno.usage[mark as usize].map_or(0, |usage| usage.ended);
             before_it(sent_ns, at_ns, ended.saturating_sub(u64::from(settings.workers.count_of(number))))
@@ -114,8 +135,11 @@ fn before_it(sent_ns: &[u64], at_ns: u64, ended: u64) -> u64 {
     sent.saturating_sub(ended)
 }
 
-/// What every dyno said, without its untimed tasks.
+/// What every dyno said, without its untimed tasks; what all said together, where tasks wait in a queue.
 fn counters(settings: &Settings, collected: &Collected) -> Vec<Vec<Done>> {
+    if settings.queue.is_some() {
+        return vec![together(settings, collected)];
+    }
     let of_dyno = |(number, dyno): (u32, &DynoReports)| {
         let untimed = u64::from(settings.workers.count_of(number));
         let done = dyno.counters.iter().map(|counters| Done {
@@ -126,6 +150,27 @@ fn counters(settings: &Settings, collected: &Collected) -> Vec<Vec<Done>> {
         done.collect()
     };
     (0..).zip(&collected.dynos).map(of_dyno).collect()
+}
+
+/// For every tenth of a second in which all dynos said what they had done, at the mean of the instants at which they looked: at
+/// the last of them some would seem slower than they are.
+fn together(settings: &Settings, collected: &Collected) -> Vec<Done> {
+    let mut sums: BTreeMap<u64, (usize, u64, u64)> = BTreeMap::new();
+    for counters in collected.dynos.iter().flat_map(|dyno| &dyno.counters) {
+        let (dynos, taken_ns, ended) = sums.entry(counters.due_ns).or_default();
+        *dynos += 1;
+        *taken_ns += counters.taken_ns;
+        // What was run in vain was another's.
+        *ended += counters.totals.ended.saturating_sub(counters.queue.map_or(0, |queue| queue.duplicates));
+    }
+    let untimed = u64::from(settings.workers.total());
+    let of_all = sums.into_iter().filter(|(_, (dynos, ..))| *dynos == collected.dynos.len());
+    let done = of_all.map(|(due_ns, (dynos, taken_ns, ended))| Done {
+        due_ns,
+        taken_ns: taken_ns / dynos as u64,
+        ended: ended.saturating_sub(untimed),
+    });
+    done.collect()
 }
 
 /// The backlog of all dynos together for every tenth of a second in which all of them said what they had done, at the

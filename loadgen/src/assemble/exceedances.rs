@@ -63,6 +63,7 @@ mod tests {
                     sent_ns: ended_ns - 1_000_000,
                     started_ns: ended_ns - 1_000_000,
                     ended_ns,
+                    settled_ns: ended_ns,
                     pool_wait_ns: 0,
                     spans_ns: [0; Span::COUNT],
                     phase: TaskPhase::Window,

@@ -86,7 +86,7 @@ fn connections(used: &Used<'_>) -> Option<f64> {
 
 /// Mean time of a task at its requests, waiting for a connection left out.
 fn requests_us(latency_us: &Latencies) -> f64 {
-    const REQUESTS: [&str; 4] = ["fetch", "save", "ping", "exchange"];
+    const REQUESTS: [&str; 5] = ["fetch", "save", "ping", "exchange", "settle"];
     // The sum of no floats is minus zero.
     REQUESTS.iter().filter_map(|name| latency_us.spans.get(*name)?.mean).sum::<f64>() + 0.0
 }

@@ -121,7 +121,7 @@ fn messages_are_converted() {
             let totals = Totals { ended: 6, failed: 7, last_ended_ns, busy_ns: 8 };
             let looks = [2_100, 2_200].map(|at_ns| Look { taken_ns: by(at_ns), ended: 5 }).to_vec();
             let worst = WorstBacklogs([WorkerBacklog { worker: 3, waiting: 8 }; _]);
-            FromDyno::Counters(Counters { due_ns: by(2_000), taken_ns: by(3_000), totals, worst, looks })
+            FromDyno::Counters(Counters { due_ns: by(2_000), taken_ns: by(3_000), totals, worst, looks, queue: None })
         };
         let same = |at_ns| at_ns;
         assert_eq!(offset.said(counters(&there, there(4_000))), counters(&same, 4_000));

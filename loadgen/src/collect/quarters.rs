@@ -67,7 +67,8 @@ mod tests {
         let due_ns = 1_000_000_000 + tenth * TENTH_NS;
         let totals = Totals { ended, busy_ns, ..Totals::default() };
         let taken_ns = due_ns + late_ns;
-        FromDyno::Counters(Counters { due_ns, taken_ns, totals, worst: WorstBacklogs::default(), looks: Vec::new() })
+        let worst = WorstBacklogs::default();
+        FromDyno::Counters(Counters { due_ns, taken_ns, totals, worst, looks: Vec::new(), queue: None })
     }
 
     /// Two dynos that look at other instants: 100 us a task in the first quarter, 50 us from then on.

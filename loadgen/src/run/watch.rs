@@ -15,6 +15,7 @@ use super::Spec;
 use crate::clocks::Clock;
 use crate::collect::{Collected, OverloadReport};
 use crate::dynos::{Dynos, Event};
+use crate::enqueued::Refusal;
 use crate::live::Standing;
 use crate::pacer::{Pacer, PacerEnd};
 use crate::progress::Progress;
@@ -31,10 +32,14 @@ const LAST_WORD_WITHIN: Duration = Duration::from_secs(5);
 pub(super) struct Watch<'a> {
     spec: &'a Spec<'a>,
     schedule: &'a Schedule,
+    /// Of a queue.
+    refusal: Refusal,
     start_ns: u64,
     pub(super) collected: Collected,
     /// Tasks that the counters hold besides the timed ones.
     untimed: u64,
+    /// Whether tasks wait in a queue.
+    is_queued: bool,
     /// When the latest counters came.
     seen: Seen,
     /// Seconds since the start that have been shown.
@@ -82,19 +87,28 @@ impl Waiting {
     /// Everything that was sent has ended, and nothing more can come within the window. An interrupted run does not
     /// wait for its window.
     fn is_over(self) -> bool {
-        self.all_sent && self.sent == self.done && (self.window_over || self.interrupted)
+        self.all_sent && self.done >= self.sent && (self.window_over || self.interrupted)
     }
 }
 
 impl<'a> Watch<'a> {
-    pub(super) fn new(spec: &'a Spec<'a>, schedule: &'a Schedule, start_ns: u64, clocks: &[Clock]) -> Watch<'a> {
+    /// `refusal`: of the queue, if there is one.
+    pub(super) fn new(
+        spec: &'a Spec<'a>,
+        schedule: &'a Schedule,
+        refusal: Refusal,
+        start_ns: u64,
+        clocks: &[Clock],
+    ) -> Watch<'a> {
         let untimed = u64::from(spec.cell.settings.workers.total());
         Watch {
             spec,
             schedule,
+            refusal,
             start_ns,
             collected: Collected::new(clocks, start_ns),
             untimed,
+            is_queued: spec.cell.settings.queue.is_some(),
             seen: Seen::default(),
             shown: 0,
         }
@@ -139,6 +153,8 @@ impl<'a> Watch<'a> {
             match news {
                 News::Dyno(Event::Message(dyno, message)) => self.take(dyno, *message, pacer),
                 News::Dyno(Event::Clock(dyno, answer)) => self.collected.take_answer(dyno, answer),
+                // The other end is the server: whoever reads the queue's answers knows why.
+                News::Pacer(PacerEnd::DynoGone { .. }) if settings.queue.is_some() => pacer_end = never(),
                 // A dyno that takes no more tasks says so on its control connection too.
                 News::Dyno(Event::Gone(dyno)) | News::Pacer(PacerEnd::DynoGone { dyno }) => {
                     return early(self.lost(dyno));
@@ -176,6 +192,15 @@ impl<'a> Watch<'a> {
                     self.show(all_sent, pacer, progress);
                 }
             }
+            if let Some((error, at_ns)) = self.refusal.get() {
+                let at_s = self.seconds(*at_ns);
+                let refused = || match error.is_out_of_memory() {
+                    true => Ended::ServerFull { at_s },
+                    false => Ended::QueueLost { at_s, why: error.to_string() },
+                };
+                // A server that has ended answers nobody.
+                return early(lost(at_s).unwrap_or_else(refused));
+            }
             // What comes after it is another test than the plan's, and every further task would fail.
             if self.collected.server_is_full() {
                 return early(Ended::ServerFull { at_s: self.seconds(now_ns()) });
@@ -189,7 +214,7 @@ impl<'a> Watch<'a> {
             }
             let sent = pacer.progress.sent.load(Ordering::Relaxed);
             let window_over = now_ns() > window_end_ns;
-            if (Waiting { interrupted, all_sent, sent, done: self.done(), window_over }).is_over() {
+            if (Waiting { interrupted, all_sent, sent, done: self.done(sent), window_over }).is_over() {
                 let ended = if interrupted { Ended::Interrupted } else { Ended::Complete };
                 return Ok(End { ended, drained: true });
             }
@@ -201,7 +226,8 @@ impl<'a> Watch<'a> {
         self.collected.take(dyno, message);
         if counters {
             // Together: what is sent until somebody looks is not yet in the counters.
-            self.seen = Seen { at_ns: now_ns(), sent: pacer.progress.sent.load(Ordering::Relaxed), done: self.done() };
+            let sent = pacer.progress.sent.load(Ordering::Relaxed);
+            self.seen = Seen { at_ns: now_ns(), sent, done: self.done(sent) };
         }
     }
 
@@ -211,9 +237,12 @@ impl<'a> Watch<'a> {
         Ended::DynoLost { dyno, at_s: self.seconds(at_ns), status: None }
     }
 
-    /// Timed tasks that have ended, by the latest counters.
-    fn done(&self) -> u64 {
-        self.collected.ended().0.saturating_sub(self.untimed)
+    /// Of `sent` timed tasks, those that have ended, by the latest counters; out of a queue, those that are settled for good.
+    fn done(&self, sent: u64) -> u64 {
+        match self.is_queued {
+            true => sent.saturating_sub(self.collected.queue().left(sent + self.untimed)),
+            false => self.collected.ended().0.saturating_sub(self.untimed),
+        }
     }
 
     fn show(&mut self, all_sent: bool, pacer: &Pacer, progress: &mut Progress) {

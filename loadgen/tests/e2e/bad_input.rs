@@ -61,7 +61,7 @@ fn values_that_no_run_can_have_are_named_with_what_would_do() {
         ("run --engine async --rate 10 --connections many", &["connections = \"many\"", "own, pool, shared"]),
         (
             "run --engine async --rate 10 --task walk",
-            &["task.kind = \"walk\"", "one of document, replay, synthetic, null"],
+            &["task.kind = \"walk\"", "one of document, replay, synthetic, job, order, null"],
         ),
         ("run --engine async --rate 10 --arrivals now", &["load.arrivals = \"now\"", "one of constant, poisson"]),
         ("run --engine async --rate 10 --choice best", &["workers.choice = \"best\"", "round-robin or random"]),

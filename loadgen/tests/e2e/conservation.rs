@@ -40,7 +40,7 @@ fn an_overload_stops_the_run() {
     assert_eq!(run.ended, Ended::Overloaded);
     assert!(run.counts.missed > run.counts.planned / 2, "{:?}", run.counts);
     let &Backlog { limit, overload: Some(ref overload), .. } = &run.backlog else { panic!("{:?}", run.backlog) };
-    assert_eq!((limit, overload.dyno, overload.worker, overload.backlog), (3, 0, Some(0), 3));
+    assert_eq!((limit, overload.dyno, overload.worker, overload.backlog), (3, Some(0), Some(0), 3));
     assert!(overload.at_s > 0.0 && overload.at_s < 10.0, "{overload:?}");
     assert!(run.resources.window_s < 10.0, "{:?}", run.resources);
     if run.verdict.result == RunResult::Overloaded {
@@ -68,7 +68,7 @@ fn an_overload_is_laid_at_the_right_worker() {
     let run = assert_run(&finished, RunResult::Overloaded);
     assert_eq!((run.ended.clone(), run.verdict.result), (Ended::Overloaded, RunResult::Overloaded));
     let overload = run.backlog.overload.as_ref().unwrap();
-    assert_eq!((overload.dyno, overload.backlog), (1, 2));
+    assert_eq!((overload.dyno, overload.backlog), (Some(1), 2));
     assert!(matches!(overload.worker, Some(2 | 3)), "{overload:?}");
     assert_eq!(finished.code, Some(3));
 }

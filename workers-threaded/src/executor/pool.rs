@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use common::backlog::Backlog;
 use common::plan::Order;
-use common::wire::Dispatch;
-use common::worker::{Action, Worker};
+use common::queue::Settled;
+use common::worker::{Action, Handed, Worker};
 use crossbeam_channel::{RecvTimeoutError, Sender, unbounded};
 use crossbeam_utils::sync::WaitGroup;
 use dyno::clock::now_ns;
@@ -22,6 +22,7 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::connections::Connections;
 use crate::driver::Site;
+use crate::intake::Source;
 
 /// The pool, for whoever waits for its end.
 pub struct Pool {
@@ -43,7 +44,7 @@ pub struct Slot {
 }
 
 struct Inner {
-    backlog: Backlog,
+    backlog: Backlog<Handed>,
     idle: Option<Box<State>>,
     closed: bool,
 }
@@ -54,6 +55,8 @@ struct State {
     worker: Worker,
     connections: Connections,
     slot: Arc<Slot>,
+    /// Who wants to know what it is done with.
+    fetcher: Option<Sender<Settled>>,
     _alive: WaitGroup,
 }
 
@@ -67,6 +70,7 @@ impl Pool {
         threads: Option<u32>,
         stack_bytes: usize,
         order: Order,
+        source: &Source,
         workers: Vec<(Worker, Connections)>,
         site: &Arc<Site>,
     ) -> anyhow::Result<(Pool, Vec<Arc<Slot>>)> {
@@ -78,11 +82,17 @@ impl Pool {
         let (timer, sleepers) = unbounded();
         let shop = Arc::new(Shop { threads: pool, timer, site: Arc::clone(site) });
         thread::Builder::new().name("timer".into()).spawn(move || keep_time(&sleepers))?;
+        let fetcher = match source {
+            Source::Claimed(fetcher) => Some(fetcher),
+            // A plan in which they claim by themselves is refused: each would block a thread of the pool while it waits.
+            Source::Pushed | Source::Claims => None,
+        };
         let alive = WaitGroup::new();
         let slots = (0..).zip(workers).map(|(number, (worker, connections))| {
             let inner = Inner { backlog: Backlog::new(order), idle: None, closed: false };
             let slot = Arc::new(Slot { inner: Mutex::new(inner), shop: Arc::clone(&shop) });
-            let mut state = State { number, worker, connections, slot: Arc::clone(&slot), _alive: alive.clone() };
+            let (of_slot, fetcher) = (Arc::clone(&slot), fetcher.cloned());
+            let mut state = State { number, worker, connections, slot: of_slot, fetcher, _alive: alive.clone() };
             // The first action of a worker is to wait for a task.
             let _ = state.worker.start();
             slot.lock().idle = Some(Box::new(state));
@@ -105,7 +115,7 @@ impl Slot {
     }
 
     /// A task for this worker: an idle one is queued on the pool.
-    pub fn deliver(&self, task: Dispatch) {
+    pub fn deliver(&self, task: Handed) {
         let mut inner = self.lock();
         inner.backlog.push(task);
         let idle = inner.idle.take();
@@ -127,7 +137,7 @@ impl Slot {
 
 impl State {
     /// The next task, with the state that it was asked for; without one the state waits in its slot, or leaves.
-    fn receive(self: Box<State>) -> Option<(Box<State>, Dispatch)> {
+    fn receive(self: Box<State>) -> Option<(Box<State>, Handed)> {
         let slot = Arc::clone(&self.slot);
         let shared = &slot.shop.site.shared;
         let mut inner = slot.lock();
@@ -186,7 +196,11 @@ impl State {
                 }
                 Action::Settle => {
                     self.connections.release();
-                    self.worker.settle(|record| site.shared.recorder.settle(self.number, record))
+                    let (settled, next) = self.worker.settle(|record| site.shared.recorder.settle(self.number, record));
+                    if let (Some(fetcher), Some(settled)) = (&self.fetcher, settled) {
+                        let _ = fetcher.send(settled);
+                    }
+                    next
                 }
                 Action::Leave => return,
             };

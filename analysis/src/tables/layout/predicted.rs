@@ -6,7 +6,7 @@ use common::report::prediction::{Coefficient, Predicted, PredictionModel, Scalab
 use super::{Grid, Section};
 use crate::format::{NOTHING, coefficient, counted, percent, quantity, significant};
 use crate::metric::Unit;
-use crate::predict::{WAIT_MEAN, figure};
+use crate::predict::{WAIT_MEAN, figure, formula};
 
 /// One row for each variant of which something is known about its waits; `None` where that is none.
 pub(super) fn grid(cell: &Cell) -> Option<Grid> {
@@ -29,8 +29,8 @@ pub(super) fn grid(cell: &Cell) -> Option<Grid> {
 }
 
 fn applies(summary: &VariantSummary) -> bool {
-    let measured = |model| figure(&summary.prediction.models, model, WAIT_MEAN).is_some();
-    measured(PredictionModel::QueuePerWorker) || measured(PredictionModel::Simulation)
+    let models = &summary.prediction.models;
+    formula(models).is_some() || figure(models, PredictionModel::Simulation, WAIT_MEAN).is_some()
 }
 
 fn row(summary: &VariantSummary) -> Vec<String> {
@@ -39,7 +39,7 @@ fn row(summary: &VariantSummary) -> Vec<String> {
     let pair = |figure: Option<Predicted>| {
         [us(figure.and_then(|figure| figure.predicted)), us(figure.and_then(|figure| figure.measured))]
     };
-    let [formula, measured] = pair(of(PredictionModel::QueuePerWorker, WAIT_MEAN));
+    let [formula, measured] = pair(formula(&prediction.models));
     let [simulated, also_measured] = pair(of(PredictionModel::Simulation, WAIT_MEAN));
     let measured = if measured == NOTHING { also_measured } else { measured };
     let bounds = prediction.bounds.as_ref();

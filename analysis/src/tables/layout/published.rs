@@ -1,7 +1,7 @@
 //! What others measured, beside what was measured here.
 
 use common::plan::Published;
-use common::report::comparison::{Cell, Comparison, Estimate, VariantSummary};
+use common::report::comparison::{Cell, Claim, ClaimWord, Comparison, Estimate, VariantSummary};
 
 use super::{Grid, Section};
 use crate::format::{NOTHING, counted, grouped, significant};
@@ -26,7 +26,7 @@ pub(super) fn section(comparison: &Comparison) -> Section {
     }
     Section {
         title: "beside published figures".to_owned(),
-        lines: Vec::new(),
+        lines: comparison.claims.iter().map(claim).collect(),
         grids: vec![Grid { header: header.map(str::to_owned).to_vec(), rows, left: vec![0, 1] }],
         notes: vec![
             "published counts include the warm-up where their source does; measured ones are medians of the window's"
@@ -35,11 +35,31 @@ pub(super) fn section(comparison: &Comparison) -> Section {
     }
 }
 
+fn claim(claim: &Claim) -> String {
+    format!(
+        "{}, {}: {} a second {}: {}",
+        claim.source,
+        counted(claim.workers.into(), "worker"),
+        significant(claim.claimed_per_s, 4),
+        words(claim.word),
+        claim.reason
+    )
+}
+
+/// As part of a sentence.
+fn words(word: ClaimWord) -> &'static str {
+    match word {
+        ClaimWord::Impossible => "is refuted, for it is impossible",
+        ClaimWord::Confirmed => "is confirmed",
+        ClaimWord::Refuted => "is refuted",
+        ClaimWord::Unknown => "is neither confirmed nor refuted",
+    }
+}
+
 fn row_of(published: &Published) -> Vec<String> {
-    let source = match &published.dyno {
-        Some(dyno) => format!("{}, dyno {dyno}", published.source),
-        None => published.source.clone(),
-    };
+    let dyno = published.dyno.as_ref().map_or_else(String::new, |dyno| format!(", dyno {dyno}"));
+    let workers = published.workers.map_or_else(String::new, |count| format!(", {}", counted(count.into(), "worker")));
+    let source = format!("{}{dyno}{workers}", published.source);
     let whole = |count: Option<u64>| count.map_or_else(|| NOTHING.to_owned(), grouped);
     let number = |value: Option<f64>| value.map_or_else(|| NOTHING.to_owned(), |value| significant(value, 4));
     vec![

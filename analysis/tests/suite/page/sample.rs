@@ -1,7 +1,11 @@
 //! A comparison for the page: two cells, and names that would like to be more than text.
 
 use common::plan::{CpuLimit, DynoClass, Engine, Plan};
-use common::report::comparison::{AaPool, Comparison, Distance, Ratio, Steadiness, SteadyState};
+use common::report::comparison::{
+    AaPool, Claim, ClaimWord, Comparison, Distance, Estimate, MeasuredClaim, QueueSummary, Ratio, Steadiness,
+    SteadyState,
+};
+use common::report::drawing::Spread;
 use common::report::prediction::{Coefficient, ScalabilityLaw};
 use common::report::{AtRate, Ceiling, DynoLimits, Placed, Run, Severity};
 
@@ -24,6 +28,29 @@ pub(crate) fn sweep() -> Comparison {
     let mut comparison = compare(&plan, runs);
     furnish(&mut comparison);
     comparison
+}
+
+fn queue() -> QueueSummary {
+    let of = |value| Estimate { value: Some(value), low: Some(value / 2.0), high: Some(2.0 * value), n: 10 };
+    QueueSummary {
+        enqueue_p50_us: of(80.0),
+        enqueue_p99_us: of(300.0),
+        pick_up_p50_us: of(150.0),
+        pick_up_p99_us: of(900.0),
+        tasks_per_claim: of(3.5),
+        empty_claims_share: of(0.2),
+        commands_per_task: of(1.3),
+        peak_visible: of(40.0),
+        peak_in_flight: of(100.0),
+        drain_ms: of(12.0),
+        retries: 4,
+        redeliveries: 3,
+        duplicates: 2,
+        dead: 1,
+        foreign: 0,
+        results_expected: Some(3000),
+        results_right: Some(2999),
+    }
 }
 
 /// Adds what only some benches have.
@@ -77,6 +104,21 @@ fn furnish(comparison: &mut Comparison) {
     });
     let unsteady = Ratio { value: Some(1.4), low: Some(1.2), high: Some(1.6) };
     cell.variants[0].steady = Some(Steadiness { n: 10, ratio: unsteady, state: SteadyState::Unsteady });
+    comparison.claims = vec![Claim {
+        source: "a write-up".to_owned(),
+        workers: 5,
+        claimed_per_s: 1.83,
+        allowed_per_s: Some(5.0 / 3.0),
+        measured: vec![MeasuredClaim { variant: "async".to_owned(), per_s: Some(1.66) }],
+        word: ClaimWord::Impossible,
+        reason: "5 at once, 3 s each, are at most 1.667 a second".to_owned(),
+    }];
+    let summary = &mut comparison.cells[0].variants[0];
+    summary.queue = Some(queue());
+    for moment in summary.timeline.iter_mut().flat_map(|timeline| &mut timeline.moments) {
+        moment.visible = Some(Spread { median: 3.0, low: 1.0, high: 5.0, n: 100 });
+        moment.in_flight = moment.visible;
+    }
     let coefficient = |value| Coefficient { value, low: 0.5 * value, high: None };
     comparison.scalability[0].law = Some(ScalabilityLaw {
         lambda_per_s: coefficient(900.0),
@@ -124,6 +166,7 @@ pub(crate) fn hostile() -> Comparison {
     comparison.host.cpu_model = hostile();
     comparison.redis_server.origin = hostile();
     comparison.published[0].source = hostile();
+    (comparison.claims[0].source, comparison.claims[0].reason) = (hostile(), hostile());
     comparison.checks[0].remedy = hostile();
     for cell in &mut comparison.cells {
         cell.parameters.insert(hostile(), serde_json::Value::String(hostile()));

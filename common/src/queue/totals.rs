@@ -1,0 +1,129 @@
+//! What a dyno counts of its queue.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use serde::{Deserialize, Serialize};
+
+/// What a dyno has seen of its queue since it started, all phases.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QueueTotals {
+    /// Claims that were answered.
+    pub claims: u64,
+    /// Of these, claims that brought nothing.
+    pub empty_claims: u64,
+    /// Tasks that they brought.
+    pub claimed: u64,
+    /// Tasks that its workers are done with, in any way.
+    pub let_go: u64,
+    /// Failed attempts after which there was another.
+    pub retries: u64,
+    /// Tasks put among the dead by its workers.
+    pub dead: u64,
+    /// Of these, entries that are no task.
+    pub foreign: u64,
+    /// Tasks that were held too long, by anybody, and put back by this dyno.
+    pub redeliveries: u64,
+    /// The same, tried so often that they were put among the dead instead.
+    pub given_up: u64,
+    /// Tasks whose pause was over, put back by this dyno.
+    pub due_again: u64,
+    /// Entries that are no task, held too long and put among the dead by this dyno.
+    pub foreign_given_up: u64,
+    /// Tasks that were held too long and whose result had been kept meanwhile: taken out by this dyno.
+    pub needless: u64,
+    /// Tasks that were held too long when this dyno was done with them: they had been put back, or others had them.
+    pub stale: u64,
+    /// Attempts that were a task's last and in vain: somebody else had settled it, or will.
+    pub duplicates: u64,
+    /// Of these, attempts at tasks of the window.
+    pub duplicates_in_window: u64,
+    /// Of these, attempts at which the handler said no.
+    pub duplicates_rejected: u64,
+    /// Of those of the window, attempts that failed for want of a reply.
+    pub duplicates_timeout: u64,
+    /// Likewise, by a connection that broke.
+    pub duplicates_disconnected: u64,
+    /// Likewise, by an error of the server.
+    pub duplicates_server_error: u64,
+    /// Likewise, for want of a connection.
+    pub duplicates_pool_timeout: u64,
+}
+
+impl QueueTotals {
+    /// How many of `sent` tasks still have to be settled: nobody has, or all who have were too late and it is to be done again.
+    #[must_use]
+    pub fn left(&self, sent: u64) -> u64 {
+        let (more, less) =
+            (sent + self.foreign + self.retries + self.stale, self.let_go + self.given_up + self.needless);
+        more.saturating_sub(less)
+    }
+
+    /// Of the duplicates of the window, attempts that failed.
+    #[must_use]
+    pub fn duplicates_failed(&self) -> u64 {
+        let by_connection = self.duplicates_timeout + self.duplicates_disconnected + self.duplicates_pool_timeout;
+        by_connection + self.duplicates_server_error
+    }
+
+    /// How many are claimed and not let go. What was let go too late had gone back before.
+    #[must_use]
+    pub fn in_flight(&self) -> u64 {
+        let back = self.redeliveries + self.given_up + self.foreign_given_up + self.needless;
+        (self.claimed + self.stale).saturating_sub(self.let_go + back)
+    }
+}
+
+macro_rules! counters {
+    ($($name:ident),*) => {
+        /// [`QueueTotals`] as they are counted.
+        #[derive(Debug, Default)]
+        pub struct QueueCounters {
+            $($name: AtomicU64),*
+        }
+
+        impl QueueCounters {
+            /// Adds what was seen.
+            pub fn add(&self, seen: &QueueTotals) {
+                $(if seen.$name > 0 {
+                    self.$name.fetch_add(seen.$name, Ordering::Relaxed);
+                })*
+            }
+
+            /// So far.
+            #[must_use]
+            pub fn totals(&self) -> QueueTotals {
+                QueueTotals { $($name: self.$name.load(Ordering::Relaxed)),* }
+            }
+        }
+
+        impl QueueTotals {
+            /// Adds what another dyno has seen.
+            pub fn merge(&mut self, other: &QueueTotals) {
+                $(self.$name += other.$name;)*
+            }
+        }
+    };
+}
+
+counters!(
+    claims,
+    empty_claims,
+    claimed,
+    let_go,
+    retries,
+    dead,
+    foreign,
+    redeliveries,
+    given_up,
+    due_again,
+    foreign_given_up,
+    needless,
+    stale,
+    duplicates,
+    duplicates_in_window,
+    duplicates_rejected,
+    duplicates_timeout,
+    duplicates_disconnected,
+    duplicates_server_error,
+    duplicates_pool_timeout
+);
