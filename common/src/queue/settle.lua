@@ -15,7 +15,7 @@ end
 local claim = ARGV[2] .. ' ' .. ARGV[4]
 local fate, index = ARGV[5], ARGV[6]
 
-local codes = {stood = 1, kept = 2, spent = 3, moot = 3, vain = 0}
+local codes = {retried = 1, buried = 1, kept = 2, spent = 3, moot = 3, vain = 0}
 local function tell(word)
   redis.call('HSET', KEYS[5], claim, word)
   return codes[word]
@@ -49,4 +49,4 @@ if fate == 'retry' then
 else
   redis.call('XADD', KEYS[3], '*', 'why', ARGV[7], 't', ARGV[3])
 end
-return tell('stood')
+return tell(fate == 'dead' and 'buried' or 'retried')

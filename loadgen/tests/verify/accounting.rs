@@ -90,7 +90,7 @@ impl Ended {
         let count = |fate: &str| told.iter().filter(|&(claim, said)| said == fate && is_its(claim)).count() as u64;
         let given_up: Option<u64> =
             redis::cmd("HGET").arg("test:queue:upkeep").arg(format!("{consumer} 3")).query(connection).unwrap();
-        Ended { duplicates: count("vain"), dead: count("dead"), given_up: given_up.unwrap_or(0) }
+        Ended { duplicates: count("vain") + count("spent"), dead: count("buried"), given_up: given_up.unwrap_or(0) }
     }
 }
 
