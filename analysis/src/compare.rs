@@ -30,8 +30,8 @@ mod family;
 
 pub use family::too_few_blocks;
 
-pub(crate) use family::family;
 use family::{contrasts, controls};
+pub(crate) use family::{family, scouts};
 
 /// Compares the variants of `results` by the recipe of `docs/method.md`, with what A/A benches of the host have found,
 /// where that is known. Pure.

@@ -21,6 +21,8 @@ pub use totals::{QueueCounters, QueueTotals};
 
 /// Settles one task in one step of the server.
 pub const SETTLE: &str = include_str!("queue/settle.lua");
+/// What it remembers of claims whose work was in vain.
+pub const IN_VAIN: [&str; 2] = ["vain", "spent"];
 /// What must be done now and then.
 pub const UPKEEP: &str = include_str!("queue/upkeep.lua");
 /// Puts tasks into the queue, each once: an answer may be lost, and the tasks are sent again; those that are there are left out. KEYS:

@@ -1,6 +1,7 @@
 //! All blocks of a plan: in balanced random order, every run stored as it ends, void blocks repeated.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::Duration;
 
 use analysis::load::Mixed;
@@ -170,6 +171,29 @@ impl Admitted {
         let ceilings = Ceilings::read(&host::read(placement.cpus()).fingerprint);
         ceilings.admit(plan, common.force, |line| progress.line(line))?;
         Ok(Admitted { source, ceilings, handicap })
+    }
+
+    /// Where runs of `plan` are made.
+    #[must_use]
+    pub fn site<'a>(
+        &'a self,
+        plan: &Plan,
+        dynos: Origin,
+        directory: &'a Path,
+        interrupt: &'a Interrupt,
+        placement: &'a Placement,
+    ) -> Site<'a> {
+        let handicap = self.handicap.as_ref();
+        Site {
+            source: &self.source,
+            dynos,
+            directory,
+            interrupt,
+            placement,
+            rounds_per_us: rounds_per_us(plan, handicap, placement),
+            ceilings: &self.ceilings,
+            handicap,
+        }
     }
 }
 

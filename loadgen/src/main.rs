@@ -24,7 +24,7 @@ use loadgen::error::{Interrupted, Refused, exit_code};
 use loadgen::limits::Capacity;
 use loadgen::placement::Placement;
 use loadgen::progress::Progress;
-use loadgen::run::{Site, Spec};
+use loadgen::run::Spec;
 use loadgen::server::Source;
 use loadgen::signals::Interrupt;
 use loadgen::store::Store;
@@ -271,16 +271,7 @@ fn run_once(args: &args::Run, plan: &Plan, placement: &Placement, interrupt: &In
     store.write_plan(&plan.source)?;
     let seed = block_seed(cell.settings.load.seed, cell.index, 0);
     let spec = Spec { plan, cell, variant, block: 0, position: 0, attempt: 0, seed };
-    let site = Site {
-        source: &admitted.source,
-        dynos,
-        directory: store.directory(),
-        interrupt,
-        placement,
-        rounds_per_us: bench::rounds_per_us(plan, None, placement),
-        handicap: None,
-        ceilings: &admitted.ceilings,
-    };
+    let site = admitted.site(plan, dynos, store.directory(), interrupt, placement);
     let length = cell.settings.load.duration_s + cell.settings.load.warmup_s;
     progress.begin(1, 1, &variant.name, std::time::Duration::from_secs_f64(length));
     let measurement = run::run(&spec, &site, &mut progress);

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use common::keys;
 use common::plan::{Queue, QueueKind};
-use common::queue::GROUP;
+use common::queue::{GROUP, IN_VAIN};
 use common::report::{Left, Results};
 use common::task::Tasks;
 use redis::{Connection, RedisResult, Value};
@@ -17,7 +17,7 @@ pub fn left(connection: &mut Connection, kind: QueueKind) -> RedisResult<Left> {
     let delayed = redis::cmd("ZCARD").arg(keys::QUEUE_DELAYED).query(connection)?;
     let dead = redis::cmd("XLEN").arg(keys::QUEUE_DEAD).query(connection)?;
     let told: Vec<String> = redis::cmd("HVALS").arg(keys::QUEUE_TOLD).query(connection)?;
-    let duplicates = told.iter().filter(|told| ["vain", "spent"].contains(&told.as_str())).count() as u64;
+    let duplicates = told.iter().filter(|told| IN_VAIN.contains(&told.as_str())).count() as u64;
     let (visible, in_flight) = match kind {
         QueueKind::Stream => {
             let pending: Vec<Value> = redis::cmd("XPENDING").arg(keys::QUEUE).arg(GROUP).query(connection)?;

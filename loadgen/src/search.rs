@@ -12,13 +12,12 @@ use common::report::Resource;
 use common::report::search::{Search, SearchTrial};
 
 use crate::args;
-use crate::bench::{self, Admitted};
+use crate::bench::Admitted;
 use crate::dynos::Origin;
 use crate::error::Refused;
 use crate::limits::Capacity;
 use crate::placement::Placement;
 use crate::progress::Progress;
-use crate::run::Site;
 use crate::signals::Interrupt;
 
 mod confirm;
@@ -95,16 +94,7 @@ pub fn search(
     mut keep: impl FnMut(Search) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     let admitted = Admitted::new(plan, &args.common, None, placement, progress)?;
-    let site = Site {
-        source: &admitted.source,
-        dynos: Origin::Spawned { padding: 0 },
-        directory,
-        interrupt,
-        placement,
-        rounds_per_us: bench::rounds_per_us(plan, None, placement),
-        ceilings: &admitted.ceilings,
-        handicap: None,
-    };
+    let site = admitted.site(plan, Origin::Spawned { padding: 0 }, directory, interrupt, placement);
     let expected = args.searches * plan.variants.len() as u32 * plan.cells.len() as u32 * TRIALS_EXPECTED;
     let mut trials = Trials { args, plan, site: &site, progress, made: 0, expected, host: None };
     let mut cells: Vec<Of> = plan.cells.iter().map(|cell| Of::new(cell, plan)).collect();

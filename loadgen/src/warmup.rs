@@ -14,7 +14,7 @@ use common::report::warmup::{Probe, Warmup, WarmupKind};
 use common::report::{Ended, Host, SCHEMA_VERSION};
 
 use crate::args;
-use crate::bench::{self, Admitted};
+use crate::bench::Admitted;
 use crate::dynos::Origin;
 use crate::error::{Interrupted, Refused};
 use crate::placement::Placement;
@@ -80,16 +80,7 @@ pub fn probe(
     let plan = &plans.probed;
     let cell = args::cell(plan, args.cell)?;
     let admitted = Admitted::new(plan, &args.common, None, placement, progress)?;
-    let site = Site {
-        source: &admitted.source,
-        dynos: Origin::Spawned { padding: 0 },
-        directory,
-        interrupt,
-        placement,
-        rounds_per_us: bench::rounds_per_us(plan, None, placement),
-        ceilings: &admitted.ceilings,
-        handicap: None,
-    };
+    let site = admitted.site(plan, Origin::Spawned { padding: 0 }, directory, interrupt, placement);
     let count = plan.variants.len() as u32;
     let (mut probes, mut host) = (Vec::new(), None);
     for (number, variant) in (1..).zip(&plan.variants) {

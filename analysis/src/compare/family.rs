@@ -68,14 +68,20 @@ pub(crate) fn family(plan: &Plan) -> u32 {
     u32::try_from(cells * plan.variants.len().saturating_sub(1)).unwrap_or(u32::MAX)
 }
 
+/// Where `plan` asks for too few blocks for any word, even with its extension, the fewest that would do.
+pub(crate) fn scouts(plan: &Plan) -> Option<u32> {
+    let family = family(plan);
+    let blocks_min = level(plan).blocks_min_of(family as usize);
+    (family > 0 && plan.repeat.blocks_max() < blocks_min).then_some(blocks_min)
+}
+
 /// What is wrong with the number of blocks of `plan`: p is adjusted for all cells and contenders, and with too few blocks no
 /// difference however large can be shown in any of them. `None` where they may do. Pure.
 #[must_use]
 pub fn too_few_blocks(plan: &Plan) -> Option<String> {
     let (family, repeat) = (family(plan), &plan.repeat);
-    let blocks_min = level(plan).blocks_min_of(family as usize);
     let (key, blocks) = repeat.extend_to.map_or(("repeat.blocks", repeat.blocks), |to| ("repeat.extend_to", to));
-    (family > 0 && blocks < blocks_min).then(|| {
+    scouts(plan).map(|blocks_min| {
         let contenders = plan.variants.len() as u64 - 1;
         let cells = u64::from(family) / contenders;
         let (because, fewer) = match family {

@@ -8,7 +8,7 @@ use common::report::comparison::{Certainty, Contrast, ContrastVerdict, Level, St
 
 use super::finding::Finding;
 use super::{Bench, Seen};
-use crate::compare::{family, level};
+use crate::compare::{family, level, scouts};
 use crate::format::counted;
 use crate::steady::{self, Unjudged, steadiness};
 
@@ -94,19 +94,17 @@ pub(super) fn notes(bench: &Bench<'_>, cells: &[&Seen<'_>]) -> Vec<String> {
     if !is_aa && contrasts().any(|contrast| !contrast.calibrated) {
         notes.push("uncalibrated: no A/A benches of this host are known that fit".to_owned());
     }
-    let (family, repeat) = (family(bench.plan), &bench.plan.repeat);
-    let blocks_min = level.blocks_min_of(family as usize);
-    let scouts = contrasts().next().is_some() && repeat.blocks_max() < blocks_min;
+    let scouts = scouts(bench.plan).filter(|_| contrasts().next().is_some());
     // Such a bench keeps nothing of a metric that it cannot raise an alarm for.
-    if !scouts && contrasts().filter_map(|contrast| contrast.aa.as_ref()).any(|aa| aa.noise_floor.is_none()) {
+    if scouts.is_none() && contrasts().filter_map(|contrast| contrast.aa.as_ref()).any(|aa| aa.noise_floor.is_none()) {
         notes.push(
             "how far blocks scatter is known from these alone: the A/A benches of this host have other tasks or windows, whose blocks \
              scatter otherwise (loadgen bench PLAN --aa makes one that fits)"
                 .to_owned(),
         );
     }
-    if scouts {
-        let blocks = counted(repeat.blocks_max().into(), "block");
+    if let Some(blocks_min) = scouts {
+        let (family, blocks) = (family(bench.plan), counted(bench.plan.repeat.blocks_max().into(), "block"));
         notes.push(format!(
             "scouting: with {blocks} a cell no difference can be shown, however large; {} {} {blocks_min}",
             counted(family.into(), "contrast"),

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use common::plan::{Plan, QueueKind};
+use common::queue::IN_VAIN;
 use common::task::Tasks;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -90,7 +91,11 @@ impl Ended {
         let count = |fate: &str| told.iter().filter(|&(claim, said)| said == fate && is_its(claim)).count() as u64;
         let given_up: Option<u64> =
             redis::cmd("HGET").arg("test:queue:upkeep").arg(format!("{consumer} 3")).query(connection).unwrap();
-        Ended { duplicates: count("vain") + count("spent"), dead: count("buried"), given_up: given_up.unwrap_or(0) }
+        Ended {
+            duplicates: IN_VAIN.into_iter().map(count).sum(),
+            dead: count("buried"),
+            given_up: given_up.unwrap_or(0),
+        }
     }
 }
 
