@@ -1,10 +1,11 @@
 //! How fast no-op jobs of 200 bytes come out of a queue: `make queue`.
 //!
 //! In every block, in random order, on a fresh server each: a bare loop (threads that write the same bytes to sockets of their own
-//! and read the replies, and nothing else), both engines without prefetch (every worker claims for itself, acknowledging the last
-//! job in the same round trip, as the loop does) and with it (a fetcher), and redis-benchmark where there is one. With `--bullmq DIR`
-//! BullMQ too: `npm install` in `loadgen/examples/queue/bullmq`. Results are not recorded. Printed are medians over the blocks, and
-//! the ratios to the loop and to BullMQ block by block.
+//! and read the replies, and nothing else), both engines without prefetch, once with workers that claim for themselves (each
+//! acknowledges its last job in the same round trip, as the loop does) and once with a fetcher that claims as many jobs as workers are
+//! free, both engines with prefetch, and at the end redis-benchmark where there is one. With `--bullmq DIR` BullMQ too: `npm install` in
+//! `loadgen/examples/queue/bullmq`. Results are not recorded. Printed are medians over the blocks, and the ratios to the loop and to
+//! BullMQ block by block.
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
@@ -19,17 +20,20 @@ use anyhow::{Context, bail, ensure};
 use clap::Parser;
 use common::keys;
 use common::plan::{Plan, QueueKind};
-use common::queue::{GROUP, Protocol};
+use common::queue::{self, GROUP, Protocol};
 use common::random::{below, mix};
 use common::request::{Incoming, Request};
 use common::resp::Value;
 use common::task::Tasks;
 use common::wire::Dispatch;
+use redis::ConnectionLike as _;
 use testkit::TestServer;
 use testkit::hand::{HandDyno, fill};
 
 /// Far beyond what a contender takes.
 const LONG: Duration = Duration::from_secs(300);
+/// Where the jobs lie until the dyno is ready.
+const ASIDE: &str = "test:queue:aside";
 const LOOK: Duration = Duration::from_millis(2);
 
 /// How fast jobs come out of a queue
@@ -67,16 +71,25 @@ struct Measured {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Contender {
     Loop,
-    Engine { engine: &'static str, prefetch: bool },
+    Engine { engine: &'static str, claims: Claims },
     BullMq,
+}
+
+/// Who claims, and how much ahead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Claims {
+    Worker,
+    Fetcher,
+    Prefetch,
 }
 
 impl Contender {
     fn name(self) -> String {
         match self {
             Contender::Loop => "loop".to_owned(),
-            Contender::Engine { engine, prefetch: false } => engine.to_owned(),
-            Contender::Engine { engine, prefetch: true } => format!("{engine}, prefetch"),
+            Contender::Engine { engine, claims: Claims::Worker } => format!("{engine}, worker"),
+            Contender::Engine { engine, claims: Claims::Fetcher } => format!("{engine}, fetcher"),
+            Contender::Engine { engine, claims: Claims::Prefetch } => format!("{engine}, prefetch"),
             Contender::BullMq => "BullMQ".to_owned(),
         }
     }
@@ -87,7 +100,8 @@ fn main() -> anyhow::Result<()> {
     let args = Args::parse();
     let mut contenders = vec![Contender::Loop];
     for engine in ["threaded", "async"] {
-        contenders.extend([false, true].map(|prefetch| Contender::Engine { engine, prefetch }));
+        let claims = [Claims::Worker, Claims::Fetcher, Claims::Prefetch];
+        contenders.extend(claims.map(|claims| Contender::Engine { engine, claims }));
     }
     contenders.extend(args.bullmq.as_ref().map(|_| Contender::BullMq));
     let mut all: BTreeMap<String, Vec<Measured>> = BTreeMap::new();
@@ -127,13 +141,14 @@ fn print(args: &Args, all: &BTreeMap<String, Vec<Measured>>) {
         "", "jobs/s", "worker CPU", "server CPU", "commands", "/ loop", "/ BullMQ"
     );
     for name in all.keys() {
-        let number = |ratio: Option<f64>| ratio.map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.2}"));
+        let number = |number: Option<f64>| number.map_or_else(|| "-".to_owned(), |number| format!("{number:.2}"));
+        let commands = middle(name, &|measured| measured.commands);
+        let commands = if commands.is_nan() { "-".to_owned() } else { format!("{commands:.3}") };
         println!(
-            "{name:<20} {:>10.0} {:>10.3} s {:>10.3} s {:>10.2} {:>8} {:>8}",
+            "{name:<20} {:>10.0} {:>10.3} s {:>10.3} s {commands:>10} {:>8} {:>8}",
             middle(name, &|measured| measured.per_s),
             middle(name, &|measured| measured.worker_cpu_s),
             middle(name, &|measured| measured.server_cpu_s),
-            middle(name, &|measured| measured.commands),
             number(ratio(name, "loop")),
             number(ratio(name, "BullMQ"))
         );
@@ -141,10 +156,11 @@ fn print(args: &Args, all: &BTreeMap<String, Vec<Measured>>) {
     println!("CPU: seconds per 10 000 jobs; commands: of the server per job, without putting it there");
 }
 
-fn plan(args: &Args, engine: &str, prefetch: bool) -> anyhow::Result<Plan> {
-    let queue = match prefetch {
-        true => format!("prefetch = {}\nclaim_max = 10000", args.prefetch),
-        false => "claim = \"worker\"".to_owned(),
+fn plan(args: &Args, engine: &str, claims: Claims) -> anyhow::Result<Plan> {
+    let queue = match claims {
+        Claims::Worker => "claim = \"worker\"".to_owned(),
+        Claims::Fetcher => "claim = \"fetcher\"".to_owned(),
+        Claims::Prefetch => format!("prefetch = {}\nclaim_max = 10000", args.prefetch),
     };
     let text = format!(
         "name = \"queue\"\n[task]\nkind = \"null\"\npayload_kb = {}\n[load]\nrate_per_s = 1\nduration_s = 3600\n[workers]\n\
@@ -160,20 +176,22 @@ fn measure(args: &Args, contender: Contender) -> anyhow::Result<Measured> {
     if contender == Contender::BullMq {
         return bullmq(args, &server);
     }
-    let plan = plan(args, "async", false)?;
+    let plan = plan(args, "async", Claims::Worker)?;
     let mut connection = server.connection();
     fill(&mut connection, QueueKind::Stream, 0..args.jobs, &Tasks::new(&plan.cells[0].settings, 1, 0.0));
     let filled = server.commandstats();
     match contender {
-        Contender::Engine { engine, prefetch } => {
-            // Everything lies there, and nobody may claim it yet.
-            redis::cmd("CLIENT").arg("PAUSE").arg(LONG.as_millis() as u64).arg("WRITE").exec(&mut connection)?;
+        Contender::Engine { engine, claims } => {
+            // Everything lies aside until the dyno is ready and waits at an empty queue: it is there at one stroke.
+            redis::cmd("RENAME").arg(keys::QUEUE).arg(ASIDE).exec(&mut connection)?;
+            let request = queue::prepare(QueueKind::Stream);
+            connection.req_packed_commands(request.bytes(), 0, request.replies())?;
             let binary =
                 std::env::current_exe()?.ancestors().nth(2).context("no directory")?.join(format!("workers-{engine}"));
-            let dyno = HandDyno::start(&binary, &self::plan(args, engine, prefetch)?, &server.url(), 1);
+            let dyno = HandDyno::start(&binary, &self::plan(args, engine, claims)?, &server.url(), 1);
             let cpu = || Ok::<_, anyhow::Error>((cpu_s(dyno.pid())?, cpu_s(server.pid())?));
             let (before, begun) = (cpu()?, Instant::now());
-            redis::cmd("CLIENT").arg("UNPAUSE").exec(&mut connection)?;
+            redis::cmd("RENAME").arg(ASIDE).arg(keys::QUEUE).exec(&mut connection)?;
             let took = await_drained(&mut connection, begun)?;
             let after = cpu()?;
             let _ = dyno.stop();

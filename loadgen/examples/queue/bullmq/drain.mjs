@@ -1,6 +1,7 @@
 // node drain.mjs PORT JOBS CONCURRENCY: puts so many no-op jobs of 200 bytes into a queue, drains it, and prints the seconds that the
 // draining took, the CPU seconds of this process meanwhile, and those of the server until it began.
 import { Queue, Worker } from 'bullmq';
+import { Redis } from 'ioredis';
 
 const [port, jobs, concurrency] = process.argv.slice(2).map(Number);
 const connection = { host: '127.0.0.1', port, maxRetriesPerRequest: null };
@@ -10,7 +11,7 @@ for (let first = 0; first < jobs; first += 1000) {
   const count = Math.min(1000, jobs - first);
   await queue.addBulk(Array.from({ length: count }, () => ({ name: 'noop', data })));
 }
-const client = await queue.client;
+const client = new Redis(connection);
 const serverCpu = async () => {
   const text = await client.info('cpu');
   const seconds = (name) => Number(new RegExp(`${name}:([0-9.]+)`).exec(text)[1]);
