@@ -52,7 +52,9 @@ fn silent(cells: &[Vec<Contrast>], level: Level) -> Option<String> {
         format!("{label} ({} interval of the ratio {low} to {high})", percent(level.confidence))
     });
     let named: Vec<String> = named.collect();
-    let place = match cells.len() {
+    // An idle cell has none.
+    let controlled = cells.iter().filter(|cell| !cell.is_empty()).count();
+    let place = match controlled {
         1 => String::new(),
         of => {
             let silent = |cell: &&Vec<Contrast>| cell.iter().any(|one| one.verdict == ContrastVerdict::Unknown);

@@ -166,10 +166,14 @@ pub(crate) fn signed_percent_of_log(log_ratio: f64) -> String {
     signed_percent(log_ratio.exp_m1())
 }
 
-/// A share that something is more or less by: -0.12 is `-12 %`.
+/// A share that something is more or less by: -0.12 is `-12 %`; what rounds to nothing has no sign.
 pub(crate) fn signed_percent(share: f64) -> String {
-    let sign = if share < 0.0 { '-' } else { '+' };
-    format!("{sign}{}", percent(share))
+    let text = percent(share);
+    match share {
+        _ if text == "0 %" => text,
+        share if share < 0.0 => format!("-{text}"),
+        _ => format!("+{text}"),
+    }
 }
 
 /// How a p is called: adjusted for a family of more than one contrast, or not.
@@ -272,6 +276,7 @@ mod tests {
         );
         assert_eq!(percent_of_log(1.03f64.ln()), "3 %");
         assert_eq!(signed_percent_of_log(-0.01), "-1 %");
+        assert_eq!(signed_percent_of_log(-1e-9), "0 %");
         assert_eq!([0.0002, 0.0123, 0.5].map(p_value), ["<0.001", "0.012", "0.50"]);
     }
 }

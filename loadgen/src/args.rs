@@ -46,7 +46,7 @@ pub enum Command {
     Warmup(Warmup),
     /// A plan of many cells: a few blocks everywhere, and as many as a verdict needs where the winner changes
     Sweep(Sweep),
-    /// Searches for the highest rate that each variant of a plan sustains, and their ratio; in a sweep, how much is enough
+    /// Searches for the rate at which half of short trials keep up, for each variant, and their ratio; in a sweep, how much is enough
     Search(Search),
     /// Shows the arrivals of a plan: how many, when, how they follow each other. Starts nothing
     Arrivals(Arrivals),

@@ -137,17 +137,6 @@ pub fn run(spec: &Spec<'_>, schedule: &Schedule, measured: Measured) -> Run {
     let workers = workers(settings, collected);
     let (backlog, little) = backlog::of(settings, schedule, &measured, &counts, latency_us.service.mean);
     let machine = machine(&measured, all.unwrap_or(window), early.as_ref().unwrap_or(&resources));
-    let pressure = pressure::of(&pressure::Used {
-        settings,
-        variant: spec.variant,
-        host: &measured.host,
-        server: &measured.server,
-        latency_us: &latency_us,
-        resources: early.as_ref().unwrap_or(&resources),
-        machine: &machine,
-        workers: &workers,
-        run_s: run_s(&measured),
-    });
     let distance = measured.network.as_ref().and_then(|network| distance(network, tasks_in_window, &latency_us));
     let on_time = |until_ns| {
         let limit_ns = (on_time_limit_us(latency_us.response.p50) * 1e3) as u64;
@@ -162,6 +151,18 @@ pub fn run(spec: &Spec<'_>, schedule: &Schedule, measured: Measured) -> Run {
     let unanswered = (counts.sent + counts.warmup + u64::from(settings.workers.total())).saturating_sub(answers);
     let timeline = timeline::of(schedule, &measured);
     let queue = queue::of(settings, schedule, &measured, unanswered);
+    let pressure = pressure::of(&pressure::Used {
+        settings,
+        variant: spec.variant,
+        host: &measured.host,
+        server: &measured.server,
+        latency_us: &latency_us,
+        resources: early.as_ref().unwrap_or(&resources),
+        machine: &machine,
+        workers: &workers,
+        depth: queue.as_ref().map_or(&[], |queue| &queue.depth),
+        run_s: run_s(&measured),
+    });
     let clocks: Vec<_> = (0..).zip(&collected.dynos).filter_map(|(dyno, reports)| reports.clock.report(dyno)).collect();
     let (validity, verdict) = judge(&Evidence {
         settings,

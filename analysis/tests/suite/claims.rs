@@ -171,7 +171,7 @@ fn blocks_that_are_alike_detect_nothing_in_particular() {
     assert_eq!((contrast.noise_floor, contrast.detectable), (Some(0.0), None));
     assert_eq!((contrast.blocks_needed_better, contrast.blocks_needed_same), (None, None));
     insta::assert_snapshot!(contrast.reason, @"the scatter of the blocks cannot be told, for half of them are alike or unbounded: how many would do is not known");
-    insta::assert_snapshot!(comparison.answer.sentence, @"cannot tell async and threads apart in CPU per task (async +0 %, 95 % interval -29 % to +22 %, p = 0.85, 10 blocks): the scatter of the blocks cannot be told, for half of them are alike or unbounded: how many would do is not known; both kept up in every block");
+    insta::assert_snapshot!(comparison.answer.sentence, @"cannot tell async and threads apart in CPU per task (async 0 %, 95 % interval -29 % to +22 %, p = 0.85, 10 blocks): the scatter of the blocks cannot be told, for half of them are alike or unbounded: how many would do is not known; both kept up in every block");
 }
 
 /// An extension is paid for by intervals of 97 %, wherever one is quoted.

@@ -91,7 +91,7 @@ pub enum Resource {
     WorkerCpu,
     /// Connections of pools.
     Connections,
-    /// Workers at a task.
+    /// Workers at a task; where tasks wait in Redis, the room for claimed ones too, until the server knows that they are done.
     Workers,
     /// Workers or connections whose time is mostly the way to the server and back.
     NetworkDistance,

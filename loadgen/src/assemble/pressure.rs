@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use common::plan::{Checkout, Connections, Settings, Variant};
-use common::report::{Host, Latencies, Machine, Placed, Pressure, RedisServer, Resource, Resources, Usage, Workers};
+use common::report::{
+    DepthAt, Host, Latencies, Machine, Placed, Pressure, RedisServer, Resource, Resources, Usage, Workers,
+};
 
 use crate::placement::Cpus;
 
@@ -17,6 +19,8 @@ pub(super) struct Used<'a> {
     pub(super) resources: &'a Resources,
     pub(super) machine: &'a Machine,
     pub(super) workers: &'a Workers,
+    /// Of the queue, where tasks wait in one.
+    pub(super) depth: &'a [DepthAt],
     /// From the first arrival to the last word, seconds.
     pub(super) run_s: f64,
 }
@@ -53,7 +57,10 @@ pub(super) fn of(used: &Used<'_>) -> Vec<Pressure> {
         (Resource::ServerCpu, share(redis_s, server_left)),
         (Resource::WorkerCpu, share(workers_s, left([redis_here_s, loadgen_s, proxy_s]).min(dyno_cpus_s(used)))),
         (Resource::Connections, connections(used)),
-        (Resource::Workers, workers_at_a_task(used)),
+        (
+            Resource::Workers,
+            [workers_at_a_task(used), room_taken(used.settings, used.depth)].into_iter().flatten().reduce(f64::max),
+        ),
     ];
     all.into_iter().filter_map(|(resource, share)| Some(Pressure { resource, share: share? })).collect()
 }
@@ -95,4 +102,45 @@ fn requests_us(latency_us: &Latencies) -> f64 {
 fn workers_at_a_task(used: &Used<'_>) -> Option<f64> {
     let busy_ns: u64 = used.workers.busy_ns.iter().copied().sum::<Option<u64>>()?;
     (used.run_s > 0.0).then(|| (busy_ns as f64 / 1e9 / (f64::from(used.workers.count) * used.run_s)).min(1.0))
+}
+
+/// Where tasks wait in Redis, a worker that is done with its task waits on until the server knows and has given out another. So what was
+/// claimed is set against the room there is, prefetch included, as it was seen ten times a second over the window.
+fn room_taken(settings: &Settings, depth: &[DepthAt]) -> Option<f64> {
+    let prefetch = settings.queue.as_ref()?.prefetch;
+    let room = f64::from(settings.workers.total()) + f64::from(settings.workers.dynos) * f64::from(prefetch);
+    let seen = depth.iter().filter(|at| (0.0..=settings.load.duration_s).contains(&at.t_s));
+    let (taken, looks) = seen.fold((0, 0_u32), |(taken, looks), at| (taken + at.depth.in_flight, looks + 1));
+    (looks > 0).then(|| (taken as f64 / f64::from(looks) / room).min(1.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use common::plan::Plan;
+    use common::report::{Depth, DepthAt};
+
+    use super::room_taken;
+
+    #[test]
+    fn what_is_claimed_takes_room_of_workers_and_prefetch() {
+        let settings = |queue: &str| {
+            let plan = format!(
+                "name = \"t\"\n[task]\nkind = \"job\"\n{queue}\n[load]\nrate_per_s = 1\nduration_s = 1\n[workers]\ncount = 4\n\
+                 dynos = 2\n[[variant]]\nname = \"a\"\nengine = \"async\"\n"
+            );
+            Plan::parse(&plan, &[]).unwrap().cells.remove(0).settings
+        };
+        let at = |t_s, in_flight| DepthAt { t_s, depth: Depth { in_flight, ..Depth::default() } };
+        // Before the window and after it nothing counts.
+        let depth = [at(-0.1, 0), at(0.0, 8), at(0.5, 4), at(1.1, 0)];
+        for (queue, depth, expected) in [
+            ("[queue]", &depth[..], Some(6.0 / 8.0)),
+            ("[queue]\nprefetch = 2", &depth, Some(6.0 / 12.0)),
+            ("[queue]", &[at(0.5, 9)], Some(1.0)),
+            ("[queue]", &[at(2.0, 9)], None),
+            ("", &depth, None),
+        ] {
+            assert_eq!(room_taken(&settings(queue), depth), expected, "{queue}");
+        }
+    }
 }

@@ -48,14 +48,13 @@ fn found(finished: &Finished) -> Search {
     serde_json::from_str(&text).unwrap()
 }
 
-/// The limit of one variant, with twenty workers: a hundred a second.
-fn limit(variant: &str) {
+/// With twenty workers: a hundred a second.
+#[test]
+fn the_limit_of_threads_is_that_of_arithmetic() {
     // From there: every trial is a run.
-    let line = format!(
-        "search limit.toml --searches 1 --trial-s 0.6 --set workers.count=20 --set load.rate_per_s=100 --set variant=[{variant}] \
-         --pin none"
-    );
-    let finished = Invocation::new(&line).file("limit.toml", PLAN).start().finish();
+    let line = "search limit.toml --searches 1 --trial-s 0.6 --set workers.count=20 --set load.rate_per_s=100 \
+                --set variant=[{name=\"threads\",engine=\"threaded\",connections=\"own\"}] --pin none";
+    let finished = Invocation::new(line).file("limit.toml", PLAN).start().finish();
     let search = found(&finished);
     let [variant] = search.cells[0].variants.as_slice() else { panic!("{finished}") };
     assert_eq!(variant.found.len(), 1, "{variant:?}");
@@ -73,16 +72,6 @@ fn limit(variant: &str) {
         RunResult::Inconclusive | RunResult::Overloaded => 5,
     };
     assert_eq!(finished.code, Some(code), "{finished}");
-}
-
-#[test]
-fn the_limit_of_threads_is_that_of_arithmetic() {
-    limit("{name=\"threads\",engine=\"threaded\",connections=\"own\"}");
-}
-
-#[test]
-fn the_limit_of_tasks_is_that_of_arithmetic() {
-    limit("{name=\"async\",engine=\"async\",connections=\"own\"}");
 }
 
 /// A cache in which this host is known to send `ceiling_per_s` tasks a second to async workers.
