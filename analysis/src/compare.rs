@@ -115,7 +115,7 @@ pub fn comparison(results: &Results, aa: Option<&AaStore>) -> Comparison {
         redis_server: first.redis_server.clone(),
         versions: first.versions.clone(),
         answer,
-        claims: claims(plan, &cells),
+        claims: claims(plan, &cells, first.host.cpus),
         cells,
         scalability: scalability(plan, &blocks),
         cost_lines: cost_lines(plan, &blocks, level),

@@ -8,6 +8,7 @@ use std::path::Path;
 use common::report::comparison::Comparison;
 
 pub mod aa;
+mod beside;
 mod blocks;
 pub mod cache;
 pub mod chart;

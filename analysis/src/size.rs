@@ -18,8 +18,9 @@ mod capacity;
 mod text;
 
 use assumptions::assumptions;
-use capacity::{Capacity, Limit, at_once, capacity, limited_by, once, time_scale, work_cs2, work_us};
+use capacity::{Capacity, Limit, capacity, limited_by, once, work_cs2, work_us};
 
+pub(crate) use capacity::{at_once, time_scale};
 pub use text::text;
 
 /// What is planned with to sustain a rate: nearer to what there is, waits grow without bound, and the measurement itself is not that

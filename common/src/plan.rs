@@ -222,6 +222,7 @@ impl Plan {
             .into_iter()
             .map(|value| convert("published", value))
             .collect::<Result<Vec<Published>, PlanError>>()?;
+        published.iter().try_for_each(Published::validate)?;
         let traces = trace::parse_all(optional(&mut table, trace::TRACES)?.unwrap_or_default())?;
         let shape = optional(&mut table, "sweep")?.unwrap_or_default();
         let only: Option<Vec<u32>> = optional(&mut table, "cells")?;

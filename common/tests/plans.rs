@@ -109,8 +109,10 @@ const SALE: [(u32, u32, u32, f64); 4] =
     [(1, 48, 2784, 1.67), (5, 43, 2858, 1.83), (20, 30, 2630, 1.45), (100, 19, 2746, 2.48)];
 
 fn sale() -> Vec<Published> {
-    let of = |&(workers, minutes, deep, per_s): &(u32, u32, u32, f64)| {
-        rate("worker scaling, Go and SQS", workers, format!("drained in {minutes} min, at most {deep} deep"), per_s)
+    let of = |&(workers, minutes, deep, per_s): &(u32, u32, u32, f64)| Published {
+        drain_min: Some(minutes.into()),
+        peak: Some(deep.into()),
+        ..rate("worker scaling, Go and SQS", workers, "drained".to_owned(), per_s)
     };
     SALE.iter().map(of).collect()
 }
@@ -120,7 +122,11 @@ const SLOTS: [(u32, u32, f64); 3] = [(2000, 60, 16_000.0), (4000, 90, 24_000.0),
 
 fn slots() -> Vec<Published> {
     let source = "work-factory tuning guide, Rust and Faktory, 4 cores";
-    SLOTS.iter().map(|&(slots, cpu, per_s)| rate(source, slots, format!("{cpu} % CPU"), per_s)).collect()
+    let of = |&(slots, cpu, per_s): &(u32, u32, f64)| Published {
+        cpus: Some(4),
+        ..rate(source, slots, format!("{cpu} % CPU"), per_s)
+    };
+    SLOTS.iter().map(of).collect()
 }
 
 fn rate(source: &str, workers: u32, result: String, per_s: f64) -> Published {
@@ -128,11 +134,14 @@ fn rate(source: &str, workers: u32, result: String, per_s: f64) -> Published {
         source: source.to_owned(),
         dyno: None,
         workers: Some(workers),
+        cpus: None,
         result,
         sent: None,
         completed: None,
         uptime_s: None,
         real_per_s: Some(per_s),
+        drain_min: None,
+        peak: None,
         task_ms: None,
         fetch_ms: None,
         save_ms: None,
@@ -163,11 +172,14 @@ fn published_figures_are_those_of_the_write_up() {
                         source: source.to_owned(),
                         dyno: dyno.map(str::to_owned),
                         workers: None,
+                        cpus: None,
                         result: result.to_owned(),
                         sent: Some(sent),
                         completed: Some(completed),
                         uptime_s: Some(uptime_s),
                         real_per_s: Some(real_per_s),
+                        drain_min: None,
+                        peak: None,
                         task_ms: Some(task),
                         fetch_ms: Some(fetch),
                         save_ms: Some(save),

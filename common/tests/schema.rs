@@ -189,8 +189,8 @@ fn search() -> Value {
             }],
         }],
         "enough": [{
-            "variant": "threads", "key": "workers.count", "value": 1, "rate_per_s": 1000.0, "best_value": 2, "best_per_s": 1010.0,
-            "because": null,
+            "variant": "threads", "key": "workers.count", "value": 1, "rate_per_s": 1000.0, "most_tried": false, "best_value": 2,
+            "best_per_s": 1010.0, "because": null,
         }],
     })
 }
@@ -632,11 +632,12 @@ fn comparison() -> Value {
         "scalability": [scalability()],
         "cost_lines": [cost_line()],
         "published": [{
-            "source": "x", "dyno": null, "workers": 5, "result": "success", "sent": 1, "completed": 1, "uptime_s": 1.0,
-            "real_per_s": null, "task_ms": null, "fetch_ms": null, "save_ms": null, "ping_ms": null,
+            "source": "x", "dyno": null, "workers": 5, "cpus": null, "result": "success", "sent": 1, "completed": 1, "uptime_s": 1.0,
+            "real_per_s": null, "drain_min": null, "peak": null, "task_ms": null, "fetch_ms": null, "save_ms": null, "ping_ms": null,
         }],
         "claims": [{
-            "source": "x", "workers": 5, "claimed_per_s": 1.83, "allowed_per_s": 1.6666, "measured": [{"variant": "threads", "per_s": null}],
+            "source": "x", "workers": 5, "figure": "real_per_s", "claimed": 1.83, "allowed": 1.6666, "cell": 0,
+            "measured": [{"variant": "threads", "value": null}],
             "word": "impossible", "reason": "5 at once, 3 s each, are at most 1.667 a second",
         }],
         "checks": [{"name": "on time", "severity": "invalid", "runs": 2, "failed": 1, "remedy": "lower the rate"}],

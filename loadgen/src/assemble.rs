@@ -259,7 +259,7 @@ fn counts(schedule: &Schedule, measured: &Measured) -> Counts {
         planned,
         sent,
         missed: planned - sent,
-        completed: window.completed.saturating_sub(vain.duplicates_in_window - vain.duplicates_failed()),
+        completed: window.completed.saturating_sub(vain.duplicates_in_window.saturating_sub(vain.duplicates_failed())),
         rejected: window.rejected.saturating_sub(vain.duplicates_rejected),
         failed,
         unfinished: sent.saturating_sub(window.ended().saturating_sub(vain.duplicates_in_window)),

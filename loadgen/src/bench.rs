@@ -129,17 +129,19 @@ fn crowded(plan: &Plan) -> Option<String> {
     })
 }
 
-/// What is said of a plan whose tasks take longer than they may be held: of the first such.
+/// What is said of a plan whose tasks take longer than they may be held: of the cell that holds them for longest.
 #[must_use]
 fn outlived(plan: &Plan) -> Option<String> {
-    plan.cells.iter().find_map(|cell| {
-        let held_s = cell.settings.held_too_long_s()?;
-        let timeout_s = cell.settings.queue.as_ref()?.visibility_timeout_s;
-        Some(format!(
-            "queue.visibility_timeout_s = {timeout_s}: a task may be held for {held_s:.3} s, waiting in its dyno included, so that others \
-             will claim it meanwhile; the report counts these"
-        ))
-    })
+    let held = plan.cells.iter().filter_map(|cell| Some((cell, cell.settings.held_too_long_s()?)));
+    let (cell, held_s) = held.max_by(|(_, one), (_, other)| one.total_cmp(other))?;
+    let timeout_s = cell.settings.queue.as_ref()?.visibility_timeout_s;
+    let parameters: Vec<String> = cell.parameters.iter().map(|(key, value)| format!("{key} = {value}")).collect();
+    let parameters = parameters.join(", ");
+    let place = if parameters.is_empty() { String::new() } else { format!("in cell {} ({parameters}) ", cell.index) };
+    Some(format!(
+        "queue.visibility_timeout_s = {timeout_s}: {place}a task may be held for {held_s:.3} s, waiting in its dyno included, so that \
+         others will claim it meanwhile; the report counts these"
+    ))
 }
 
 /// What the runs of an admitted plan rest on.
@@ -376,4 +378,30 @@ fn line(run: &Run) -> String {
         _ => response.p50,
     });
     format!("{}{why}: {rate}/s, {tail}, {cpu} a task", run.verdict.result)
+}
+
+#[cfg(test)]
+mod tests {
+    use common::plan::Plan;
+
+    use super::outlived;
+
+    #[test]
+    fn the_cell_that_holds_tasks_for_longest_is_named() {
+        let said = |count: &str, timeout_s: u32| {
+            let plan = format!(
+                "name = \"t\"\n[task]\nkind = \"order\"\ntime_scale = 0.1\n[load]\nrate_per_s = 10\nduration_s = 1\n[workers]\n\
+                 count = {count}\n[queue]\nprefetch = 10\nvisibility_timeout_s = {timeout_s}\n[[variant]]\nname = \"a\"\n\
+                 engine = \"async\"\nconnections = \"own\"\n"
+            );
+            outlived(&Plan::parse(&plan, &[]).unwrap()).unwrap_or_default()
+        };
+        // Five permits: a hundred workers and ten tasks more are 22 payments of 0.3 s; one worker and ten are eleven.
+        let of_all = said("[1, 5, 100, 20]", 3);
+        let longest = "queue.visibility_timeout_s = 3: in cell 2 (workers.count = 100) a task may be held for 6.700 s";
+        assert!(of_all.starts_with(longest), "{of_all}");
+        let of_one = said("1", 3);
+        assert!(of_one.starts_with("queue.visibility_timeout_s = 3: a task may be held for 3.400 s,"), "{of_one}");
+        assert_eq!(said("[1, 5, 100, 20]", 7), "");
+    }
 }

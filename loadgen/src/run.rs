@@ -377,10 +377,11 @@ fn untimed(dynos: &mut Dynos, lanes: &mut [Lane], spec: &Spec<'_>, interrupt: &I
     loop {
         let (ended, failed) = collected.ended();
         anyhow::ensure!(failed == 0, "{failed} of {total} untimed tasks failed: is the Redis server all right?");
-        // Out of a queue some may be run twice, and what is left of them would be part of the window. Where no results are kept, tasks that
-        // are held too long may never be done.
+        // Out of a queue some may be run twice: what is left of them, or still with a worker, would be part of the window. Where no results
+        // are kept, tasks that are held too long may never be done.
         let results = settings.queue.as_ref().is_some_and(|queue| queue.record_results);
-        let left = if results { collected.queue().left(u64::from(total)) } else { 0 };
+        let queue = collected.queue();
+        let left = if results { queue.left(u64::from(total)) + queue.at_workers() } else { 0 };
         if ended >= u64::from(total) && left == 0 {
             return Ok(());
         }

@@ -25,6 +25,7 @@ mod enough;
 mod judge;
 mod ladder;
 mod pairs;
+mod part;
 mod range;
 mod report;
 mod text;
@@ -33,6 +34,7 @@ mod verdict;
 mod window;
 
 use ladder::{Found, Ladder};
+use part::Part;
 use range::{Range, STEP, base_per_s};
 use report::report;
 pub use text::text;
@@ -164,8 +166,8 @@ fn one(trials: &mut Trials<'_, '_>, of: &mut Of<'_>, number: u32) -> anyhow::Res
             let Some(rung) = ladders[variant].next() else { continue };
             over = false;
             let rate_per_s = ladders[variant].rate_per_s(rung);
-            let asked =
-                Asked { variant, part: "search", search: number, rate_per_s, duration_s: windows.of_s(rate_per_s) };
+            let part = Part::Search { number, rung, others: ladders[variant].trials_on(rung) };
+            let asked = Asked { variant, part, rate_per_s, duration_s: windows.of_s(rate_per_s) };
             let (trial, limit) = trials.make(of.cell, asked)?;
             match trial.passed {
                 Some(passed) => ladders[variant].take(rung, passed),
@@ -193,10 +195,10 @@ fn confirm(trials: &mut Trials<'_, '_>, of: &mut Of<'_>) -> anyhow::Result<()> {
     let windows = trials.windows(of.cell);
     let rates: Vec<Option<f64>> = of.variants.iter().map(|known| pairs::rate(&known.found).0.value).collect();
     let found: Vec<usize> = (0..rates.len()).filter(|&variant| rates[variant].is_some()).collect();
-    for (number, variant, side) in confirm::order(&found, of.seed()) {
+    for (round, variant, side) in confirm::order(&found, of.seed()) {
         let Some(rate_per_s) = rates[variant].map(|found| side.rate_per_s(found)) else { continue };
         let duration_s = windows.of_s(rate_per_s) * CONFIRMATION_TRIALS;
-        let asked = Asked { variant, part: "confirmation", search: number, rate_per_s, duration_s };
+        let asked = Asked { variant, part: Part::Confirmation { round, side }, rate_per_s, duration_s };
         let (trial, _) = trials.make(of.cell, asked)?;
         of.variants[variant].confirmation.push(trial);
     }

@@ -11,6 +11,7 @@ use minijinja::value::{Serde, Value};
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, context};
 use sha2::{Digest, Sha256};
 
+mod beside;
 mod cells;
 mod drawings;
 mod embed;
@@ -58,6 +59,7 @@ pub fn bytes(comparison: &Comparison, json: &[u8]) -> Result<Vec<u8>, Error> {
     let page = context! {
         c => Serde(&document),
         cells => Serde(cells::views(comparison)),
+        beside => Serde(beside::Beside::new(comparison)),
         failed => Serde(notices::failed(comparison)),
         unsteady => notices::unsteady(comparison),
         charts => Serde(drawings::Drawings::new(comparison)),

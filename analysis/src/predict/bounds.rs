@@ -12,7 +12,7 @@ const ASSUMES: &str = "a task needs at every rate what it needed in this run, of
 
 /// The bounds of `run`; `None` when it says of no resource what a task needs.
 pub(super) fn bounds(run: &Run) -> Option<ThroughputBounds> {
-    let all = [workers(run), connections(run), server(run), worker_cpu(run), proxy(run)];
+    let all = [workers(run), permits(run), connections(run), server(run), worker_cpu(run), proxy(run)];
     let mut resources: Vec<ResourceBound> = all.into_iter().flatten().collect();
     resources.sort_by(|a, b| a.at_most_per_s.total_cmp(&b.at_most_per_s));
     let lowest = *resources.first()?;
@@ -43,6 +43,13 @@ fn bound(resource: Resource, units: f64, demand_us: Option<f64>) -> Option<Resou
 fn workers(run: &Run) -> Option<ResourceBound> {
     let settle_us = run.latency_us.spans.get("settle").and_then(|span| span.mean).unwrap_or(0.0);
     bound(Resource::Workers, f64::from(run.workers.count), run.latency_us.service.mean.map(|us| us + settle_us))
+}
+
+/// A permit is with one task at a time, from its first step to its last.
+fn permits(run: &Run) -> Option<ResourceBound> {
+    let of_dyno = run.plan.settings.task.permits.filter(|&permits| permits < run.plan.settings.workers.count)?;
+    let held_us = run.latency_us.service.mean? - run.latency_us.spans.get("permit_wait")?.mean?;
+    bound(Resource::Permits, f64::from(of_dyno) * f64::from(run.workers.dynos), Some(held_us))
 }
 
 /// A pooled connection is with one task at a time.

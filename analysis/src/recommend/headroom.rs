@@ -14,7 +14,8 @@ use crate::predict::sweeps::RATE;
 use crate::stats::middle_of;
 
 /// What can be short in production; generator and delay proxy are instruments.
-const SYSTEM: [Resource; 4] = [Resource::ServerCpu, Resource::WorkerCpu, Resource::Connections, Resource::Workers];
+const SYSTEM: [Resource; 5] =
+    [Resource::ServerCpu, Resource::WorkerCpu, Resource::Connections, Resource::Permits, Resource::Workers];
 
 /// Less than this over what held is nothing.
 const LITTLE: f64 = 1.05;

@@ -10,8 +10,8 @@ use crate::stats::middle_of;
 /// Seconds with waiting tasks that a run must have before its rate counts as what a dyno can do.
 const SATURATED_S_MIN: usize = 3;
 
-/// Share of the places for claimed tasks that are taken when there is none left, but for moments.
-const PLACES_TAKEN: f64 = 0.9;
+/// Share of the permits, or of the places for claimed tasks, that is taken when there is none left, but for moments.
+const ALL_TAKEN: f64 = 0.9;
 /// Share of its time that a worker is at a task, when something else keeps it from being.
 const HARDLY: f64 = 0.5;
 
@@ -33,12 +33,12 @@ pub(super) enum Limit {
 }
 
 /// Seconds of a run for one of the original's.
-pub(super) fn time_scale(settings: &Settings) -> f64 {
+pub(crate) fn time_scale(settings: &Settings) -> f64 {
     if settings.task.kind == TaskKind::Order { settings.task.time_scale } else { 1.0 }
 }
 
 /// Tasks that one dyno can be at at once.
-pub(super) fn at_once(settings: &Settings) -> u32 {
+pub(crate) fn at_once(settings: &Settings) -> u32 {
     let workers = settings.workers.count;
     settings.task.permits.map_or(workers, |permits| permits.min(workers))
 }
@@ -82,8 +82,9 @@ pub(super) fn once(run: &Run) -> f64 {
     if ended > 0.0 { 1.0 - in_vain / ended } else { 1.0 }
 }
 
-/// What a dyno of this run can do. With tasks that waited all the while, what was completed meanwhile; otherwise the least of what
-/// its workers, its permits and its CPUs allow. Less what was done in vain, which no second tells apart.
+/// What a dyno of this run can do. With tasks that waited all the while, what was completed meanwhile; otherwise the least
+/// of what its workers, its permits and its CPUs allow. Less what was done in vain, which no second tells apart; CPU of a
+/// task has it in already.
 pub(super) fn capacity(run: &Run) -> Option<Capacity> {
     let settings = &run.plan.settings;
     let dynos = f64::from(settings.workers.dynos);
@@ -94,14 +95,15 @@ pub(super) fn capacity(run: &Run) -> Option<Capacity> {
     // The last second ends when the run does.
     let whole = run.timeline.split_last().map_or(&[][..], |(_, whole)| whole);
     let saturated: Vec<&[Second]> = whole.windows(2).filter(busy).collect();
-    let Capacity { per_s, limit } = if run.queue.is_some() && saturated.len() >= SATURATED_S_MIN {
+    let found = if run.queue.is_some() && saturated.len() >= SATURATED_S_MIN {
         let seconds: f64 = saturated.iter().map(|pair| pair[1].t_s - pair[0].t_s).sum();
         let completed: f64 = saturated.iter().map(|pair| pair[1].completed as f64).sum();
-        Capacity { per_s: completed / seconds / dynos * time_scale(settings), limit: Limit::Measured }
+        let per_s = completed / seconds / dynos * time_scale(settings) * once(run);
+        Capacity { per_s, limit: Limit::Measured }
     } else {
         reckoned(run)?
     };
-    Some(Capacity { per_s: per_s * once(run), limit }).filter(|one| one.per_s.is_finite() && one.per_s > 0.0)
+    Some(found).filter(|one| one.per_s.is_finite() && one.per_s > 0.0)
 }
 
 fn reckoned(run: &Run) -> Option<Capacity> {
@@ -112,6 +114,8 @@ fn reckoned(run: &Run) -> Option<Capacity> {
         Some(permits) => (f64::from(permits) * 1e6 / work_us(run)?, Limit::Permits),
         None => (f64::from(settings.workers.count) * 1e6 / (work_us(run)? + settle_us), Limit::Workers),
     };
+    let by_workers = by_workers * once(run);
+    // Of a task that was not in vain: what the others took is among it.
     let cpus = settings.dyno.as_ref().map_or(run.host.cpus, |dyno| dyno.vcpus);
     let by_cpu = run.resources.workers.cpu_us_per_task.map(|us| f64::from(cpus) * 1e6 / us);
     Some(match by_cpu.filter(|&by_cpu| by_cpu < by_workers) {
@@ -122,14 +126,22 @@ fn reckoned(run: &Run) -> Option<Capacity> {
 
 pub(super) fn limited_by(run: &Run, Capacity { per_s, limit }: Capacity) -> String {
     match (limit, short_permits(&run.plan.settings)) {
-        (Limit::Measured | Limit::Permits, Some(permits)) => format!("the {permits} permits of a dyno"),
-        (Limit::Measured, None) if is_short_of_claims(run, per_s) => "the way to the queue".to_owned(),
-        (Limit::Measured, None) => {
+        (Limit::Permits, Some(permits)) => format!("the {permits} permits of a dyno"),
+        (Limit::Measured, Some(permits)) if at_work(run, per_s) >= ALL_TAKEN * f64::from(permits) => {
+            format!("the {permits} permits of a dyno")
+        }
+        (Limit::Measured, _) if is_short_of_claims(run, per_s) => "the way to the queue".to_owned(),
+        (Limit::Measured, _) => {
             run.verdict.bottleneck.map_or_else(|| "its workers".to_owned(), |found| found.resource.to_string())
         }
         (Limit::Workers | Limit::Permits, _) => "its workers".to_owned(),
         (Limit::Cpu, _) => "its CPU".to_owned(),
     }
+}
+
+/// Tasks that a dyno is at on average, when it does so many a second that are not in vain.
+fn at_work(run: &Run, per_s: f64) -> f64 {
+    per_s / once(run) * work_us(run).unwrap_or(0.0) / 1e6
 }
 
 /// Whether a dyno has claimed as many tasks as it may, and its workers are hardly ever at one: most are on their way, to it or, done,
@@ -141,6 +153,6 @@ fn is_short_of_claims(run: &Run, per_s: f64) -> bool {
     let places = f64::from(settings.workers.count + prefetch) * f64::from(settings.workers.dynos);
     let window = 0.0..settings.load.duration_s;
     let held = queue.depth.iter().filter(|at| window.contains(&at.t_s)).map(|at| at.depth.in_flight as f64).collect();
-    let at_work = work_us(run).unwrap_or(0.0) / 1e6 * per_s / f64::from(settings.workers.count);
-    middle_of(held).is_some_and(|held| held >= PLACES_TAKEN * places) && at_work < HARDLY
+    middle_of(held).is_some_and(|held| held >= ALL_TAKEN * places)
+        && at_work(run, per_s) < HARDLY * f64::from(at_once(settings))
 }

@@ -199,6 +199,17 @@ fn bounds_name_what_is_short_first() {
     );
     assert_eq!((bounds.bound_by, bounds.completed_per_s), (Resource::WorkerCpu, Some(1000.0)));
     assert!((bounds.used.unwrap() - 0.075).abs() < 1e-9);
+    // Half as many permits, for which a task waits 0.16 ms of its time.
+    let mut limited = run.clone();
+    limited.plan.settings.task.permits = Some(14);
+    let mut wait = limited.latency_us.service.clone();
+    wait.mean = Some(160.0);
+    limited.latency_us.spans.insert("permit_wait".to_owned(), wait);
+    let permits = bounds_of(&limited).resources.into_iter().find(|one| one.resource == Resource::Permits).unwrap();
+    assert_eq!((permits.units, permits.at_most_per_s.round()), (14.0, 17_500.0));
+    // As many as workers are no limit.
+    limited.plan.settings.task.permits = Some(28);
+    assert!(bounds_of(&limited).resources.iter().all(|one| one.resource != Resource::Permits));
     // The server on the same CPUs takes its part of them; other programs may give way.
     let place = |process: &str, cpus: &str| common::report::Placed {
         process: process.to_owned(),

@@ -8,7 +8,7 @@ use common::report::size::{Size, SizeDemand, SizeOption};
 use common::report::{Depth, DepthAt, Phase, QueueReport, Run, Second};
 
 use crate::cli::{analysis, path, results_with, stderr, stdout};
-use crate::support::{distribution, invalidate, named, plan, run, runs};
+use crate::support::{distribution, invalidate, named, plan, queue, run, runs};
 
 /// A flash sale, ten times as fast: five permits of 300 ms, 600 orders a second for six seconds.
 const SALE: &str = r#"
@@ -32,27 +32,6 @@ name = "async"
 engine = "async"
 "#;
 
-fn queue() -> QueueReport {
-    QueueReport {
-        enqueue_us: distribution(3_600, 90.0),
-        reconnects: 0,
-        sent_again: 0,
-        claims: 400,
-        empty_claims: 0,
-        claimed: 3_600,
-        retries: 0,
-        redeliveries: 0,
-        duplicates: 0,
-        duplicates_in_window: 0,
-        dead: 0,
-        foreign: 0,
-        peak: None,
-        depth: Vec::new(),
-        left: None,
-        results: None,
-    }
-}
-
 fn demand() -> SizeDemand {
     SizeDemand {
         rate_per_s: 60.0,
@@ -71,9 +50,10 @@ fn sized_of(plan: &Plan, runs: Vec<Run>, demand: SizeDemand) -> Size {
     size(&Results::new(plan.clone(), named(runs), Mixed::Refused).unwrap(), demand)
 }
 
-/// A minute with always something to do, in which `per_third` tasks are done every three seconds.
+/// A minute with always something to do, in which `per_third` tasks of 300 ms are done every three seconds.
 fn busy(run: &mut Run, per_third: u64) {
     run.queue = Some(queue());
+    run.latency_us.service.mean = Some(300_000.0);
     let second = run.timeline[0].clone();
     let at = |t: u32| Second {
         t_s: f64::from(t),
@@ -271,6 +251,42 @@ fn jobs_that_take_no_time_take_cpu() {
     // Two CPUs, 150 us a task.
     assert!((option.capacity_per_s.value.unwrap() - 2e6 / 150.0).abs() < 1e-6 && !option.measured, "{option:?}");
     assert_eq!((option.limited_by.as_str(), option.task_s, option.wait_ms), ("its CPU", 0.0, None), "{option:?}");
+}
+
+/// CPU of a task is that of all tasks over those that were not in vain; what workers do is the one and the other.
+#[test]
+fn what_was_done_in_vain_is_taken_off_once() {
+    let plan = plan(&SALE.replace("kind = \"order\"", "kind = \"job\""));
+    let of = |service_us: f64, share: u64| {
+        let all = runs(&plan, |run| {
+            run.latency_us.service.mean = Some(service_us);
+            run.counts.completed = 1_000 - 10 * share;
+            run.queue = Some(QueueReport { duplicates_in_window: 10 * share, ..queue() });
+        });
+        let sized = sized_of(&plan, all, SizeDemand { burst_s: None, drain_within_s: None, ..demand() });
+        let option = only(&sized);
+        (option.capacity_per_s.value.unwrap().round(), option.limited_by.clone())
+    };
+    // Two CPUs, 150 us a task; a hundred workers.
+    assert_eq!(of(0.0, 0), (13_333.0, "its CPU".to_owned()));
+    assert_eq!(of(0.0, 25), (13_333.0, "its CPU".to_owned()));
+    assert_eq!(of(6_250.0, 0), (13_333.0, "its CPU".to_owned()));
+    assert_eq!(of(6_250.0, 25), (12_000.0, "its workers".to_owned()));
+}
+
+/// There may be few permits, and something else that leaves half of them free.
+#[test]
+fn permits_limit_who_has_none_left() {
+    let limited_by = |per_third: u64, in_vain: u64| {
+        let sized = sized(|run| {
+            busy(run, per_third);
+            run.counts.completed = 1_000 - in_vain;
+            run.queue = Some(QueueReport { duplicates_in_window: in_vain, ..queue() });
+        });
+        only(&sized).limited_by.clone()
+    };
+    assert_eq!([limited_by(50, 0), limited_by(50, 500)], ["the 5 permits of a dyno"; 2]);
+    assert_eq!([limited_by(25, 0), limited_by(25, 500)], ["server CPU"; 2]);
 }
 
 /// Slots that are all taken while hardly any is at work: what a dyno lacks is the next claim, whatever else is busy.

@@ -8,8 +8,9 @@ use common::plan::{Metric, Plan};
 use common::report::comparison::{Cause, Comparison, Contrast, ContrastVerdict};
 use common::report::{
     Backlog, CellId, Check, Counts, Distribution, Ended, Exceedances, Failures, Host, Latencies, Machine, Overload,
-    Pacing, Phase, Pressure, Rates, RedisServer, RedisWork, Resource, Resources, Run, RunKind, RunPlan, RunResult,
-    SCHEMA_VERSION, Second, Severity, Spread, Startup, Steady, Tails, Usage, Validity, Verdict, Versions, Workers,
+    Pacing, Phase, Pressure, QueueReport, Rates, RedisServer, RedisWork, Resource, Resources, Run, RunKind, RunPlan,
+    RunResult, SCHEMA_VERSION, Second, Severity, Spread, Startup, Steady, Tails, Usage, Validity, Verdict, Versions,
+    Workers,
 };
 
 /// Two variants, 1000 tasks a second for 10 s, ten blocks.
@@ -262,6 +263,28 @@ fn second(t_s: f64, phase: Phase, sent: u64) -> Second {
         response_p99_us: Some(3_600.0),
         response_max_us: Some(7_200.0),
         service_p50_us: Some(800.0),
+    }
+}
+
+/// A queue of which nothing in particular was seen.
+pub(crate) fn queue() -> QueueReport {
+    QueueReport {
+        enqueue_us: distribution(3_600, 90.0),
+        reconnects: 0,
+        sent_again: 0,
+        claims: 400,
+        empty_claims: 0,
+        claimed: 3_600,
+        retries: 0,
+        redeliveries: 0,
+        duplicates: 0,
+        duplicates_in_window: 0,
+        dead: 0,
+        foreign: 0,
+        peak: None,
+        depth: Vec::new(),
+        left: None,
+        results: None,
     }
 }
 

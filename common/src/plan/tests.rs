@@ -138,8 +138,8 @@ fn unknown_keys_are_refused() {
     );
     check(
         "[published]\nsource = \"x\"\nresult = \"success\"\ntasks = 3",
-        "published.tasks: unknown key; use one of source, dyno, workers, result, sent, completed, uptime_s, real_per_s, task_ms, \
-         fetch_ms, save_ms, ping_ms",
+        "published.tasks: unknown key; use one of source, dyno, workers, cpus, result, sent, completed, uptime_s, real_per_s, \
+         drain_min, peak, task_ms, fetch_ms, save_ms, ping_ms",
     );
 }
 
@@ -635,6 +635,27 @@ fn published_figures_come_as_one_table_or_as_several() {
         let text = format!("{MINIMAL}{header}\nsource = \"x\"\nresult = \"success\"\nsent = 3\n");
         let plan = parse_text(&text, &[]).unwrap();
         assert_eq!((plan.published.len(), plan.published[0].sent, plan.published[0].task_ms), (n, Some(3), None));
+    }
+}
+
+#[test]
+fn published_figures_that_are_judged_can_be() {
+    let with = |lines: &str| {
+        let text = format!("{MINIMAL}[published]\nsource = \"x\"\nresult = \"success\"\n{lines}\n");
+        parse_text(&text, &[]).map(|mut plan| plan.published.remove(0))
+    };
+    let all = with("workers = 5\ncpus = 4\ndrain_min = 43\npeak = 2858").unwrap();
+    assert_eq!((all.workers, all.cpus, all.drain_min, all.peak), (Some(5), Some(4), Some(43.0), Some(2858)));
+    for (lines, message) in [
+        ("workers = 0", "published.workers = 0: at least 1, or nothing"),
+        ("cpus = 0", "published.cpus = 0: at least 1, or nothing"),
+        ("workers = 5\npeak = 0", "published.peak = 0: at least 1, or nothing"),
+        ("peak = 9", "published.peak = 9: only beside published.workers: it is judged as that of so many"),
+        ("drain_min = 9", "published.drain_min = 9: only beside published.workers: it is judged as that of so many"),
+        ("workers = 5\ndrain_min = 0", "published.drain_min = 0: minutes above 0 and at most 525600"),
+        ("workers = 5\ndrain_min = nan", "published.drain_min = NaN: minutes above 0 and at most 525600"),
+    ] {
+        assert_eq!(with(lines), Err(message.to_owned()), "{lines}");
     }
 }
 

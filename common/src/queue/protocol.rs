@@ -141,7 +141,12 @@ impl Protocol {
     pub fn given_back(&self, values: &mut Values<'_>, workers: usize) {
         let back = (0..workers).filter(|_| matches!(values.next(), Some(Value::Bulk(_)))).count() as u64;
         // They were claimed, too, unseen.
-        self.counters.add(&QueueTotals { claimed: back, redeliveries: back, ..QueueTotals::default() });
+        self.counters.add(&QueueTotals {
+            claimed: back,
+            redeliveries: back,
+            given_back: back,
+            ..QueueTotals::default()
+        });
     }
 
     /// An entry that is no task ends like this at `worker`.

@@ -23,7 +23,9 @@ pub struct QueueTotals {
     pub foreign: u64,
     /// Tasks that were held too long, by anybody, and put back by this dyno.
     pub redeliveries: u64,
-    /// The same, tried so often that they were put among the dead instead.
+    /// Of these, tasks that no worker of this dyno was ever given: the answer to their claim was lost.
+    pub given_back: u64,
+    /// Tasks that were held too long, and tried so often that they were put among the dead instead.
     pub given_up: u64,
     /// Tasks whose pause was over, put back by this dyno.
     pub due_again: u64,
@@ -56,6 +58,12 @@ impl QueueTotals {
         let (more, less) =
             (sent + self.foreign + self.retries + self.stale, self.let_go + self.given_up + self.needless);
         more.saturating_sub(less)
+    }
+
+    /// How many its workers are at or have before them, whatever became of the claim meanwhile.
+    #[must_use]
+    pub fn at_workers(&self) -> u64 {
+        self.claimed.saturating_sub(self.let_go + self.given_back)
     }
 
     /// Of the duplicates of the window, attempts that failed.
@@ -114,6 +122,7 @@ counters!(
     dead,
     foreign,
     redeliveries,
+    given_back,
     given_up,
     due_again,
     foreign_given_up,
@@ -127,3 +136,20 @@ counters!(
     duplicates_server_error,
     duplicates_pool_timeout
 );
+
+#[cfg(test)]
+mod tests {
+    use super::QueueTotals;
+
+    #[test]
+    fn what_was_put_back_is_still_with_its_worker() {
+        // Two claimed, of which one was held too long: back in the queue, and taken out of it when the other's result was kept.
+        let seen = QueueTotals { claimed: 2, redeliveries: 1, needless: 1, ..QueueTotals::default() };
+        assert_eq!((seen.in_flight(), seen.at_workers()), (0, 2));
+        let seen = QueueTotals { let_go: 2, stale: 1, ..seen };
+        assert_eq!(seen.at_workers(), 0);
+        // No worker ever had what was given back.
+        let seen = QueueTotals { claimed: 1, redeliveries: 1, given_back: 1, ..QueueTotals::default() };
+        assert_eq!((seen.in_flight(), seen.at_workers()), (0, 0));
+    }
+}

@@ -84,7 +84,7 @@ pub struct Comparison {
     pub cost_lines: Vec<CostLine>,
     /// What others measured, where the plan quotes it.
     pub published: Vec<Published>,
-    /// Of these, rates that permits bound: whether they can be.
+    /// Of these, what names its workers: whether it can be, and whether it was so here.
     pub claims: Vec<Claim>,
     /// Every check of validity that was asked of any run, in the order of the runs.
     pub checks: Vec<CheckTally>,
@@ -225,17 +225,22 @@ pub struct Estimate {
     pub n: u32,
 }
 
-/// A published rate of so many workers.
+/// A published figure of so many workers, of one process.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Claim {
     /// As in `published`.
     pub source: String,
     /// Workers of a dyno.
     pub workers: u32,
-    /// Tasks a second, in the original's time.
-    pub claimed_per_s: f64,
-    /// What permits and workers allow: so many at once over the time that each takes; `null` where there are no permits.
-    pub allowed_per_s: Option<f64>,
+    /// Which of its figures.
+    pub figure: ClaimFigure,
+    /// What is claimed, in the original's time.
+    pub claimed: f64,
+    /// What permits and workers allow at best, so many at once over the time that each takes: the highest rate, the
+    /// shortest drain, the lowest peak; `null` where there are no permits.
+    pub allowed: Option<f64>,
+    /// The cell with so many workers; `null`: the plan has none.
+    pub cell: Option<u32>,
     /// In the plan's order.
     pub measured: Vec<MeasuredClaim>,
     /// The word.
@@ -244,26 +249,38 @@ pub struct Claim {
     pub reason: String,
 }
 
+/// A published figure that is judged, named as in `published`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ClaimFigure {
+    /// Tasks a second.
+    RealPerS,
+    /// Minutes until nothing waited any more.
+    DrainMin,
+    /// Most tasks that waited.
+    Peak,
+}
+
 /// What a variant did.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct MeasuredClaim {
     /// Its name.
     pub variant: String,
-    /// Tasks a second, in the original's time: the median of its runs; `null` where there is none.
-    pub per_s: Option<f64>,
+    /// The same figure of one dyno, in the original's time: by the median of its runs; `null` where there is none.
+    pub value: Option<f64>,
 }
 
-/// What is to be thought of a published rate.
+/// What is to be thought of a published figure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ClaimWord {
-    /// More than can be.
+    /// Better than can be.
     Impossible,
-    /// All variants did as much, within 5 %.
+    /// All variants did the same, within 5 %.
     Confirmed,
     /// They did not.
     Refuted,
-    /// Nothing was measured, or less was asked for.
+    /// Nothing was measured, or on another machine, or something else was asked for.
     Unknown,
 }
 

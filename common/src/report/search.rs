@@ -38,7 +38,8 @@ pub struct Search {
     pub searches: u32,
     /// In the plan's order.
     pub cells: Vec<SearchCell>,
-    /// Where the plan sweeps one key: for every variant, the smallest value that is enough.
+    /// For every swept key and every variant, the smallest value that is enough. None where a value without a rate may be
+    /// better, or enough, and none of keys that are swept together.
     pub enough: Vec<Enough>,
 }
 
@@ -75,7 +76,7 @@ pub struct SearchVariant {
     /// Whether most of these runs pass at the lower rate and most fail at the higher one; `false`: most fail at the lower, or pass at the
     /// higher one; `null`: none were made, or too many of them say nothing.
     pub confirmed: Option<bool>,
-    /// What most trials that failed were nearest to the limit of; `null` when none failed.
+    /// What most trials that failed were nearest to the limit of; `null` when none failed, or none had a limit that was seen.
     pub bottleneck: Option<Resource>,
 }
 
@@ -141,7 +142,7 @@ pub struct SearchContrast {
     pub n: u32,
 }
 
-/// How much of a swept key is enough for a variant.
+/// How much of a swept key is enough for a variant, in the cells that differ from the first in this key alone.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Enough {
     /// Name of the variant.
@@ -152,10 +153,12 @@ pub struct Enough {
     pub value: serde_json::Value,
     /// The rate there, tasks a second.
     pub rate_per_s: f64,
+    /// Whether `value` is the largest number that was tried: more may help.
+    pub most_tried: bool,
     /// The best value.
     pub best_value: serde_json::Value,
     /// The rate there.
     pub best_per_s: f64,
-    /// Why more does not help: what trials at the best value were nearest to the limit of; `null` when none of them failed.
+    /// What most trials that failed at the best value were nearest to the limit of; `null`: no limit was seen.
     pub because: Option<Resource>,
 }

@@ -91,6 +91,8 @@ pub enum Resource {
     WorkerCpu,
     /// Connections of pools.
     Connections,
+    /// Permits of the dynos, of which there are fewer than workers.
+    Permits,
     /// Workers at a task; where tasks wait in Redis, the room for claimed ones too, until the server knows that they are done.
     Workers,
     /// Workers or connections whose time is mostly the way to the server and back.
@@ -113,6 +115,7 @@ impl std::fmt::Display for Resource {
             Resource::ServerCpu => "server CPU",
             Resource::WorkerCpu => "worker CPU",
             Resource::Connections => "connections",
+            Resource::Permits => "permits",
             Resource::Workers => "workers",
             Resource::NetworkDistance => "network distance",
         })

@@ -32,6 +32,7 @@ pub fn remedy(resource: Resource) -> &'static str {
         }
         Resource::WorkerCpu => "a lower rate, or more CPUs or dynos; more workers do not help",
         Resource::Connections => "more connections (pool_size), or a lower rate",
+        Resource::Permits => "more permits or dynos, or a lower rate; more workers do not help",
         Resource::Workers => "more workers, where tasks wait in Redis or more prefetch, or a lower rate",
         Resource::NetworkDistance => "more workers and connections, or a Redis server that is nearer",
     }
@@ -44,23 +45,25 @@ mod tests {
 
     #[test]
     fn the_first_at_its_limit_is_named_and_distance_in_place_of_waiting() {
-        use Resource::{Connections, NetworkDistance, ServerCpu, WorkerCpu, Workers};
-        let of = |shares: [f64; 4], distance: Option<f64>| {
-            let resources = [ServerCpu, WorkerCpu, Connections, Workers];
+        use Resource::{Connections, NetworkDistance, Permits, ServerCpu, WorkerCpu, Workers};
+        let of = |shares: [f64; 5], distance: Option<f64>| {
+            let resources = [ServerCpu, WorkerCpu, Connections, Permits, Workers];
             let pressure: Vec<Pressure> =
                 resources.into_iter().zip(shares).map(|(resource, share)| Pressure { resource, share }).collect();
             bottleneck(&pressure, distance).map(|found| found.resource)
         };
         for (shares, distance, expected) in [
             // Everybody waits for the server.
-            ([0.95, 0.5, 0.99, 1.0], None, ServerCpu),
-            ([0.5, 0.92, 0.99, 1.0], None, WorkerCpu),
-            ([0.5, 0.5, 0.99, 1.0], Some(0.1), Connections),
-            ([0.5, 0.5, 0.99, 1.0], Some(0.7), NetworkDistance),
-            ([0.5, 0.5, 0.1, 1.0], Some(0.2), Workers),
+            ([0.95, 0.5, 0.99, 0.0, 1.0], None, ServerCpu),
+            ([0.5, 0.92, 0.99, 0.0, 1.0], None, WorkerCpu),
+            ([0.5, 0.5, 0.99, 0.0, 1.0], Some(0.1), Connections),
+            ([0.5, 0.5, 0.99, 0.0, 1.0], Some(0.7), NetworkDistance),
+            ([0.5, 0.5, 0.1, 0.5, 1.0], Some(0.2), Workers),
+            // Whoever waits for a permit has a worker.
+            ([0.5, 0.5, 0.1, 0.97, 1.0], Some(0.2), Permits),
             // Nobody is at a limit: who is nearest.
-            ([0.5, 0.3, 0.1, 0.2], Some(0.9), ServerCpu),
-            ([0.1, 0.3, 0.1, 0.4], Some(0.9), NetworkDistance),
+            ([0.5, 0.3, 0.1, 0.0, 0.2], Some(0.9), ServerCpu),
+            ([0.1, 0.3, 0.1, 0.0, 0.4], Some(0.9), NetworkDistance),
         ] {
             assert_eq!(of(shares, distance), Some(expected), "{shares:?} {distance:?}");
         }

@@ -57,6 +57,7 @@ pub(super) fn of(used: &Used<'_>) -> Vec<Pressure> {
         (Resource::ServerCpu, share(redis_s, server_left)),
         (Resource::WorkerCpu, share(workers_s, left([redis_here_s, loadgen_s, proxy_s]).min(dyno_cpus_s(used)))),
         (Resource::Connections, connections(used)),
+        (Resource::Permits, permits(used)),
         (
             Resource::Workers,
             [workers_at_a_task(used), room_taken(used.settings, used.depth)].into_iter().flatten().reduce(f64::max),
@@ -98,6 +99,15 @@ fn requests_us(latency_us: &Latencies) -> f64 {
     REQUESTS.iter().filter_map(|name| latency_us.spans.get(*name)?.mean).sum::<f64>() + 0.0
 }
 
+/// Time that permits were held, from the first step of a task to its last. As many permits as workers are never short.
+fn permits(used: &Used<'_>) -> Option<f64> {
+    let Settings { workers, task, .. } = used.settings;
+    let of_dyno = task.permits.filter(|&permits| permits < workers.count)?;
+    let tasks_per_s = used.resources.tasks? as f64 / used.resources.window_s;
+    let held_us = used.latency_us.service.mean? - used.latency_us.spans.get("permit_wait")?.mean?;
+    Some((tasks_per_s * held_us / 1e6 / (f64::from(of_dyno) * f64::from(workers.dynos))).min(1.0))
+}
+
 /// Time that workers spent in tasks, over the whole run.
 fn workers_at_a_task(used: &Used<'_>) -> Option<f64> {
     let busy_ns: u64 = used.workers.busy_ns.iter().copied().sum::<Option<u64>>()?;
@@ -125,7 +135,7 @@ mod tests {
     fn what_is_claimed_takes_room_of_workers_and_prefetch() {
         let settings = |queue: &str| {
             let plan = format!(
-                "name = \"t\"\n[task]\nkind = \"job\"\n{queue}\n[load]\nrate_per_s = 1\nduration_s = 1\n[workers]\ncount = 4\n\
+                "name = \"t\"\n[task]\nkind = \"null\"\n{queue}\n[load]\nrate_per_s = 1\nduration_s = 1\n[workers]\ncount = 4\n\
                  dynos = 2\n[[variant]]\nname = \"a\"\nengine = \"async\"\n"
             );
             Plan::parse(&plan, &[]).unwrap().cells.remove(0).settings

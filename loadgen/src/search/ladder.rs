@@ -113,6 +113,12 @@ impl Ladder {
         self.range.rate_per_s(rung)
     }
 
+    /// How many trials there have been on a rung.
+    #[must_use]
+    pub fn trials_on(&self, rung: i32) -> u32 {
+        self.rungs.get(&rung).map_or(0, |trials| trials.passed + trials.failed)
+    }
+
     /// Where the next trial is to be; `None`: the search is over.
     #[must_use]
     pub fn next(&self) -> Option<i32> {

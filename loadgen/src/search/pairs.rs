@@ -19,8 +19,10 @@ const BEYOND_MAX: f64 = 0.2;
 
 /// The median of the searches that came to an end, and what it is at least, where it falls among those that nothing failed.
 pub(super) fn rate(found: &[Found]) -> (Estimate, Option<f64>) {
+    // A limit below everything that could be tried is as far away as one above it: half-way to it there is no rate.
+    let far = |rate: f64| if rate > 0.0 { rate } else { f64::NEG_INFINITY };
     let part = |part: usize| -> Vec<f64> {
-        found.iter().filter(|found| found.ended()).map(|found| found.rate_per_s(found.rungs()[part])).collect()
+        found.iter().filter(|found| found.ended()).map(|found| far(found.rate_per_s(found.rungs()[part]))).collect()
     };
     let known = |rate: f64| Some(rate).filter(|rate| rate.is_finite() && *rate > 0.0);
     let [lower, middle, upper] = [0, 1, 2].map(|place| median(&part(place), 0.05));

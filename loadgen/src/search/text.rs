@@ -5,9 +5,10 @@ use std::fmt::Write;
 
 use analysis::escape;
 use analysis::tables::grid;
-use common::report::search::{FoundRate, Search, SearchContrast, SearchEnd, SearchVariant};
+use common::report::search::{Enough, FoundRate, Search, SearchContrast, SearchEnd, SearchVariant};
 
 use super::confirm::Votes;
+use super::enough::unknown;
 
 /// As tables and sentences.
 #[must_use]
@@ -32,13 +33,8 @@ pub fn text(search: &Search) -> String {
             let _ = writeln!(text, "cell {}: {line}", cell.index);
         }
     }
-    for enough in &search.enough {
-        let because = enough.because.map_or_else(String::new, |limit| format!("; beyond it the limit is {limit}"));
-        let _ = writeln!(
-            text,
-            "{}: {} = {} is enough ({:.0} tasks/s; the best, {:.0}, at {}){because}",
-            enough.variant, enough.key, enough.value, enough.rate_per_s, enough.best_per_s, enough.best_value
-        );
+    for line in search.enough.iter().map(of_enough).chain(unknown(&search.cells)) {
+        let _ = writeln!(text, "{line}");
     }
     text
 }
@@ -136,14 +132,26 @@ fn of_contrast(contrast: &SearchContrast) -> String {
     )
 }
 
+fn of_enough(enough: &Enough) -> String {
+    let Enough { variant, key, value, rate_per_s, most_tried, best_value, best_per_s, because } = enough;
+    let (is, place) = if *most_tried {
+        (format!("the most that was tried, and more may help ({rate_per_s:.0} tasks/s)"), "there")
+    } else {
+        (format!("enough ({rate_per_s:.0} tasks/s; the best, {best_per_s:.0}, at {best_value})"), "beyond it")
+    };
+    let limit = because.map_or("no limit was seen".to_owned(), |limit| format!("{place} the limit is {limit}"));
+    format!("{variant}: {key} = {value} is {is}; {limit}")
+}
+
 #[cfg(test)]
 mod tests {
-    use common::report::RunResult;
     use common::report::comparison::{Estimate, Ratio};
     use common::report::search::{FoundRate, SearchContrast, SearchEnd, SearchTrial};
+    use common::report::{Resource, RunResult};
     use serde_json::json;
 
-    use super::{of_contrast, of_variant, row};
+    use super::{of_contrast, of_enough, of_variant, row};
+    use crate::search::enough::enough;
     use crate::search::enough::tests::cell;
 
     fn found(end: SearchEnd, lower: Option<f64>, upper: Option<f64>, reason: &str) -> FoundRate {
@@ -230,5 +238,30 @@ mod tests {
             n: 10,
         };
         assert_eq!(of_contrast(&contrast), "b / a: - [1.200, -], p = 0.002, 10 searches");
+    }
+
+    #[test]
+    fn the_most_that_was_tried_is_not_called_enough() {
+        let said = |rates: [f64; 2], limit: Option<Resource>| {
+            let mut cells = [(1, rates[0]), (10, rates[1])].map(|(count, rate)| cell(json!(count), Some(rate)));
+            cells.iter_mut().for_each(|cell| cell.variants[0].bottleneck = limit);
+            enough(&cells).iter().map(of_enough).collect::<Vec<_>>().join("\n")
+        };
+        assert_eq!(
+            said([99.0, 100.0], Some(Resource::ServerCpu)),
+            "a: workers.count = 1 is enough (99 tasks/s; the best, 100, at 10); beyond it the limit is server CPU"
+        );
+        assert_eq!(
+            said([99.0, 100.0], None),
+            "a: workers.count = 1 is enough (99 tasks/s; the best, 100, at 10); no limit was seen"
+        );
+        assert_eq!(
+            said([50.0, 100.0], Some(Resource::Workers)),
+            "a: workers.count = 10 is the most that was tried, and more may help (100 tasks/s); there the limit is workers"
+        );
+        assert_eq!(
+            said([50.0, 100.0], None),
+            "a: workers.count = 10 is the most that was tried, and more may help (100 tasks/s); no limit was seen"
+        );
     }
 }

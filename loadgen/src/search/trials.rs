@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use common::plan::demand::{demand, what_fits};
 use common::plan::{Cell, Plan, Variant};
-use common::random::block_seed;
 use common::report::search::SearchTrial;
 use common::report::{Ended, Host, Resource, Run, RunResult};
 
 use super::judge::Seen;
+use super::part::Part;
 use super::window::Windows;
 use crate::args;
 use crate::error::Interrupted;
@@ -40,10 +40,7 @@ pub(super) struct Trials<'a, 'p> {
 pub(super) struct Asked {
     /// In the plan's order.
     pub variant: usize,
-    /// What it is part of, for the progress.
-    pub part: &'static str,
-    /// Which search, from 0; of longer runs, which round.
-    pub search: u32,
+    pub part: Part,
     pub rate_per_s: f64,
     /// Length of the window.
     pub duration_s: f64,
@@ -66,7 +63,7 @@ impl Trials<'_, '_> {
         }
         let seen = Seen::of(&run);
         let trial = SearchTrial {
-            search: asked.search,
+            search: asked.part.number(),
             rate_per_s: asked.rate_per_s,
             duration_s: asked.duration_s,
             result: run.verdict.result,
@@ -101,15 +98,16 @@ impl Trials<'_, '_> {
 
     fn run(&mut self, cell: &Cell, asked: Asked) -> anyhow::Result<Run> {
         self.site.interrupt.check()?;
-        let Asked { variant, part, search, rate_per_s, duration_s } = asked;
+        let Asked { variant, part, rate_per_s, duration_s } = asked;
         let variant = &self.plan.variants[variant];
         let cell = at(cell, rate_per_s, duration_s);
-        let seed = block_seed(cell.settings.load.seed, cell.index, self.made);
-        let spec = Spec { plan: self.plan, cell: &cell, variant, block: search, position: 0, attempt: 0, seed };
+        // Made again it has the same arrivals, as a block that is repeated.
+        let (block, seed) = (part.number(), part.seed(&cell));
+        let spec = Spec { plan: self.plan, cell: &cell, variant, block, position: 0, attempt: 0, seed };
         self.made += 1;
         let length = Duration::from_secs_f64(duration_s + cell.settings.load.warmup_s) + OVERHEAD;
         let left = length * (self.expected.saturating_sub(self.made) + 1);
-        let what = format!("{part} {} {} {rate_per_s:.0}/s", search + 1, variant.name);
+        let what = format!("{} {} {} {rate_per_s:.0}/s", part.name(), part.number() + 1, variant.name);
         self.progress.begin(self.made, self.expected.max(self.made), &what, left);
         let report = run::run(&spec, self.site, self.progress)?.report;
         if report.ended == Ended::Interrupted {

@@ -1,6 +1,6 @@
 //! Tasks that wait in Redis: every way of claiming and settling, in both engines, does every task once and accounts for it.
 
-use common::report::{Run, RunResult};
+use common::report::{Resource, Run, RunResult};
 use testkit::TestServer;
 
 use crate::support::runs::{assert_conserved, assert_run, failures};
@@ -99,6 +99,8 @@ fn orders_are_paid_under_their_permits() {
         assert_conserved(run);
         let queue = run.queue.as_ref().unwrap();
         assert_eq!((run.counts.completed, queue.results.unwrap().right), (60, 8 + 10 + 60), "{finished}");
+        let permits = run.pressure.iter().find(|one| one.resource == Resource::Permits);
+        assert!(permits.is_some_and(|permits| permits.share > 0.0 && permits.share <= 1.0), "{:?}", run.pressure);
         // Two at a time, 30 ms each: sixty take 900 ms at least, and of eight workers the last waits for three others, 90 ms.
         let last_s = run.timeline.last().unwrap().t_s;
         assert!(

@@ -2,8 +2,8 @@
 
 use common::plan::{CpuLimit, DynoClass, Engine, Plan};
 use common::report::comparison::{
-    AaPool, Claim, ClaimWord, Comparison, Distance, Estimate, MeasuredClaim, QueueSummary, Ratio, Steadiness,
-    SteadyState,
+    AaPool, Claim, ClaimFigure, ClaimWord, Comparison, Distance, Estimate, MeasuredClaim, QueueSummary, Ratio,
+    Steadiness, SteadyState,
 };
 use common::report::drawing::Spread;
 use common::report::prediction::{Coefficient, ScalabilityLaw};
@@ -104,15 +104,22 @@ fn furnish(comparison: &mut Comparison) {
     });
     let unsteady = Ratio { value: Some(1.4), low: Some(1.2), high: Some(1.6) };
     cell.variants[0].steady = Some(Steadiness { n: 10, ratio: unsteady, state: SteadyState::Unsteady });
-    comparison.claims = vec![Claim {
+    let claim = |figure, claimed, value| Claim {
         source: "a write-up".to_owned(),
-        workers: 5,
-        claimed_per_s: 1.83,
-        allowed_per_s: Some(5.0 / 3.0),
-        measured: vec![MeasuredClaim { variant: "async".to_owned(), per_s: Some(1.66) }],
+        workers: 28,
+        figure,
+        claimed,
+        allowed: Some(5.0 / 3.0),
+        cell: Some(0),
+        measured: vec![MeasuredClaim { variant: "async".to_owned(), value }],
         word: ClaimWord::Impossible,
         reason: "5 at once, 3 s each, are at most 1.667 a second".to_owned(),
-    }];
+    };
+    comparison.claims = vec![
+        claim(ClaimFigure::RealPerS, 1.83, Some(1.66)),
+        claim(ClaimFigure::DrainMin, 43.0, Some(28.6)),
+        claim(ClaimFigure::Peak, 2858.0, None),
+    ];
     let summary = &mut comparison.cells[0].variants[0];
     summary.queue = Some(queue());
     for moment in summary.timeline.iter_mut().flat_map(|timeline| &mut timeline.moments) {

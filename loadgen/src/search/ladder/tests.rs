@@ -105,3 +105,12 @@ fn one_trial_that_fails_below_and_one_that_passes_above_are_outvoted() {
     let (lower, upper) = bounds(&found);
     assert!(lower <= 1500.0 && upper > 1500.0, "{found:?}");
 }
+
+#[test]
+fn trials_are_counted_by_rung() {
+    let mut ladder = ladder(1000.0);
+    for (rung, passed) in [(0, true), (8, false), (0, false), (-3, true), (0, true)] {
+        ladder.take(rung, passed);
+    }
+    assert_eq!([0, 8, -3, 1].map(|rung| ladder.trials_on(rung)), [3, 1, 1, 0]);
+}

@@ -130,6 +130,9 @@ fn what_nothing_passes_and_what_has_no_end_has_no_rate() {
     assert!(none.iter().all(|found| found.end == SearchEnd::AtMost));
     assert_eq!(rate(&none).1, None);
     assert_eq!((rate(&none).0.value, rate(&none).0.low), (None, None));
+    // Half-way between a limit and one that is too low to be found there is no rate.
+    let half = [&none[..5], &other[..5]].concat();
+    assert_eq!((rate(&half).0.value, rate(&half).0.low, rate(&half).1), (None, None, None));
     let apart = pairs(&other, &none);
     assert_eq!((apart.ratio.value, apart.ratio.low), (None, None));
     assert!(apart.ratio.high.unwrap() < 0.02, "{apart:?}");
