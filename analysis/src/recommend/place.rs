@@ -105,13 +105,27 @@ fn placed_along<W: Copy + PartialEq>(
     runs: Vec<Along<'_, W>>,
     is_plain: impl Fn(W) -> bool,
 ) -> Vec<Stretch<W>> {
-    let others: Vec<String> =
-        keys(cells).iter().filter(|other| *other != key).map(|other| format!("the {}", noun(other))).collect();
-    let whatever = if others.is_empty() { String::new() } else { format!(", whatever {}", listed(&others, "and")) };
-    let cells_of = |run: &Along<'_, W>| {
-        let of = |cell: &Cell| cell.parameters.get(key).is_some_and(|value| run.values.contains(&value));
-        cells.iter().enumerate().filter(|(_, cell)| of(cell)).map(|(i, _)| i).collect()
+    let is_at = |cell: &Cell, of: &[&Value]| cell.parameters.get(key).is_some_and(|value| of.contains(&value));
+    let with = |other: &str, of: &[&Value]| values(cells.iter().filter(|cell| is_at(cell, of)), other);
+    // In a star, a value of the key has not met all values of the others.
+    let has_met_all = |other: &String| {
+        let all = values(cells.iter(), other).len();
+        values(cells.iter(), key).into_iter().all(|value| with(other, &[value]).len() == all)
     };
+    let (met, unmet): (Vec<String>, Vec<String>) =
+        keys(cells).into_iter().filter(|other| other != key).partition(has_met_all);
+    let met: Vec<String> = met.iter().map(|other| format!("the {}", noun(other))).collect();
+    let whatever = if met.is_empty() { String::new() } else { format!(", whatever {}", listed(&met, "and")) };
+    let only = |run: &Along<'_, W>| {
+        let one = |other: &String| match with(other, &run.values)[..] {
+            [value] => Some(values_of(other, &[value])),
+            _ => None,
+        };
+        let texts: Vec<String> = unmet.iter().filter_map(one).collect();
+        if texts.is_empty() { String::new() } else { format!(", at {}", listed(&texts, "and")) }
+    };
+    let cells_of =
+        |run: &Along<'_, W>| (0..cells.len()).filter(|&i| is_at(&cells[i], &run.values)).collect::<Vec<usize>>();
     let text = |value: &Value| values_of(key, &[value]);
     let last = runs.len() - 1;
     let ends = |run: &Along<'_, W>| (text(run.values[0]), text(run.values[run.values.len() - 1]));
@@ -128,7 +142,7 @@ fn placed_along<W: Copy + PartialEq>(
                 _ if run.values.len() == 1 => format!("at {from}"),
                 _ => format!("from {from} to {to}"),
             };
-            Stretch { word: run.word, cells: cells_of(run), place }
+            Stretch { word: run.word, cells: cells_of(run), place: format!("{place}{}", only(run)) }
         })
         .collect();
     if last == 1 && is_plain(runs[0].word) {

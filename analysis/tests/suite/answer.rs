@@ -158,6 +158,18 @@ fn several_swept_keys_say_which_cells() {
     insta::assert_snapshot!(when(&|run| many(run) != far(run)), @"by-cell, (), Moderate: async needs 15 % less CPU per task than threads in cells 1, 2 and 4; no difference that matters in cells 0, 3 and 5 (largest adjusted p = 0.012, 10 blocks a cell, uncalibrated); both kept up in every block");
 }
 
+/// A value of a star's key has met one of the others' values, but for the centre.
+#[test]
+fn a_star_does_not_say_whatever() {
+    let plan = plan_with(&["sweep=star", "workers.count=[100, 28, 500]", "redis.rtt_us=[1200, 0]"]);
+    let from = |limit: f64| {
+        let of = |run: &Run| if parameter(run, "workers.count") >= limit { 0.85 } else { 1.0 };
+        said(&sweep(&plan, 0.004, of).answer)
+    };
+    insta::assert_snapshot!(from(500.0), @"by-cell, (), Moderate: async needs 15 % less CPU per task than threads from 500 workers on, at a distance of 1.2 ms; no difference that matters below (largest adjusted p = 0.008, 10 blocks a cell, uncalibrated); both kept up in every block");
+    insta::assert_snapshot!(from(100.0), @"by-cell, (), Moderate: async needs 15 % less CPU per task than threads from 100 workers on; no difference that matters below, at a distance of 1.2 ms (largest adjusted p = 0.008, 10 blocks a cell, uncalibrated); both kept up in every block");
+}
+
 #[test]
 fn headroom_is_measured_where_rates_are_swept_and_else_estimated_and_marked() {
     let rates = plan_with(&["load.rate_per_s=[1000, 2000, 4000]"]);

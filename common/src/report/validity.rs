@@ -91,7 +91,7 @@ pub enum Resource {
     WorkerCpu,
     /// Connections of pools.
     Connections,
-    /// Permits of the dynos, of which there are fewer than workers.
+    /// Permits of the dynos, where there are no more of them than workers.
     Permits,
     /// Workers at a task; where tasks wait in Redis, the room for claimed ones too, until the server knows that they are done.
     Workers,

@@ -99,10 +99,11 @@ fn requests_us(latency_us: &Latencies) -> f64 {
     REQUESTS.iter().filter_map(|name| latency_us.spans.get(*name)?.mean).sum::<f64>() + 0.0
 }
 
-/// Time that permits were held, from the first step of a task to its last. As many permits as workers are never short.
+/// Time that permits were held, from the first step of a task to its last. With more permits than workers none is ever short; with as many,
+/// more workers would not help.
 fn permits(used: &Used<'_>) -> Option<f64> {
     let Settings { workers, task, .. } = used.settings;
-    let of_dyno = task.permits.filter(|&permits| permits < workers.count)?;
+    let of_dyno = task.permits.filter(|&permits| permits <= workers.count)?;
     let tasks_per_s = used.resources.tasks? as f64 / used.resources.window_s;
     let held_us = used.latency_us.service.mean? - used.latency_us.spans.get("permit_wait")?.mean?;
     Some((tasks_per_s * held_us / 1e6 / (f64::from(of_dyno) * f64::from(workers.dynos))).min(1.0))
