@@ -160,7 +160,7 @@ pub fn run(spec: &Spec<'_>, schedule: &Schedule, measured: Measured) -> Run {
         resources: early.as_ref().unwrap_or(&resources),
         machine: &machine,
         workers: &workers,
-        depth: queue.as_ref().map_or(&[], |queue| &queue.depth),
+        queue: queue.as_ref(),
         run_s: run_s(&measured),
     });
     let clocks: Vec<_> = (0..).zip(&collected.dynos).filter_map(|(dyno, reports)| reports.clock.report(dyno)).collect();

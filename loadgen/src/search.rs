@@ -1,4 +1,4 @@
-//! `loadgen search`: the highest rate that each variant of a plan sustains, and the ratio of these rates.
+//! `loadgen search`: the rate that half of the trials of each variant of a plan pass, and the ratio of these rates.
 //!
 //! Every trial is a short run in fresh processes on a fresh server. The variants are searched side by side, trial by trial in turn,
 //! on the same rates, so that what the machine does meanwhile happens to all of them; and several times, so that their ratio has an

@@ -43,7 +43,7 @@ pub(crate) fn at_once(settings: &Settings) -> u32 {
     settings.task.permits.map_or(workers, |permits| permits.min(workers))
 }
 
-/// Permits, where there are fewer of them than workers.
+/// Permits, where there are fewer of them than workers, so that tasks wait for them.
 pub(super) fn short_permits(settings: &Settings) -> Option<u32> {
     settings.task.permits.filter(|&permits| permits < settings.workers.count)
 }
@@ -109,12 +109,15 @@ pub(super) fn capacity(run: &Run) -> Option<Capacity> {
 fn reckoned(run: &Run) -> Option<Capacity> {
     let settings = &run.plan.settings;
     let settle_us = run.latency_us.spans.get("settle").and_then(|span| span.mean).unwrap_or(0.0);
-    let (by_workers, limit) = match short_permits(settings) {
-        // Who settles has given its permit back.
-        Some(permits) => (f64::from(permits) * 1e6 / work_us(run)?, Limit::Permits),
-        None => (f64::from(settings.workers.count) * 1e6 / (work_us(run)? + settle_us), Limit::Workers),
+    let work_us = work_us(run)?;
+    let by_workers = f64::from(settings.workers.count) * 1e6 / (work_us + settle_us);
+    // Who settles has given its permit back.
+    let by_permits = settings.limiting_permits().map(|permits| f64::from(permits) * 1e6 / work_us);
+    let (per_s, limit) = match by_permits.filter(|&by_permits| by_permits <= by_workers) {
+        Some(by_permits) => (by_permits, Limit::Permits),
+        None => (by_workers, Limit::Workers),
     };
-    let by_workers = by_workers * once(run);
+    let by_workers = per_s * once(run);
     // Of a task that was not in vain: what the others took is among it.
     let cpus = settings.dyno.as_ref().map_or(run.host.cpus, |dyno| dyno.vcpus);
     let by_cpu = run.resources.workers.cpu_us_per_task.map(|us| f64::from(cpus) * 1e6 / us);
@@ -125,7 +128,7 @@ fn reckoned(run: &Run) -> Option<Capacity> {
 }
 
 pub(super) fn limited_by(run: &Run, Capacity { per_s, limit }: Capacity) -> String {
-    match (limit, short_permits(&run.plan.settings)) {
+    match (limit, run.plan.settings.limiting_permits()) {
         (Limit::Permits, Some(permits)) => format!("the {permits} permits of a dyno"),
         (Limit::Measured, Some(permits)) if at_work(run, per_s) >= ALL_TAKEN * f64::from(permits) => {
             format!("the {permits} permits of a dyno")

@@ -207,8 +207,8 @@ fn bounds_name_what_is_short_first() {
     limited.latency_us.spans.insert("permit_wait".to_owned(), wait);
     let permits = bounds_of(&limited).resources.into_iter().find(|one| one.resource == Resource::Permits).unwrap();
     assert_eq!((permits.units, permits.at_most_per_s.round()), (14.0, 17_500.0));
-    // As many as workers are no limit.
-    limited.plan.settings.task.permits = Some(28);
+    // More than workers are no limit.
+    limited.plan.settings.task.permits = Some(29);
     assert!(bounds_of(&limited).resources.iter().all(|one| one.resource != Resource::Permits));
     // The server on the same CPUs takes its part of them; other programs may give way.
     let place = |process: &str, cpus: &str| common::report::Placed {

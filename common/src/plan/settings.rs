@@ -30,6 +30,12 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// Permits of a dyno, where there are no more of them than workers: with as many both are short, and more workers would not help.
+    #[must_use]
+    pub fn limiting_permits(&self) -> Option<u32> {
+        self.task.permits.filter(|&permits| permits <= self.workers.count)
+    }
+
     /// Fills in what the plan leaves out and its kind of task must have.
     pub(super) fn complete(&mut self) {
         if self.task.kind == TaskKind::Order {

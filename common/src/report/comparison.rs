@@ -237,7 +237,8 @@ pub struct Claim {
     /// What is claimed, in the original's time.
     pub claimed: f64,
     /// What permits and workers allow at best, so many at once over the time that each takes: the highest rate, the
-    /// shortest drain, the lowest peak; `null` where there are no permits.
+    /// shortest drain, the lowest peak; `null` without permits, of a drain where nobody says how many tasks waited, of a peak where
+    /// nothing had to wait.
     pub allowed: Option<f64>,
     /// The cell with so many workers; `null`: the plan has none.
     pub cell: Option<u32>,

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use common::plan::{Checkout, Connections, Settings, Variant};
 use common::report::{
-    DepthAt, Host, Latencies, Machine, Placed, Pressure, RedisServer, Resource, Resources, Usage, Workers,
+    DepthAt, Host, Latencies, Machine, Placed, Pressure, QueueReport, RedisServer, Resource, Resources, Usage, Workers,
 };
 
 use crate::placement::Cpus;
@@ -19,8 +19,8 @@ pub(super) struct Used<'a> {
     pub(super) resources: &'a Resources,
     pub(super) machine: &'a Machine,
     pub(super) workers: &'a Workers,
-    /// Of the queue, where tasks wait in one.
-    pub(super) depth: &'a [DepthAt],
+    /// Where tasks wait in one.
+    pub(super) queue: Option<&'a QueueReport>,
     /// From the first arrival to the last word, seconds.
     pub(super) run_s: f64,
 }
@@ -60,7 +60,10 @@ pub(super) fn of(used: &Used<'_>) -> Vec<Pressure> {
         (Resource::Permits, permits(used)),
         (
             Resource::Workers,
-            [workers_at_a_task(used), room_taken(used.settings, used.depth)].into_iter().flatten().reduce(f64::max),
+            [workers_at_a_task(used), used.queue.and_then(|queue| room_taken(used.settings, &queue.depth))]
+                .into_iter()
+                .flatten()
+                .reduce(f64::max),
         ),
     ];
     all.into_iter().filter_map(|(resource, share)| Some(Pressure { resource, share: share? })).collect()
@@ -99,14 +102,13 @@ fn requests_us(latency_us: &Latencies) -> f64 {
     REQUESTS.iter().filter_map(|name| latency_us.spans.get(*name)?.mean).sum::<f64>() + 0.0
 }
 
-/// Time that permits were held, from the first step of a task to its last. With more permits than workers none is ever short; with as many,
-/// more workers would not help.
+/// Time that permits were held, from the first step of a task to its last, in vain too.
 fn permits(used: &Used<'_>) -> Option<f64> {
-    let Settings { workers, task, .. } = used.settings;
-    let of_dyno = task.permits.filter(|&permits| permits <= workers.count)?;
-    let tasks_per_s = used.resources.tasks? as f64 / used.resources.window_s;
+    let there_are = f64::from(used.settings.limiting_permits()?) * f64::from(used.settings.workers.dynos);
+    let in_vain = used.queue.map_or(0, |queue| queue.duplicates_in_window);
+    let tasks_per_s = (used.resources.tasks? + in_vain) as f64 / used.resources.window_s;
     let held_us = used.latency_us.service.mean? - used.latency_us.spans.get("permit_wait")?.mean?;
-    Some((tasks_per_s * held_us / 1e6 / (f64::from(of_dyno) * f64::from(workers.dynos))).min(1.0))
+    Some((tasks_per_s * held_us / 1e6 / there_are).min(1.0))
 }
 
 /// Time that workers spent in tasks, over the whole run.
@@ -116,7 +118,8 @@ fn workers_at_a_task(used: &Used<'_>) -> Option<f64> {
 }
 
 /// Where tasks wait in Redis, a worker that is done with its task waits on until the server knows and has given out another. So what was
-/// claimed is set against the room there is, prefetch included, as it was seen ten times a second over the window.
+/// claimed is set against the room there is, prefetch included, as it was seen ten times a second over the window. What was put back for it
+/// was held too long is no more among it, though a worker has it.
 fn room_taken(settings: &Settings, depth: &[DepthAt]) -> Option<f64> {
     let prefetch = settings.queue.as_ref()?.prefetch;
     let room = f64::from(settings.workers.total()) + f64::from(settings.workers.dynos) * f64::from(prefetch);

@@ -81,8 +81,12 @@ fn of_variant(line: &[&SearchCell], key: &str, place: usize, name: &str) -> Resu
 /// What was found of a variant without a rate, which may be better than all that are known, or enough; `None`: it has a
 /// rate, or surely less than is enough.
 fn leaves_open(variant: &SearchVariant, enough_per_s: f64) -> Option<String> {
-    let at_most = variant.found.iter().filter(|found| found.end == SearchEnd::AtMost);
-    let at_most = at_most.filter_map(|found| found.upper_per_s).reduce(f64::max);
+    // Where every search ended below something.
+    let at_most = variant.found.iter().map(|found| match found.end {
+        SearchEnd::AtMost | SearchEnd::Bracketed => found.upper_per_s,
+        SearchEnd::AtLeast | SearchEnd::Unknown => None,
+    });
+    let at_most = at_most.reduce(|one, other| Some(one?.max(other?))).flatten();
     match (variant.rate_per_s.value, variant.at_least_per_s, at_most) {
         (Some(_), ..) => None,
         (None, Some(at_least), _) => Some(format!("at least {at_least:.0} tasks/s")),
@@ -176,6 +180,16 @@ pub(super) mod tests {
         check(without(Some(120.0), None), "at least 120 tasks/s at 10");
         // How much more than that nobody knows.
         check(without(Some(20.0), None), "at least 20 tasks/s at 10");
+        // Half of them too low, and half well above: nobody knows.
+        let mut half = without(None, Some(5.0));
+        half.variants[0].found.push(FoundRate {
+            end: SearchEnd::Bracketed,
+            lower_per_s: Some(130.0),
+            upper_per_s: Some(134.0),
+            inversions: 0,
+            reason: String::new(),
+        });
+        check(half, "less than 134 tasks/s at 10");
         // What is surely less takes nothing from the others.
         let cells = [cell(json!(20), Some(100.0)), without(None, Some(94.0))];
         assert_eq!((enough(&cells)[0].value.clone(), unknown(&cells)), (json!(20), Vec::new()));
