@@ -7,7 +7,6 @@ use common::plan::{self, Plan, Published, Settings, TaskKind};
 use common::report::comparison::{Cell, Claim, ClaimFigure, ClaimWord, MeasuredClaim, VariantSummary};
 
 use crate::format::{counted, grouped, significant};
-use crate::size::{at_once, time_scale};
 
 /// What is measured may differ from what is claimed by so much and still be the same.
 const SAME: f64 = 0.05;
@@ -150,7 +149,7 @@ impl<'a> Bench<'a> {
 
     /// Of one dyno, in the original's time.
     fn of_original(&self, per_s: f64) -> f64 {
-        per_s * time_scale(&self.settings) / self.dynos()
+        per_s * self.settings.time_scale() / self.dynos()
     }
 
     /// What a variant completed.
@@ -162,8 +161,8 @@ impl<'a> Bench<'a> {
     /// How many tasks of the burst come to a dyno, and how long it lasts in the original's time.
     fn burst(&self) -> Option<(f64, f64)> {
         let load = &self.settings.load;
-        let burst_s = load.burst_to_s? - load.burst_from_s?;
-        Some((load.burst_rate_per_s? * burst_s / self.dynos(), burst_s / time_scale(&self.settings)))
+        let burst_s = load.burst_s()?;
+        Some((load.burst_rate_per_s? * burst_s / self.dynos(), burst_s / self.settings.time_scale()))
     }
 
     /// Where less was asked for than was claimed, and not all were overloaded by it: nobody saw whether more can be done.
@@ -212,7 +211,7 @@ impl<'a> Bench<'a> {
 /// What permits and workers of one dyno allow, tasks a second of the original's time.
 fn allowed(settings: &Settings) -> Option<f64> {
     settings.task.permits.filter(|_| settings.task.kind == TaskKind::Order)?;
-    Some(f64::from(at_once(settings)) / hold_s(settings))
+    Some(f64::from(settings.at_once()) / hold_s(settings))
 }
 
 /// How long a payment takes, in the original's time.
@@ -223,7 +222,7 @@ fn hold_s(settings: &Settings) -> f64 {
 /// Where permits of one dyno allow less.
 fn impossible(claimed: f64, allowed: Option<f64>, settings: &Settings) -> Option<(ClaimWord, String)> {
     let allowed = allowed.filter(|allowed| claimed > allowed * (1.0 + ROUNDING))?;
-    let (at_once, hold_s, allowed) = (at_once(settings), significant(hold_s(settings), 3), significant(allowed, 4));
+    let (at_once, hold_s, allowed) = (settings.at_once(), significant(hold_s(settings), 3), significant(allowed, 4));
     Some((ClaimWord::Impossible, format!("{at_once} at once, {hold_s} s each, are at most {allowed} a second")))
 }
 

@@ -20,7 +20,6 @@ mod text;
 use assumptions::assumptions;
 use capacity::{Capacity, Limit, capacity, limited_by, once, work_cs2, work_us};
 
-pub(crate) use capacity::{at_once, time_scale};
 pub use text::text;
 
 /// What is planned with to sustain a rate: nearer to what there is, waits grow without bound, and the measurement itself is not that
@@ -37,7 +36,7 @@ const SERVERS_MAX: u32 = 10_000_000;
 #[must_use]
 pub fn burst_s(plan: &Plan) -> Option<f64> {
     let settings = &plan.cells.first()?.settings;
-    Some((settings.load.burst_to_s? - settings.load.burst_from_s?) / time_scale(settings))
+    Some(settings.load.burst_s()? / settings.time_scale())
 }
 
 /// Sizes every variant in every cell for `demand`, by the runs that a comparison rests on: those of complete blocks.
@@ -149,7 +148,7 @@ fn at_least(dynos: f64) -> u64 {
 /// For a worker or a permit, when so many tasks a second are begun, with so many dynos that claim from one queue. Arrivals are Poisson's.
 fn wait_s(settings: &Settings, begun_per_s: f64, dynos: u64, work_s: f64, cs2: f64) -> Option<f64> {
     settings.queue.as_ref()?;
-    let servers = u64::from(at_once(settings)).checked_mul(dynos)?;
+    let servers = u64::from(settings.at_once()).checked_mul(dynos)?;
     let servers = u32::try_from(servers).ok().filter(|&servers| servers <= SERVERS_MAX)?;
     common_queue_wait(servers, begun_per_s * work_s, work_s, 1.0, cs2).filter(|wait_s| wait_s.is_finite())
 }

@@ -48,8 +48,7 @@ fn workers(run: &Run) -> Option<ResourceBound> {
 /// A permit is with one task at a time, from its first step to its last.
 fn permits(run: &Run) -> Option<ResourceBound> {
     let of_dyno = run.plan.settings.limiting_permits()?;
-    let held_us = run.latency_us.service.mean? - run.latency_us.spans.get("permit_wait")?.mean?;
-    bound(Resource::Permits, f64::from(of_dyno) * f64::from(run.workers.dynos), Some(held_us))
+    bound(Resource::Permits, f64::from(of_dyno) * f64::from(run.workers.dynos), run.latency_us.permit_held_us())
 }
 
 /// A pooled connection is with one task at a time.

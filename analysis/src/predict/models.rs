@@ -188,11 +188,9 @@ fn common_queue(subject: &Subject<'_>) -> Result<Figures, String> {
 
 /// Whoever waits for a permit does so within its service, and a model of workers says nothing of it.
 fn unless_permits(subject: &Subject<'_>) -> Result<(), String> {
-    match subject.settings.task.permits {
-        Some(permits) if permits < subject.settings.workers.count => {
-            Err(format!("tasks wait for {permits} permits, and not for workers"))
-        }
-        _ => Ok(()),
+    match subject.settings.awaited_permits() {
+        Some(permits) => Err(format!("tasks wait for {permits} permits, and not for workers")),
+        None => Ok(()),
     }
 }
 

@@ -4,7 +4,7 @@ use common::plan::Settings;
 use common::report::Run;
 use common::report::size::{SizeDemand, SizeOption};
 
-use super::capacity::{ended, short_permits, time_scale};
+use super::capacity::ended;
 use crate::format::{percent, significant};
 
 /// Each a sentence. `option` is what they are about, and `runs` what it comes from.
@@ -46,7 +46,7 @@ pub(super) fn assumptions(demand: &SizeDemand, settings: &Settings, option: &Siz
 }
 
 fn scaled(settings: &Settings) -> Option<String> {
-    let scale = time_scale(settings);
+    let scale = settings.time_scale();
     (scale != 1.0).then(|| {
         format!(
             "a payment takes {} s and took {} s in the runs: their rates are scaled back, as if nothing but payments took time",
@@ -97,7 +97,7 @@ fn server(demand: &SizeDemand, server_per_s: Option<f64>) -> String {
 
 /// Allen and Cunneen's.
 fn wait(settings: &Settings) -> String {
-    let (what, services) = match short_permits(settings) {
+    let (what, services) = match settings.awaited_permits() {
         Some(_) => ("permit", "what holds one is a pause, which does not vary (Cs2 = 0)"),
         None => ("worker", "services vary as they did in the runs (Cs2)"),
     };

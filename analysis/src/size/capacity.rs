@@ -1,7 +1,7 @@
 //! What one run says of a dyno.
 
 use common::latency::Latency;
-use common::plan::{Claim, Settings, TaskKind};
+use common::plan::Claim;
 use common::report::{Phase, Run, Second};
 
 use crate::predict::simulate::Services;
@@ -32,28 +32,12 @@ pub(super) enum Limit {
     Cpu,
 }
 
-/// Seconds of a run for one of the original's.
-pub(crate) fn time_scale(settings: &Settings) -> f64 {
-    if settings.task.kind == TaskKind::Order { settings.task.time_scale } else { 1.0 }
-}
-
-/// Tasks that one dyno can be at at once.
-pub(crate) fn at_once(settings: &Settings) -> u32 {
-    let workers = settings.workers.count;
-    settings.task.permits.map_or(workers, |permits| permits.min(workers))
-}
-
-/// Permits, where there are fewer of them than workers, so that tasks wait for them.
-pub(super) fn short_permits(settings: &Settings) -> Option<u32> {
-    settings.task.permits.filter(|&permits| permits < settings.workers.count)
-}
-
 /// Time at a task without the wait for a permit, microseconds, by the original's clock. Of what ends in the very turn in which it begins it
 /// is 0.
 pub(super) fn work_us(run: &Run) -> Option<f64> {
     let settings = &run.plan.settings;
     let wait_us = run.latency_us.spans.get("permit_wait").and_then(|span| span.mean).unwrap_or(0.0);
-    let longer_us = settings.task.least_s() * 1e6 * (1.0 / time_scale(settings) - 1.0);
+    let longer_us = settings.task.least_s() * 1e6 * (1.0 / settings.time_scale() - 1.0);
     Some(run.latency_us.service.mean? - wait_us + longer_us).filter(|us| us.is_finite() && *us >= 0.0)
 }
 
@@ -61,7 +45,7 @@ pub(super) fn work_us(run: &Run) -> Option<f64> {
 /// the deviation what it was. Within the service of tasks that wait for permits is that wait; what holds a permit is then taken for a
 /// pause alone. `None` where the report holds no histogram that can be read.
 pub(super) fn work_cs2(run: &Run) -> Option<f64> {
-    if short_permits(&run.plan.settings).is_some() {
+    if run.plan.settings.awaited_permits().is_some() {
         return Some(0.0);
     }
     let service = &run.latency_us.service;
@@ -88,7 +72,7 @@ pub(super) fn once(run: &Run) -> f64 {
 pub(super) fn capacity(run: &Run) -> Option<Capacity> {
     let settings = &run.plan.settings;
     let dynos = f64::from(settings.workers.dynos);
-    let at_work = f64::from(at_once(settings)) * dynos;
+    let at_work = f64::from(settings.at_once()) * dynos;
     // Something waited at both ends of the second. What a drain that is cut off has still seen is not known by seconds.
     let busy =
         |pair: &&[Second]| pair.iter().all(|second| second.backlog as f64 > at_work) && pair[1].phase == Phase::Window;
@@ -98,7 +82,7 @@ pub(super) fn capacity(run: &Run) -> Option<Capacity> {
     let found = if run.queue.is_some() && saturated.len() >= SATURATED_S_MIN {
         let seconds: f64 = saturated.iter().map(|pair| pair[1].t_s - pair[0].t_s).sum();
         let completed: f64 = saturated.iter().map(|pair| pair[1].completed as f64).sum();
-        let per_s = completed / seconds / dynos * time_scale(settings) * once(run);
+        let per_s = completed / seconds / dynos * settings.time_scale() * once(run);
         Capacity { per_s, limit: Limit::Measured }
     } else {
         reckoned(run)?
@@ -157,5 +141,5 @@ fn is_short_of_claims(run: &Run, per_s: f64) -> bool {
     let window = 0.0..settings.load.duration_s;
     let held = queue.depth.iter().filter(|at| window.contains(&at.t_s)).map(|at| at.depth.in_flight as f64).collect();
     middle_of(held).is_some_and(|held| held >= ALL_TAKEN * places)
-        && at_work(run, per_s) < HARDLY * f64::from(at_once(settings))
+        && at_work(run, per_s) < HARDLY * f64::from(settings.at_once())
 }

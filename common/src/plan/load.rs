@@ -118,6 +118,12 @@ pub struct Load {
 }
 
 impl Load {
+    /// How long the burst lasts, seconds; `None` where arrivals are none.
+    #[must_use]
+    pub fn burst_s(&self) -> Option<f64> {
+        Some(self.burst_to_s? - self.burst_from_s?)
+    }
+
     fn default_arrivals() -> ArrivalProcess {
         ArrivalProcess::Poisson
     }

@@ -155,14 +155,13 @@ impl Settings {
         // What stands in a list is its dyno's for as long as that lives.
         let queue = self.queue.as_ref().filter(|queue| queue.kind == QueueKind::Stream)?;
         let workers = self.workers.count;
-        let at_once = self.task.permits.map_or(workers, |permits| permits.min(workers)).max(1);
         let ahead = match queue.claim {
             Claim::Fetcher => workers + queue.prefetch,
             Claim::Worker => workers,
         };
         // What is done waits in the fetcher for the end of its claim, and is then on its way.
         let told_s = if queue.is_settled_by_workers() { 0.0 } else { WAIT_MS_MAX as f64 / 1e3 };
-        let held_s = self.task.least_s() * f64::from(ahead.div_ceil(at_once)) + told_s;
+        let held_s = self.task.least_s() * f64::from(ahead.div_ceil(self.at_once().max(1))) + told_s;
         (held_s >= queue.visibility_timeout_s).then_some(held_s)
     }
 }

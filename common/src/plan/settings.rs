@@ -30,6 +30,24 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// Tasks that one dyno can be at at once.
+    #[must_use]
+    pub fn at_once(&self) -> u32 {
+        self.task.permits.map_or(self.workers.count, |permits| permits.min(self.workers.count))
+    }
+
+    /// Seconds of a run for one of the original's.
+    #[must_use]
+    pub fn time_scale(&self) -> f64 {
+        if self.task.kind == TaskKind::Order { self.task.time_scale } else { 1.0 }
+    }
+
+    /// Permits of a dyno, where there are fewer of them than workers, so that tasks wait for them.
+    #[must_use]
+    pub fn awaited_permits(&self) -> Option<u32> {
+        self.task.permits.filter(|&permits| permits < self.workers.count)
+    }
+
     /// Permits of a dyno, where there are no more of them than workers: with as many both are short, and more workers would not help.
     #[must_use]
     pub fn limiting_permits(&self) -> Option<u32> {

@@ -110,6 +110,14 @@ pub struct Latencies {
     pub spans: BTreeMap<String, Distribution>,
 }
 
+impl Latencies {
+    /// Mean time for which a task held its permit, microseconds: its service without the wait for it.
+    #[must_use]
+    pub fn permit_held_us(&self) -> Option<f64> {
+        Some(self.service.mean? - self.spans.get("permit_wait")?.mean?)
+    }
+}
+
 /// Tasks sent and not finished.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Backlog {

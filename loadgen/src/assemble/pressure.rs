@@ -107,8 +107,7 @@ fn permits(used: &Used<'_>) -> Option<f64> {
     let there_are = f64::from(used.settings.limiting_permits()?) * f64::from(used.settings.workers.dynos);
     let in_vain = used.queue.map_or(0, |queue| queue.duplicates_in_window);
     let tasks_per_s = (used.resources.tasks? + in_vain) as f64 / used.resources.window_s;
-    let held_us = used.latency_us.service.mean? - used.latency_us.spans.get("permit_wait")?.mean?;
-    Some((tasks_per_s * held_us / 1e6 / there_are).min(1.0))
+    Some((tasks_per_s * used.latency_us.permit_held_us()? / 1e6 / there_are).min(1.0))
 }
 
 /// Time that workers spent in tasks, over the whole run.
