@@ -53,9 +53,11 @@ impl<T> Backlog<T> {
         Backlog { order, waiting: VecDeque::with_capacity(1) }
     }
 
-    /// Adds the newest.
-    pub fn push(&mut self, task: T) {
+    /// Adds the newest. True: nothing was there, so that the worker may be asleep.
+    pub fn push(&mut self, task: T) -> bool {
+        let first = self.waiting.is_empty();
         self.waiting.push_back(task);
+        first
     }
 
     /// Takes the next: the oldest (fifo) or the newest (lifo).
@@ -142,7 +144,7 @@ mod tests {
     fn fifo_takes_the_oldest_and_lifo_the_newest() {
         for (order, expected) in [(Order::Fifo, [1, 2, 3]), (Order::Lifo, [3, 2, 1])] {
             let mut backlog = Backlog::new(order);
-            (1..=3).for_each(|task| backlog.push(task));
+            assert_eq!([1, 2, 3].map(|task| backlog.push(task)), [true, false, false]);
             let taken: Vec<u64> = std::iter::from_fn(|| backlog.take()).collect();
             assert_eq!(taken, expected);
         }

@@ -99,9 +99,20 @@ impl Letterboxes {
 
     /// Hands a task to its worker. One that has left takes no more: its tasks stay unfinished.
     pub fn deliver(&self, worker: u32, task: Handed) {
-        let letterbox = &self.0[worker as usize];
-        letterbox.contents().backlog.push(task);
-        letterbox.bell.notify_one();
+        if self.put(worker, task) {
+            self.wake(worker);
+        }
+    }
+
+    /// As [`Letterboxes::deliver`], but leaves the worker asleep if it is. True: it is to be woken, for nobody was told to before.
+    #[must_use]
+    pub fn put(&self, worker: u32, task: Handed) -> bool {
+        self.0[worker as usize].contents().backlog.push(task)
+    }
+
+    /// Wakes a worker that was left asleep.
+    pub fn wake(&self, worker: u32) {
+        self.0[worker as usize].bell.notify_one();
     }
 }
 

@@ -42,9 +42,25 @@ impl Inboxes {
 
     /// Hands a task to its worker. One that has left takes no more: its tasks stay unfinished.
     pub fn deliver(&self, worker: u32, task: Handed) {
+        if self.put(worker, task) {
+            self.wake(worker);
+        }
+    }
+
+    /// As [`Inboxes::deliver`], but leaves the worker asleep if it is. True: it is to be woken, for nobody was told to before.
+    #[must_use]
+    pub fn put(&self, worker: u32, task: Handed) -> bool {
         match self {
-            Inboxes::Letterboxes(workers) => workers.deliver(worker, task),
-            Inboxes::Slots(workers) => workers[worker as usize].deliver(task),
+            Inboxes::Letterboxes(workers) => workers.put(worker, task),
+            Inboxes::Slots(workers) => workers[worker as usize].put(task),
+        }
+    }
+
+    /// Wakes a worker that was left asleep.
+    pub fn wake(&self, worker: u32) {
+        match self {
+            Inboxes::Letterboxes(workers) => workers.wake(worker),
+            Inboxes::Slots(workers) => workers[worker as usize].wake(),
         }
     }
 }

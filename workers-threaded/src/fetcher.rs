@@ -51,14 +51,19 @@ pub fn start(
             match fetcher.turn(now_ns()) {
                 Turn::Exchange(request) => {
                     let exchange = connections.exchange(request);
+                    let mut asleep = Vec::new();
                     let hand_over = |worker, entry| {
                         // A queue has no limit of what waits at a worker: no more is claimed than there is room for.
                         let _ = shared.waiting.arrive(worker);
-                        inboxes.deliver(worker, Handed::Entry(entry));
+                        if inboxes.put(worker, Handed::Entry(entry)) {
+                            asleep.push(worker);
+                        }
                     };
                     if let Err(error) = fetcher.replied(exchange.result, hand_over) {
                         return shared.fatal(format!("the queue cannot be claimed from: {error}"));
                     }
+                    // Once each has all that is for it: else it would sleep again before the next comes.
+                    asleep.into_iter().for_each(|worker| inboxes.wake(worker));
                 }
                 Turn::Wait(until_ns) => {
                     let wait = Duration::from_nanos(until_ns.saturating_sub(now_ns()));

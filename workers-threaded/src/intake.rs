@@ -97,9 +97,20 @@ impl Letterboxes {
 
     /// Hands a task to its worker. One that has left takes no more: its tasks stay unfinished.
     pub fn deliver(&self, worker: u32, task: Handed) {
-        let letterbox = &self.0[worker as usize];
-        letterbox.contents().backlog.push(task);
-        letterbox.bell.notify_one();
+        if self.put(worker, task) {
+            self.wake(worker);
+        }
+    }
+
+    /// As [`Letterboxes::deliver`], but leaves the worker asleep if it is. True: it is to be woken, for nobody was told to before.
+    #[must_use]
+    pub fn put(&self, worker: u32, task: Handed) -> bool {
+        self.0[worker as usize].contents().backlog.push(task)
+    }
+
+    /// Wakes a worker that was left asleep.
+    pub fn wake(&self, worker: u32) {
+        self.0[worker as usize].bell.notify_one();
     }
 }
 
@@ -169,6 +180,22 @@ mod model {
             letterboxes.deliver(0, handed(0));
             letterboxes.deliver(0, handed(1));
             drop(letterboxes);
+            worker.join().unwrap();
+        });
+    }
+
+    /// No end comes that would wake it as well.
+    #[test]
+    fn a_worker_who_was_left_asleep_is_woken() {
+        loom::model(|| {
+            let (letterboxes, mut inboxes) = inboxes(1, Order::Fifo, &Source::Pushed, &shared(1));
+            let mut inbox = inboxes.remove(0);
+            let worker = thread::spawn(move || {
+                let received = [(); 2].map(|()| inbox.receive().map(|task| index_of(&task)));
+                assert_eq!(received, [Some(0), Some(1)]);
+            });
+            let asleep = [0, 1].map(|index| letterboxes.put(0, handed(index)));
+            asleep.iter().filter(|asleep| **asleep).for_each(|_| letterboxes.wake(0));
             worker.join().unwrap();
         });
     }

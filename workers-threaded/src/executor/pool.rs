@@ -114,12 +114,15 @@ impl Slot {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A task for this worker: an idle one is queued on the pool.
-    pub fn deliver(&self, task: Handed) {
-        let mut inner = self.lock();
-        inner.backlog.push(task);
-        let idle = inner.idle.take();
-        drop(inner);
+    /// A task for this worker. True: it is to be woken, for nobody was told to before.
+    #[must_use]
+    pub fn put(&self, task: Handed) -> bool {
+        self.lock().backlog.push(task)
+    }
+
+    /// If it is idle it is queued on the pool.
+    pub fn wake(&self) {
+        let idle = self.lock().idle.take();
         if let Some(state) = idle {
             self.shop.threads.spawn(move || state.go_on(Action::Receive));
         }
