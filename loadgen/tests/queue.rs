@@ -216,6 +216,26 @@ fn what_a_dead_dyno_held_is_claimed_again() {
     }
 }
 
+/// Whoever is thought dead and holds nothing is looked at again later; not so if it says meanwhile that it lives.
+#[test]
+fn a_dyno_that_was_thought_dead_is_looked_after_like_any_other() {
+    let server = TestServer::start();
+    let mut connection = filled(&server, QueueKind::List, 0..0);
+    let settings = Queue { kind: QueueKind::List, visibility_timeout_s: 0.2, ..Queue::default() };
+    let [still, other] = ["0-a", "1-b"].map(|name| Protocol::new(settings.clone(), name.to_owned()));
+    let mut looks = |protocol: &Protocol| {
+        ask(&mut connection, &protocol.upkeep_into(Request::new(), 2, true)).unwrap();
+        let put_off: bool = redis::cmd("EXISTS").arg("test:queue:consumers:0-a:empty").query(&mut connection).unwrap();
+        put_off
+    };
+    looks(&still);
+    let begun = Instant::now();
+    while !looks(&other) {
+        assert!(begun.elapsed() < LONG);
+    }
+    assert!(!looks(&still));
+}
+
 /// What is held too long is put back, and done all the same by whoever was late: its result is kept, and what was put back is done in vain, or
 /// not at all, and never counts as lost.
 #[test]

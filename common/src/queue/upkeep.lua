@@ -59,6 +59,7 @@ if ARGV[1] == 'list' then
   -- Others look after whatever its workers hold, should it die. Every time: it may have been thought dead.
   redis.call('HSET', KEYS[5], ARGV[2], ARGV[6])
   redis.call('SET', lease_of(ARGV[2]), 1, 'PX', ARGV[3])
+  redis.call('DEL', lease_of(ARGV[2]) .. ':empty')
 end
 
 local function in_all()
