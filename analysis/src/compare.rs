@@ -239,10 +239,14 @@ pub(crate) fn pairs<'a>(
 }
 
 /// Whether runs of `cell` are compared by `metric`, if it is not the primary one: by the second only where nothing is asked, for
-/// of tasks it says what is said by the task.
+/// of tasks it says what is said by the task; by the time of a command only where tasks are pushed, for how many a claim is made for is
+/// the variant's doing.
 pub(crate) fn is_compared(cell: &plan::Cell, metric: Metric) -> bool {
-    let idle = cell.settings.load.is_idle();
-    metric.is_contrasted() && cell.has(metric) && (idle || !metric.is_by_the_second())
+    let (idle, pushed) = (cell.settings.load.is_idle(), cell.settings.queue.is_none());
+    metric.is_contrasted()
+        && cell.has(metric)
+        && (idle || !metric.is_by_the_second())
+        && (pushed || metric != Metric::RedisUsPerCommand)
 }
 
 fn summary(variant: Variant, settings: &Settings, runs: &VariantRuns<'_>, level: Level) -> VariantSummary {

@@ -39,14 +39,14 @@ pub(super) fn contrasts(plan: &Plan, cells: &[Measurable<'_>], level: Level) -> 
 
 /// The negative controls of every cell, as far as they were measured: one family of their own.
 pub(super) fn controls(plan: &Plan, cells: &[Measurable<'_>], level: Level) -> Vec<Vec<Contrast>> {
-    let of_cell = |&cell: &Measurable<'_>| {
+    let of_cell = |(cell, &measurable): (&plan::Cell, &Measurable<'_>)| {
         let of_pair = |pair: Pair<'_>| {
-            let controls = Metric::ALL.into_iter().filter(|metric| metric.is_control());
+            let controls = Metric::ALL.into_iter().filter(|&metric| metric.is_control() && is_compared(cell, metric));
             controls.map(|metric| pair.measure(metric, false)).filter(Measured::is_measured).collect::<Vec<_>>()
         };
-        pairs(plan, cell, level).flat_map(of_pair).collect()
+        pairs(plan, measurable, level).flat_map(of_pair).collect()
     };
-    judged(cells.iter().map(of_cell).collect())
+    judged(plan.cells.iter().zip(cells).map(of_cell).collect())
 }
 
 /// The contrasts of all cells as one family.

@@ -13,7 +13,7 @@ use common::report::SCHEMA_VERSION;
 use common::report::aa::{AaBench, AaKind, AaStore};
 use common::report::comparison::{Cause, Comparison, ContrastVerdict};
 
-use crate::support::{CPU, PLAN, bench, contrast, is_async, named, plan, runs, scale, scale_cpu, scatter};
+use crate::support::{CPU, PLAN, bench, contrast, is_async, named, plan, queue, runs, scale, scale_cpu, scatter};
 
 /// The runs of an A/A bench of `variant` in which the second name needs `factor` times the CPU, give or take 2 %.
 fn against_itself(variant: &str, seed: u64, factor: f64) -> (Results, Comparison) {
@@ -175,6 +175,18 @@ fn what_tasks_compute_is_a_control_where_the_worker_does_it() {
         let comparison = analysis::comparison(&Results::new(plan, named(runs), Mixed::Refused).unwrap(), None);
         assert_eq!(comparison.cells[0].controls.len(), controls, "{placement:?}");
     }
+}
+
+/// How many commands a claim carries tasks for is the variant's doing, and with it how long a command takes.
+#[test]
+fn the_servers_time_per_command_is_no_control_out_of_a_queue() {
+    let plan = Plan::parse(PLAN, &["task.kind=job".to_owned()]).unwrap();
+    let runs = runs(&plan, |run| run.queue = Some(queue()));
+    let comparison = analysis::comparison(&Results::new(plan, named(runs), Mixed::Refused).unwrap(), None);
+    let cell = &comparison.cells[0];
+    assert!(cell.variants.iter().all(|variant| variant.metrics["redis_us_per_command"].n > 0), "it was measured");
+    assert_eq!((cell.controls.len(), cell.contrasts.is_empty()), (0, false));
+    assert!(!analysis::tables::terminal(&comparison).contains("server time per command"));
 }
 
 #[test]

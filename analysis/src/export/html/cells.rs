@@ -153,7 +153,7 @@ impl Builder<'_> {
         }
     }
 
-    /// `None` where no variant has the metric, and nothing says why.
+    /// `None` where no variant has the metric, and nothing says why, or it would be a control and is none here.
     fn row(&self, metric: Metric, notes: &mut Vec<String>) -> Option<Row> {
         let values = self.values(metric);
         let contrast = self.contrast(metric).map(|(at, contrast)| {
@@ -165,12 +165,14 @@ impl Builder<'_> {
             });
             RowContrast { at, primary: contrast.primary, word: word_of(contrast), note }
         });
+        let apart = metric.is_control() && self.contender.is_some();
         let measured = contrast.is_some()
-            || self.cell.variants.iter().any(|summary| {
-                let ours =
-                    summary.variant.name == self.baseline || Some(summary.variant.name.as_str()) == self.contender;
-                ours && summary.metrics.get(metric.name()).is_some_and(|estimate| estimate.n > 0)
-            });
+            || !apart
+                && self.cell.variants.iter().any(|summary| {
+                    let ours =
+                        summary.variant.name == self.baseline || Some(summary.variant.name.as_str()) == self.contender;
+                    ours && summary.metrics.get(metric.name()).is_some_and(|estimate| estimate.n > 0)
+                });
         measured.then(|| Row { about: about(metric), form: form(metric), values, contrast })
     }
 
