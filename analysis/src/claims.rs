@@ -114,7 +114,7 @@ impl<'a> Bench<'a> {
     /// Most tasks that waited. Of a burst all wait that are neither done nor held when it ends.
     fn peak(&self, claimed: f64) -> Judged {
         let Settings { workers, queue, .. } = &self.settings;
-        let held = f64::from(workers.count) + f64::from(queue.as_ref().map_or(0, |queue| queue.prefetch));
+        let held = f64::from(queue.as_ref().map_or(workers.count, |queue| queue.room(workers.count)));
         let burst = allowed(&self.settings).zip(self.burst());
         let least = |(per_s, (tasks, burst_s)): (f64, (f64, f64))| (tasks, tasks - per_s * burst_s - held);
         let least = burst.map(least).filter(|(_, least)| *least > 0.0);

@@ -386,10 +386,11 @@ fn add(a: Usage, b: Usage) -> Usage {
     }
 }
 
-/// Timed tasks that ended: those that the server's counters cover.
+/// Timed tasks that ended, those in vain left out: those that the server's counters cover.
 fn tasks_of_server(measured: &Measured) -> u64 {
     let phases = [TaskPhase::WarmUp, TaskPhase::Window];
-    phases.map(|phase| measured.collected.counts(phase).ended()).iter().sum()
+    let ended: u64 = phases.map(|phase| measured.collected.counts(phase).ended()).iter().sum();
+    ended.saturating_sub(measured.collected.queue().duplicates)
 }
 
 fn redis_work(measured: &Measured, tasks: u64) -> RedisWork {

@@ -134,14 +134,31 @@ fn crowded(plan: &Plan) -> Option<String> {
 fn outlived(plan: &Plan) -> Option<String> {
     let held = plan.cells.iter().filter_map(|cell| Some((cell, cell.settings.held_too_long_s()?)));
     let (cell, held_s) = held.max_by(|(_, one), (_, other)| one.total_cmp(other))?;
-    let timeout_s = cell.settings.queue.as_ref()?.visibility_timeout_s;
-    let parameters: Vec<String> = cell.parameters.iter().map(|(key, value)| format!("{key} = {value}")).collect();
-    let parameters = parameters.join(", ");
-    let place = if parameters.is_empty() { String::new() } else { format!("in cell {} ({parameters}) ", cell.index) };
+    let (timeout_s, place) = (cell.settings.queue.as_ref()?.visibility_timeout_s, place(cell));
     Some(format!(
         "queue.visibility_timeout_s = {timeout_s}: {place}a task may be held for {held_s:.3} s, waiting in its dyno included, so that \
          others will claim it meanwhile; the report counts these"
     ))
+}
+
+/// What is said of a plan whose failing tasks are tried again for longer than the drain may take: of the cell in which that is longest.
+#[must_use]
+fn retried(plan: &Plan) -> Option<String> {
+    let retried = plan.cells.iter().filter_map(|cell| Some((cell, cell.settings.retried_too_long_s()?)));
+    let (cell, retried_s) = retried.max_by(|(_, one), (_, other)| one.total_cmp(other))?;
+    let (backoff_ms, place) = (cell.settings.queue.as_ref()?.backoff_ms, place(cell));
+    let drain_within_s = cell.settings.slo.drain_within_s;
+    Some(format!(
+        "queue.backoff_ms = {backoff_ms}: {place}a task that fails is tried again for {retried_s:.3} s, longer than \
+         slo.drain_within_s = {drain_within_s} allows the drain to take: one that fails near the end makes a run overloaded"
+    ))
+}
+
+/// Which cell it is, where there are several.
+fn place(cell: &Cell) -> String {
+    let parameters: Vec<String> = cell.parameters.iter().map(|(key, value)| format!("{key} = {value}")).collect();
+    let parameters = parameters.join(", ");
+    if parameters.is_empty() { String::new() } else { format!("in cell {} ({parameters}) ", cell.index) }
 }
 
 /// What the runs of an admitted plan rest on.
@@ -169,7 +186,8 @@ impl Admitted {
         handicap.iter().try_for_each(|handicap| handicap.admit(plan))?;
         let source = Source::find(common.redis_url.as_deref(), common.flush, &mut |line| progress.line(line))?;
         admit(plan, &source)?;
-        crowded(plan).into_iter().chain(outlived(plan)).for_each(|why| progress.line(&why));
+        let doubts = [crowded(plan), outlived(plan), retried(plan)];
+        doubts.into_iter().flatten().for_each(|why| progress.line(&why));
         let ceilings = Ceilings::read(&host::read(placement.cpus()).fingerprint);
         ceilings.admit(plan, common.force, |line| progress.line(line))?;
         Ok(Admitted { source, ceilings, handicap })
@@ -384,7 +402,7 @@ fn line(run: &Run) -> String {
 mod tests {
     use common::plan::Plan;
 
-    use super::outlived;
+    use super::{outlived, retried};
 
     #[test]
     fn the_cell_that_holds_tasks_for_longest_is_named() {
@@ -403,5 +421,14 @@ mod tests {
         let of_one = said("1", 3);
         assert!(of_one.starts_with("queue.visibility_timeout_s = 3: a task may be held for 3.400 s,"), "{of_one}");
         assert_eq!(said("[1, 5, 100, 20]", 7), "");
+    }
+
+    #[test]
+    fn the_cell_whose_failing_tasks_are_tried_for_longest_is_named() {
+        let plan = "name = \"t\"\n[task]\nkind = \"job\"\nfail_share = 0.01\n[load]\nrate_per_s = 10\nduration_s = 1\n[workers]\n\
+                    count = 4\n[queue]\nbackoff_ms = [1000, 2500, 100]\n[[variant]]\nname = \"a\"\nengine = \"async\"\n";
+        let longest = "queue.backoff_ms = 2500: in cell 1 (queue.backoff_ms = 2500) a task that fails is tried again for 7.500 s, longer \
+                       than slo.drain_within_s = 1 allows the drain to take: one that fails near the end makes a run overloaded";
+        assert_eq!(retried(&Plan::parse(plan, &[]).unwrap()).as_deref(), Some(longest));
     }
 }

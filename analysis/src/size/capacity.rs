@@ -1,7 +1,6 @@
 //! What one run says of a dyno.
 
 use common::latency::Latency;
-use common::plan::Claim;
 use common::report::{Phase, Run, Second};
 
 use crate::predict::simulate::Services;
@@ -134,10 +133,9 @@ fn at_work(run: &Run, per_s: f64) -> f64 {
 /// Whether a dyno has claimed as many tasks as it may, and its workers are hardly ever at one: most are on their way, to it or, done,
 /// back. More workers may claim more.
 fn is_short_of_claims(run: &Run, per_s: f64) -> bool {
-    let (settings, Some(queue)) = (&run.plan.settings, &run.queue) else { return false };
-    let prefetch =
-        settings.queue.as_ref().filter(|queue| queue.claim == Claim::Fetcher).map_or(0, |queue| queue.prefetch);
-    let places = f64::from(settings.workers.count + prefetch) * f64::from(settings.workers.dynos);
+    let settings = &run.plan.settings;
+    let (Some(plan), Some(queue)) = (&settings.queue, &run.queue) else { return false };
+    let places = f64::from(plan.room(settings.workers.count)) * f64::from(settings.workers.dynos);
     let window = 0.0..settings.load.duration_s;
     let held = queue.depth.iter().filter(|at| window.contains(&at.t_s)).map(|at| at.depth.in_flight as f64).collect();
     middle_of(held).is_some_and(|held| held >= ALL_TAKEN * places)

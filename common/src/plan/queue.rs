@@ -85,6 +85,19 @@ const PREFETCH_MAX: u32 = 100_000;
 const ATTEMPTS_MAX: u32 = 255;
 
 impl Queue {
+    /// Tasks that a dyno of so many workers has room for, claimed and not settled: one for each, and what its fetcher claims ahead.
+    #[must_use]
+    pub fn room(&self, workers: u32) -> u32 {
+        workers + self.prefetch
+    }
+
+    /// The pause after a failed attempt, milliseconds: twice as long each time. `attempts`: that failed before it.
+    #[must_use]
+    pub fn pause_ms(&self, attempts: u32) -> f64 {
+        // Beyond a million times the first pause nobody waits.
+        self.backoff_ms * f64::from(1 << attempts.min(20))
+    }
+
     fn validate(&self) -> Result<(), PlanError> {
         let within = |key: &str, value: u32, least: u32, most: u32, of: &str| match value {
             _ if (least..=most).contains(&value) => Ok(()),
@@ -154,15 +167,20 @@ impl Settings {
     pub fn held_too_long_s(&self) -> Option<f64> {
         // What stands in a list is its dyno's for as long as that lives.
         let queue = self.queue.as_ref().filter(|queue| queue.kind == QueueKind::Stream)?;
-        let workers = self.workers.count;
-        let ahead = match queue.claim {
-            Claim::Fetcher => workers + queue.prefetch,
-            Claim::Worker => workers,
-        };
+        let ahead = queue.room(self.workers.count);
         // What is done waits in the fetcher for the end of its claim, and is then on its way.
         let told_s = if queue.is_settled_by_workers() { 0.0 } else { WAIT_MS_MAX as f64 / 1e3 };
         let held_s = self.task.least_s() * f64::from(ahead.div_ceil(self.at_once().max(1))) + told_s;
         (held_s >= queue.visibility_timeout_s).then_some(held_s)
+    }
+
+    /// From the first attempt of a task that always fails to its last, by the plan, seconds. `None` where the drain may take as long, or
+    /// nothing fails.
+    #[must_use]
+    pub fn retried_too_long_s(&self) -> Option<f64> {
+        let queue = self.queue.as_ref().filter(|_| self.task.fail_share > 0.0)?;
+        let retried_s = (0..queue.attempts_max - 1).map(|attempts| queue.pause_ms(attempts)).sum::<f64>() / 1e3;
+        (retried_s > self.slo.drain_within_s).then_some(retried_s)
     }
 }
 
@@ -317,5 +335,17 @@ mod tests {
         // What is done is told when the claim under way is answered.
         assert_eq!(held("kind = \"job\"", "visibility_timeout_s = 0.001"), Some(0.1));
         assert_eq!(held("kind = \"job\"", "visibility_timeout_s = 0.2"), None);
+    }
+
+    #[test]
+    fn a_job_that_fails_for_longer_than_the_drain_may_take_is_known_beforehand() {
+        let retried = |task: &str, tables: &str| {
+            parse(&format!("kind = \"job\"\n{task}"), tables, "").unwrap().retried_too_long_s()
+        };
+        assert_eq!(retried("fail_share = 0.01", ""), Some(3.0));
+        assert_eq!(retried("fail_share = 0.01", "[queue]\nbackoff_ms = 500\nattempts_max = 4"), Some(3.5));
+        assert_eq!(retried("fail_share = 0.01", "[queue]\nattempts_max = 1"), None);
+        assert_eq!(retried("fail_share = 0.01", "[slo]\ndrain_within_s = 3"), None);
+        assert_eq!(retried("", ""), None);
     }
 }

@@ -76,7 +76,7 @@ impl Fetcher {
     #[must_use]
     pub fn new(protocol: Arc<Protocol>, workers: u32, now_ns: u64) -> Fetcher {
         let places = match protocol.settings().claim {
-            Claim::Fetcher => workers + protocol.settings().prefetch,
+            Claim::Fetcher => protocol.settings().room(workers),
             Claim::Worker => 0,
         };
         Fetcher {

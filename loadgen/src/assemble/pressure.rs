@@ -120,8 +120,8 @@ fn workers_at_a_task(used: &Used<'_>) -> Option<f64> {
 /// claimed is set against the room there is, prefetch included, as it was seen ten times a second over the window. What was put back for it
 /// was held too long is no more among it, though a worker has it.
 fn room_taken(settings: &Settings, depth: &[DepthAt]) -> Option<f64> {
-    let prefetch = settings.queue.as_ref()?.prefetch;
-    let room = f64::from(settings.workers.total()) + f64::from(settings.workers.dynos) * f64::from(prefetch);
+    let workers = &settings.workers;
+    let room = f64::from(settings.queue.as_ref()?.room(workers.count)) * f64::from(workers.dynos);
     let seen = depth.iter().filter(|at| (0.0..=settings.load.duration_s).contains(&at.t_s));
     let (taken, looks) = seen.fold((0, 0_u32), |(taken, looks), at| (taken + at.depth.in_flight, looks + 1));
     (looks > 0).then(|| (taken as f64 / f64::from(looks) / room).min(1.0))

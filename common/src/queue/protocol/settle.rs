@@ -22,8 +22,7 @@ impl Protocol {
         if attempts + 1 >= self.settings.attempts_max {
             return Fate::Dead(why);
         }
-        // Beyond a million times the first pause nobody waits.
-        Fate::Retry((self.settings.backoff_ms * f64::from(1 << attempts.min(20))).round() as u64)
+        Fate::Retry(self.settings.pause_ms(attempts).round() as u64)
     }
 
     /// Whether the server is told by one command for all like it.
