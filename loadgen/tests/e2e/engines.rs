@@ -44,7 +44,7 @@ fn runs(plan: &str) -> Vec<(Run, Contents)> {
     let one = |(engine, connections)| {
         // Nothing depends on the machine keeping up: limits are far away.
         let finished = loadgen(&format!(
-            "run --engine {engine} {connections} --workers 4 --dynos 2 --rate 100 --duration 0.6 --warmup 0.2 --seed 7 {plan} \
+            "run --engine {engine} {connections} --workers 4 --dynos 2 --rate 200 --duration 0.3 --warmup 0.1 --seed 7 {plan} \
              --backlog-max 1000 --set load.drain_s=60 --set slo.drain_within_s=60 --redis-url {url} --flush"
         ));
         (assert_run(&finished, RunResult::Ok).clone(), contents(&mut server.connection()))
