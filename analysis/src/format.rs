@@ -8,6 +8,15 @@ use crate::metric::Unit;
 /// Stands where there is no number.
 pub(crate) const NOTHING: &str = "-";
 
+/// "a, b and c"
+pub(crate) fn listed(texts: &[String], last: &str) -> String {
+    match texts {
+        [] => String::new(),
+        [one] => one.clone(),
+        [first @ .., end] => format!("{} {last} {end}", first.join(", ")),
+    }
+}
+
 /// `value` with `digits` significant digits; digits before the point are never rounded away.
 pub(crate) fn significant(value: f64, digits: usize) -> String {
     let magnitude = if value == 0.0 { 0 } else { value.abs().log10().floor() as i64 };

@@ -19,15 +19,17 @@ const GAP: f64 = 9.0;
 /// A difference of this log ratio has the full colour.
 const FULL: f64 = 0.25;
 
-/// One map a contender; none without a sweep.
+/// One map a contender, and of a star one for every key; none without a sweep.
 pub(super) fn of(comparison: &Comparison) -> Vec<Chart> {
-    let Some(swept) = Swept::of(comparison) else { return Vec::new() };
-    let maps = contenders(comparison).into_iter().enumerate().map(|(i, contender)| {
-        let map = Map { comparison, swept: &swept, contender };
-        Place::section(Section::Overview)
-            .chart(format!("crossover-{i}"), &map.title(), map.summary(), |size| map.draw(size))
+    let all = Swept::all(comparison);
+    let maps = contenders(comparison).into_iter().flat_map(|contender| all.iter().map(move |swept| (contender, swept)));
+    let charts = maps.enumerate().map(|(i, (contender, swept))| {
+        let map = Map { comparison, swept, contender };
+        let by = if all.len() > 1 { format!(", by {}", swept.key) } else { String::new() };
+        let title = format!("{}{by}", map.title());
+        Place::section(Section::Overview).chart(format!("crossover-{i}"), &title, map.summary(), |size| map.draw(size))
     });
-    maps.collect()
+    charts.collect()
 }
 
 struct Map<'a> {
@@ -52,7 +54,8 @@ impl<'a> Map<'a> {
     }
 
     fn summary(&self) -> String {
-        let contrasts: Vec<&Contrast> = self.comparison.cells.iter().filter_map(|cell| self.contrast(cell)).collect();
+        let cells = self.swept.rows.iter().flat_map(|row| row.cells.iter().flatten());
+        let contrasts: Vec<&Contrast> = cells.filter_map(|cell| self.contrast(cell)).collect();
         let count = |verdict| contrasts.iter().filter(|contrast| contrast.verdict == verdict).count();
         format!(
             "{} is better in {} of {} cells, worse in {}, the same in {}; unknown in {}. Percent: how much more or less {} \

@@ -7,6 +7,7 @@ use super::outcome::{Outcome, contenders, outcome_legend, ratio_words};
 use super::scale::Scale;
 use super::svg::{Element, fitting, width_of};
 use super::sweep::{capital, runs_of_all};
+use super::swept::{centre, differing};
 use super::{Chart, Section};
 use crate::format::{percent, ratio_of, ratio_or_unbounded};
 use crate::metric::{Unit, wording};
@@ -28,8 +29,12 @@ fn short_word(contrast: &Contrast) -> String {
     if contrast.primary { word.to_owned() } else { format!("({word})") }
 }
 
-/// The swept keys without their tables, where they differ without them.
-fn short_parameters(cell: &Cell) -> String {
+/// The swept keys without their tables, where they differ without them; in a star the one in which `cell` is not its `centre`.
+fn short_parameters(cell: &Cell, centre: Option<&Cell>) -> String {
+    if let Some(centre) = centre {
+        let words = differing(cell, centre).map(|(key, value)| format!("{key} = {}", value_text(value)));
+        return words.last().unwrap_or_else(|| "the centre".to_owned());
+    }
     let ends: Vec<&str> = cell.parameters.keys().map(|key| key.rsplit('.').next().unwrap_or(key)).collect();
     if (1..ends.len()).any(|i| ends[..i].contains(&ends[i])) {
         return parameters(cell);
@@ -48,12 +53,13 @@ struct Row<'a> {
 /// The primary metric of every cell, one chart a contender; of one cell all contenders together. None where that is one ratio
 /// only, which stands with its cell.
 pub(super) fn primary(comparison: &Comparison) -> Vec<Chart> {
+    let centre = centre(comparison);
     let of = |contender: Option<&str>| -> Vec<Row<'_>> {
         let contrasts = comparison.cells.iter().flat_map(|cell| cell.contrasts.iter().map(move |one| (cell, one)));
         contrasts
             .filter(|(_, contrast)| contrast.primary && contender.is_none_or(|name| contrast.contender == name))
             .map(|(cell, contrast)| {
-                let parameters = short_parameters(cell);
+                let parameters = short_parameters(cell, centre);
                 let alone = parameters.is_empty() || contender.is_none();
                 Row { name: if alone { contrast.contender.clone() } else { parameters }, contrast, strong: false }
             })
@@ -71,7 +77,8 @@ pub(super) fn primary(comparison: &Comparison) -> Vec<Chart> {
             _ => format!("{label}: ratio {} / {baseline} in every cell", first.contender),
         };
         let place = Place::section(Section::Overview);
-        let summary = summary(comparison, &rows);
+        let centre = centre.map_or_else(String::new, |centre| format!(" The centre: {}.", parameters(centre)));
+        let summary = format!("{}{centre}", summary(comparison, &rows));
         Some(place.chart(format!("ratios-{i}"), &title, summary, |size| draw(size, comparison, &rows)))
     });
     charts.collect()

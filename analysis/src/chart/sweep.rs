@@ -1,4 +1,4 @@
-//! A metric against a swept number: one line a variant, one panel for each combination of the other keys.
+//! A metric against a swept number: one line a variant, one panel for each combination of the other keys, or for each key of a star.
 
 use common::plan::Metric;
 use common::report::comparison::{Comparison, Estimate, RunVerdicts, VariantSummary};
@@ -8,7 +8,7 @@ use super::scale::{Scale, Tick};
 use super::svg::{Element, band, fitting, line};
 use super::swept::{Row, Swept};
 use super::{Chart, Section};
-use crate::format::{estimate, percent};
+use crate::format::{estimate, listed, percent};
 use crate::metric::{Unit, wording};
 
 /// More panels than this are a book: the rest is in the JSON and in the tables.
@@ -18,30 +18,40 @@ const METRICS: [Metric; 3] = [Metric::CompletedPerS, Metric::CpuUsPerTask, Metri
 
 /// The charts of a sweep over a number; none without one.
 pub(super) fn of(comparison: &Comparison) -> Vec<Chart> {
-    let Some(swept) = Swept::of(comparison) else { return Vec::new() };
-    let Some(numbers) = swept.numbers() else { return Vec::new() };
+    let all = Swept::all(comparison);
+    let panels = all
+        .iter()
+        .filter_map(|swept| Some((swept, swept.numbers()?)))
+        .flat_map(|(swept, numbers)| swept.rows.iter().map(move |row| Panel { swept, numbers: numbers.clone(), row }));
+    let mut panels: Vec<Panel<'_>> = panels.collect();
+    let left_out = panels.len().saturating_sub(PANELS_MAX);
+    panels.truncate(PANELS_MAX);
     let others = METRICS.into_iter().filter(|&metric| metric != comparison.primary);
     let charts = std::iter::once(comparison.primary).chain(others).filter_map(|metric| {
-        let panels = Panels { comparison, swept: &swept, numbers: &numbers, metric };
+        let panels = Panels { comparison, panels: &panels, left_out, metric };
         panels.has_values().then(|| panels.chart())
     });
     charts.collect()
 }
 
+/// A line of cells that differ in one number.
+struct Panel<'a> {
+    swept: &'a Swept<'a>,
+    numbers: Vec<f64>,
+    row: &'a Row<'a>,
+}
+
 struct Panels<'a> {
     comparison: &'a Comparison,
-    swept: &'a Swept<'a>,
-    numbers: &'a [f64],
+    panels: &'a [Panel<'a>],
+    /// How many there would be besides.
+    left_out: usize,
     metric: Metric,
 }
 
 impl Panels<'_> {
-    fn rows(&self) -> &[Row<'_>] {
-        &self.swept.rows[..self.swept.rows.len().min(PANELS_MAX)]
-    }
-
-    fn estimate(&self, row: &Row<'_>, column: usize, variant: usize) -> Option<Estimate> {
-        let summary = row.cells[column]?.variants.get(variant)?;
+    fn estimate(&self, panel: &Panel<'_>, column: usize, variant: usize) -> Option<Estimate> {
+        let summary = panel.row.cells[column]?.variants.get(variant)?;
         summary.metrics.get(self.metric.name()).copied().filter(|estimate| estimate.value.is_some())
     }
 
@@ -51,9 +61,9 @@ impl Panels<'_> {
 
     fn estimates(&self) -> Vec<Estimate> {
         let mut all = Vec::new();
-        for row in self.rows() {
-            for column in 0..self.numbers.len() {
-                all.extend((0..self.variants()).filter_map(|variant| self.estimate(row, column, variant)));
+        for panel in self.panels {
+            for column in 0..panel.numbers.len() {
+                all.extend((0..self.variants()).filter_map(|variant| self.estimate(panel, column, variant)));
             }
         }
         all
@@ -65,36 +75,40 @@ impl Panels<'_> {
 
     fn chart(&self) -> Chart {
         let label = wording(self.metric).label;
-        let left_out = self.swept.rows.len().saturating_sub(PANELS_MAX);
-        let left_out =
-            if left_out > 0 { format!(" {left_out} further combinations are in the tables.") } else { String::new() };
+        let left_out = match self.left_out {
+            0 => String::new(),
+            left_out => format!(" {left_out} further combinations are in the tables."),
+        };
         let summary = format!(
             "Medians over valid runs with unadjusted {} intervals. {}. {}{left_out}",
             percent(self.comparison.level),
             self.words().join("; "),
             runs_of_all(self.comparison)
         );
-        let title = format!("{} by {}", capital(label), self.swept.key);
+        let mut keys: Vec<String> = self.panels.iter().map(|panel| panel.swept.key.clone()).collect();
+        keys.dedup();
+        let title = format!("{} by {}", capital(label), listed(&keys, "and"));
         let id = format!("sweep-{}", self.metric.name());
         Place::section(Section::Overview).chart(id, &title, summary, |size| self.draw(size))
     }
 
     /// From the first value to the last, of every variant, in the first row.
     fn words(&self) -> Vec<String> {
-        let Some(row) = self.rows().first() else { return Vec::new() };
+        let Some(panel) = self.panels.first() else { return Vec::new() };
+        let Panel { swept, numbers, row } = panel;
         let unit = wording(self.metric).unit;
         let words = (0..self.variants()).filter_map(|variant| {
-            let known: Vec<(usize, Estimate)> = (0..self.numbers.len())
-                .filter_map(|column| Some((column, self.estimate(row, column, variant)?)))
+            let known: Vec<(usize, Estimate)> = (0..numbers.len())
+                .filter_map(|column| Some((column, self.estimate(panel, column, variant)?)))
                 .collect();
             let ((first, low), (last, high)) = (known.first()?, known.last()?);
             let name = &self.comparison.cells.first()?.variants.get(variant)?.variant.name;
             Some(format!(
                 "{name}: {} at {}, {} at {}{}",
                 estimate(unit, low),
-                self.swept.values[*first],
+                swept.values[*first],
                 estimate(unit, high),
-                self.swept.values[*last],
+                swept.values[*last],
                 if row.name.is_empty() { String::new() } else { format!(" ({})", row.name) }
             ))
         });
@@ -111,18 +125,19 @@ impl Panels<'_> {
             entries.push(Entry { look: Look::Nothing, name: "empty: not every run kept up".to_owned(), line: false });
         }
         let (mut parts, legend_height) = legend(size, &entries);
-        let columns = if size.is_narrow() || self.rows().len() == 1 { 1 } else { 2 };
-        let titles = if self.swept.rows.len() > 1 { 22.0 } else { 0.0 };
+        let columns = if size.is_narrow() || self.panels.len() == 1 { 1 } else { 2 };
+        let titles = if self.panels.len() > 1 { 22.0 } else { 0.0 };
         let (gap, wide) = (20.0, size.width() / columns as f64);
-        let plot = if self.rows().len() == 1 && !size.is_narrow() { 240.0 } else { 160.0 };
+        let plot = if self.panels.len() == 1 && !size.is_narrow() { 240.0 } else { 160.0 };
         let high = titles + 26.0 + plot + 46.0;
-        let (key_unit, factor) = self.swept.unit();
-        let scale = Scale::swept(self.numbers);
-        let named: Vec<f64> = self.numbers.iter().map(|number| number * factor).collect();
-        let words = Scale::swept(&named).labelled(key_unit, &named);
-        let x_ticks: Vec<Tick> =
-            words.into_iter().zip(self.numbers).map(|(tick, number)| Tick { at: scale.at(*number), ..tick }).collect();
-        for (i, row) in self.rows().iter().enumerate() {
+        for (i, panel) in self.panels.iter().enumerate() {
+            let Panel { swept, numbers, row } = panel;
+            let (key_unit, factor) = swept.unit();
+            let scale = Scale::swept(numbers);
+            let named: Vec<f64> = numbers.iter().map(|number| number * factor).collect();
+            let words = Scale::swept(&named).labelled(key_unit, &named);
+            let x_ticks: Vec<Tick> =
+                words.into_iter().zip(numbers).map(|(tick, number)| Tick { at: scale.at(*number), ..tick }).collect();
             let (left, top) = ((i % columns) as f64 * wide, legend_height + (i / columns) as f64 * high);
             if !row.name.is_empty() {
                 parts.push(Element::label("strong", left + 4.0, top + 16.0, &fitting(&row.name, FONT, wide - gap)));
@@ -136,27 +151,27 @@ impl Panels<'_> {
                 x: scale.clone(),
                 y: y.clone(),
             };
-            let mut axes = frame.axes(&x_ticks, &y_ticks, &self.swept.key, wording(self.metric).label);
+            let mut axes = frame.axes(&x_ticks, &y_ticks, &swept.key, wording(self.metric).label);
             // The title of the axis belongs to this panel, not to the left edge of the chart.
             if let Some(title) = axes.len().checked_sub(2).and_then(|i| axes.get_mut(i)) {
                 *title = Element::label("tick", left + 4.0, frame.top - 10.0, wording(self.metric).label);
             }
             parts.extend(axes);
             if scale.is_broken() {
-                parts.push(break_of(&frame, self.numbers));
+                parts.push(break_of(&frame, numbers));
             }
-            parts.extend((0..self.variants()).map(|variant| self.line(&frame, row, variant, unit)));
+            parts.extend((0..self.variants()).map(|variant| self.line(&frame, panel, variant, unit)));
         }
-        Drawing { height: legend_height + self.rows().len().div_ceil(columns) as f64 * high, parts }
+        Drawing { height: legend_height + self.panels.len().div_ceil(columns) as f64 * high, parts }
     }
 
-    fn line(&self, frame: &Frame, row: &Row<'_>, variant: usize, unit: Unit) -> Element {
+    fn line(&self, frame: &Frame, panel: &Panel<'_>, variant: usize, unit: Unit) -> Element {
+        let Panel { swept, numbers, row } = panel;
         let look = Look::Variant(variant);
-        let estimates: Vec<Option<(f64, Estimate)>> = self
-            .numbers
+        let estimates: Vec<Option<(f64, Estimate)>> = numbers
             .iter()
             .enumerate()
-            .map(|(column, &number)| Some((number, self.estimate(row, column, variant)?)))
+            .map(|(column, &number)| Some((number, self.estimate(panel, column, variant)?)))
             .collect();
         let edges: Vec<_> = estimates
             .iter()
@@ -179,8 +194,8 @@ impl Panels<'_> {
             let tip = format!(
                 "{}, {} = {}\n{}: {}\n{}",
                 summary.variant.name,
-                self.swept.key,
-                self.swept.values[column],
+                swept.key,
+                swept.values[column],
                 wording(self.metric).label,
                 estimate(unit, &of),
                 verdicts(&summary.runs)

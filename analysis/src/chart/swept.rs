@@ -1,4 +1,4 @@
-//! The cells of a sweep as a table: one key across, the combinations of the others down.
+//! The cells of a sweep as tables: of a grid one, a key across, the combinations of the others down; of a star one row for every key.
 
 use std::collections::BTreeMap;
 
@@ -29,23 +29,53 @@ pub(super) struct Row<'a> {
     pub(super) cells: Vec<Option<&'a Cell>>,
 }
 
+/// The cell of a star from which every other differs in one key; `None` where the cells are none.
+pub(super) fn centre(comparison: &Comparison) -> Option<&Cell> {
+    let near = |one: &Cell, other: &Cell| differing(one, other).count() <= 1;
+    let several = swept(comparison).values().filter(|values| values.len() > 1).count() > 1;
+    comparison.cells.iter().find(|one| several && comparison.cells.iter().all(|other| near(one, other)))
+}
+
+/// In which keys `cell` differs from `other`, and its values there.
+pub(super) fn differing<'a>(cell: &'a Cell, other: &'a Cell) -> impl Iterator<Item = (&'a String, &'a Value)> {
+    cell.parameters.iter().filter(|(key, value)| other.parameters.get(*key) != Some(value))
+}
+
+/// Every key with its values, in the plan's order.
+fn swept(comparison: &Comparison) -> BTreeMap<&str, Vec<&Value>> {
+    let mut values: BTreeMap<&str, Vec<&Value>> = BTreeMap::new();
+    for (key, value) in comparison.cells.iter().flat_map(|cell| &cell.parameters) {
+        let known = values.entry(key).or_default();
+        if !known.contains(&value) {
+            known.push(value);
+        }
+    }
+    values
+}
+
 impl<'a> Swept<'a> {
-    /// `None` when nothing is swept, or only one cell is left of it.
-    pub(super) fn of(comparison: &'a Comparison) -> Option<Swept<'a>> {
-        let mut values: BTreeMap<&str, Vec<&Value>> = BTreeMap::new();
-        for (key, value) in comparison.cells.iter().flat_map(|cell| &cell.parameters) {
-            let known = values.entry(key).or_default();
-            if !known.contains(&value) {
-                known.push(value);
-            }
+    /// None when nothing is swept, or only one cell is left of it.
+    pub(super) fn all(comparison: &'a Comparison) -> Vec<Swept<'a>> {
+        let mut values = swept(comparison);
+        values.retain(|_, values| values.len() > 1);
+        if let Some(centre) = centre(comparison) {
+            let arms = values.into_iter().map(|(key, across)| {
+                let mut arm = Swept::across(comparison, key, across);
+                arm.rows.retain(|row| row.cells.iter().flatten().any(|cell| cell.index == centre.index));
+                arm
+            });
+            return arms.collect();
         }
         // Numbers before words, then what has the most values.
         let order = |key: &str, values: &[&Value]| {
             let preferred = PREFERRED.iter().rev().position(|one| *one == key).map_or(0, |place| place + 1);
             (values.iter().all(|value| value.is_number()), values.len(), preferred)
         };
-        let (key, across) =
-            values.into_iter().filter(|(_, values)| values.len() > 1).max_by_key(|(key, values)| order(key, values))?;
+        let grid = values.into_iter().max_by_key(|(key, values)| order(key, values));
+        grid.into_iter().map(|(key, across)| Swept::across(comparison, key, across)).collect()
+    }
+
+    fn across(comparison: &'a Comparison, key: &str, across: Vec<&Value>) -> Swept<'a> {
         let mut across: Vec<Value> = across.into_iter().cloned().collect();
         across.sort_by(|a, b| match (a.as_f64(), b.as_f64()) {
             (Some(a), Some(b)) => a.total_cmp(&b),
@@ -65,7 +95,7 @@ impl<'a> Swept<'a> {
             });
             rows[row].cells[column] = Some(cell);
         }
-        Some(Swept { key: key.to_owned(), values: across, rows })
+        Swept { key: key.to_owned(), values: across, rows }
     }
 
     /// The values as numbers; `None` where one is none, or negative.

@@ -4,9 +4,9 @@ use common::plan::Metric;
 use common::report::comparison::Answer;
 
 use super::choice::Choice;
-use super::place::listed;
+
 use super::{Bench, Seen};
-use crate::format::{counted, quantity};
+use crate::format::{counted, listed, quantity};
 use crate::metric::{value, wording};
 use crate::stats::middle_of;
 

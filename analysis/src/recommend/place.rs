@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use common::plan::Cell;
 use serde_json::Value;
 
-use crate::format::quantity;
+use crate::format::{listed, quantity};
 use crate::metric::Unit;
 
 /// Cells that say the same, and where they are.
@@ -185,15 +185,6 @@ fn among(cells: &[Cell], chosen: &[usize]) -> String {
     let numbers: BTreeSet<u32> = here().map(|cell| cell.index).collect();
     let numbers: Vec<String> = numbers.iter().map(u32::to_string).collect();
     format!("in {} {}", if numbers.len() == 1 { "cell" } else { "cells" }, listed(&numbers, "and"))
-}
-
-/// "a, b and c"
-pub(super) fn listed(texts: &[String], last: &str) -> String {
-    match texts {
-        [] => String::new(),
-        [one] => one.clone(),
-        [first @ .., end] => format!("{} {last} {end}", first.join(", ")),
-    }
 }
 
 /// "28 or 500 workers"

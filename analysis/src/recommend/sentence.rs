@@ -6,10 +6,10 @@ use common::report::comparison::Cause;
 use super::clause::{kept_in, of_one, of_several};
 use super::finding::{Finding, Kept, Word};
 use super::held::held;
-use super::place::{self, Stretch, listed};
+use super::place::{self, Stretch};
 use super::{Bench, Seen};
 use crate::contrast::noise;
-use crate::format::{counted, grouped, p_equals, p_name};
+use crate::format::{counted, grouped, listed, p_equals, p_name};
 
 /// Of one cell.
 pub(super) fn of_cell(bench: &Bench<'_>, cell: usize, findings: &[Finding<'_>]) -> String {

@@ -170,6 +170,36 @@ fn of_sweeps() {
     );
 }
 
+/// Every key by itself, the others as in the centre; no place for combinations that were never run.
+#[test]
+fn of_stars() {
+    let sets =
+        ["sweep=star", "workers.count=[28, 1, 500]", "redis.rtt_us=[200, 0]", "load.rate_per_s=[1000, 500, 2000]"];
+    let plan = plan_with(&sets);
+    let change = |run: &mut Run| {
+        fill(run);
+        scale_cpu(run, scatter(run, 0.02) * if is_async(run) { 0.8 } else { 1.0 });
+    };
+    let comparison = compare(&plan, runs(&plan, change));
+    let charts = check(&comparison);
+    assert_eq!(ids(&charts)[..5], ["ratios-0", "crossover-0", "crossover-1", "crossover-2", "sweep-cpu_us_per_task"]);
+    let ratios = find(&charts, "ratios-0");
+    for name in ["the centre", "workers.count = 1", "workers.count = 500", "redis.rtt_us = 0", "load.rate_per_s = 2000"]
+    {
+        assert!(ratios.svg.contains(&format!(">{name}<")), "no {name:?}: {}", ratios.svg);
+    }
+    let centre = "The centre: load.rate_per_s = 1000, redis.rtt_us = 200, workers.count = 28.";
+    assert!(ratios.summary.ends_with(centre), "{}", ratios.summary);
+    let maps =
+        ["crossover-0", "crossover-1", "crossover-2"].map(|id| (find(&charts, id), tips(find(&charts, id)).len()));
+    let by = maps.map(|(map, cells)| (map.title.rsplit(' ').next().unwrap_or_default().to_owned(), cells));
+    let expected = [("load.rate_per_s", 3), ("redis.rtt_us", 2), ("workers.count", 3)];
+    assert_eq!(by.each_ref().map(|(key, cells)| (key.as_str(), *cells)), expected);
+    let cost = find(&charts, "sweep-cpu_us_per_task");
+    assert_eq!(cost.title, "CPU per task by load.rate_per_s, redis.rtt_us and workers.count");
+    assert_eq!(tips(cost).len(), 2 * (3 + 2 + 3));
+}
+
 #[test]
 fn nothing_but_the_json_is_drawn() {
     for comparison in [one_cell(), sweep("[0, 200]", 6)] {

@@ -33,7 +33,7 @@ pub fn remedy(resource: Resource) -> &'static str {
         Resource::WorkerCpu => "a lower rate, or more CPUs or dynos; more workers do not help",
         Resource::Connections => "more connections (pool_size), or a lower rate",
         Resource::Permits => "more permits or dynos, or a lower rate; more workers do not help",
-        Resource::Workers => "more workers, where tasks wait in Redis or more prefetch, or a lower rate",
+        Resource::Workers => "more workers (where tasks wait in Redis more prefetch may do), or a lower rate",
         Resource::NetworkDistance => "more workers and connections, or a Redis server that is nearer",
     }
 }
