@@ -62,6 +62,7 @@ fn one_contender(bench: &Bench<'_>, cells: &[plan::Cell], findings: &[&Finding<'
             let place = match word {
                 Word::Unknown if alone && cells.len() == 2 => "in either cell".to_owned(),
                 Word::Unknown if alone => format!("in any of the {} cells", cells.len()),
+                Word::NeitherKeepsUp if place.starts_with("up to") => format!("with {place}"),
                 _ => place.clone(),
             };
             format!("{} {place}", of_several(*word, &here, bench.plan.repeat.margin, alone))

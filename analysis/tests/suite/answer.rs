@@ -140,6 +140,13 @@ fn one_swept_number_gives_a_crossover() {
     // Only in the middle.
     let middle = |run: &Run| if parameter(run, "workers.count") == 100.0 { 0.9 } else { 1.0 };
     insta::assert_snapshot!(said(&sweep(&workers, 0.004, middle).answer), @"by-cell, (), Moderate: no difference that matters up to 28 workers; async needs 10 % less CPU per task than threads at 100 workers; no difference that matters from 500 workers on (largest adjusted p = 0.006, 10 blocks a cell, uncalibrated); both kept up in every block");
+    // Neither of them with few.
+    let few = |run: &mut Run| {
+        if parameter(run, "workers.count") < 500.0 {
+            overload(run);
+        }
+    };
+    insta::assert_snapshot!(said(&compare(&workers, runs(&workers, few)).answer), @"by-cell, (), Moderate: neither async nor threads keeps up with up to 100 workers; no difference that matters from 500 workers on (largest adjusted p = 0.003, 10 blocks a cell, uncalibrated)");
     // Nowhere.
     let mut void = runs(&workers, |run| scale_cpu(run, scatter(run, 0.2)));
     void.iter_mut().filter(|run| run.cell.index < 2 && run.block < 4).for_each(invalidate);
