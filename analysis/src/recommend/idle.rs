@@ -4,7 +4,6 @@ use common::plan::Metric;
 use common::report::comparison::Answer;
 
 use super::choice::Choice;
-
 use super::{Bench, Seen};
 use crate::format::{counted, listed, quantity};
 use crate::metric::{value, wording};
