@@ -196,6 +196,10 @@ fn verdict(evidence: &Evidence<'_>, checks: &[Check], valid: bool) -> Verdict {
         return Verdict { result: RunResult::Ok, reason, remedy: String::new(), bottleneck };
     }
     if let Some(reason) = overloaded(evidence) {
+        if let Some((because, remedy)) = queue::overloaded(evidence) {
+            let reason = format!("{reason}; {because}");
+            return Verdict { result: RunResult::Overloaded, reason, remedy: remedy.to_owned(), bottleneck };
+        }
         let limit = bottleneck.map_or(String::new(), |found| {
             format!("; nearest to a limit: {} ({:.0} %)", found.resource, found.share * 100.0)
         });

@@ -110,6 +110,7 @@ const SALE: [(u32, u32, u32, f64); 4] =
 
 fn sale() -> Vec<Published> {
     let of = |&(workers, minutes, deep, per_s): &(u32, u32, u32, f64)| Published {
+        sent: Some(3600),
         drain_min: Some(minutes.into()),
         peak: Some(deep.into()),
         ..rate("worker scaling, Go and SQS", workers, "drained".to_owned(), per_s)

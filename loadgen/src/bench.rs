@@ -144,13 +144,18 @@ fn outlived(plan: &Plan) -> Option<String> {
 /// What is said of a plan whose failing tasks are tried again for longer than the drain may take: of the cell in which that is longest.
 #[must_use]
 fn retried(plan: &Plan) -> Option<String> {
-    let retried = plan.cells.iter().filter_map(|cell| Some((cell, cell.settings.retried_too_long_s()?)));
-    let (cell, retried_s) = retried.max_by(|(_, one), (_, other)| one.total_cmp(other))?;
-    let (backoff_ms, place) = (cell.settings.queue.as_ref()?.backoff_ms, place(cell));
-    let drain_within_s = cell.settings.slo.drain_within_s;
+    let retried = plan.cells.iter().filter_map(|cell| Some((cell, cell.settings.retried_s()?)));
+    let too_long = retried.filter(|(cell, retried_s)| *retried_s > cell.settings.slo.drain_within_s);
+    let (cell, retried_s) = too_long.max_by(|(_, one), (_, other)| one.total_cmp(other))?;
+    let (backoff_ms, drain_within_s) = (cell.settings.queue.as_ref()?.backoff_ms, cell.settings.slo.drain_within_s);
     Some(format!(
-        "queue.backoff_ms = {backoff_ms}: {place}a task that fails is tried again for {retried_s:.3} s, longer than \
-         slo.drain_within_s = {drain_within_s} allows the drain to take: one that fails near the end makes a run overloaded"
+        "queue.backoff_ms = {backoff_ms}: {}a task that fails is tried again for {retried_s:.3} s, longer than slo.drain_within_s = \
+         {drain_within_s} allows the drain to take: one that fails near the end makes a run overloaded; queue.backoff_ms = {} would do, or \
+         slo.drain_within_s = {} and load.warmup_s = {}",
+        place(cell),
+        (0.8 * backoff_ms * drain_within_s / retried_s).floor().max(1.0),
+        retried_s.ceil() + 1.0,
+        retried_s.ceil()
     ))
 }
 
@@ -428,7 +433,8 @@ mod tests {
         let plan = "name = \"t\"\n[task]\nkind = \"job\"\nfail_share = 0.01\n[load]\nrate_per_s = 10\nduration_s = 1\n[workers]\n\
                     count = 4\n[queue]\nbackoff_ms = [1000, 2500, 100]\n[[variant]]\nname = \"a\"\nengine = \"async\"\n";
         let longest = "queue.backoff_ms = 2500: in cell 1 (queue.backoff_ms = 2500) a task that fails is tried again for 7.500 s, longer \
-                       than slo.drain_within_s = 1 allows the drain to take: one that fails near the end makes a run overloaded";
+                       than slo.drain_within_s = 1 allows the drain to take: one that fails near the end makes a run overloaded; \
+                       queue.backoff_ms = 266 would do, or slo.drain_within_s = 9 and load.warmup_s = 8";
         assert_eq!(retried(&Plan::parse(plan, &[]).unwrap()).as_deref(), Some(longest));
     }
 }

@@ -140,22 +140,23 @@ impl Queue {
         match (self.claim, variant.connections, self.poll_ms) {
             (Claim::Fetcher, ..) => Ok(()),
             (Claim::Worker, ..) if variant.executor == Executor::Rayon => refuse(
-                "queue.claim = \"worker\" would block every thread of the pool with workers that wait for a task; \
-                 \"fetcher\" would do",
+                "executor = \"rayon\" with queue.claim = \"worker\" would block every thread of the pool with workers that wait \
+                 for a task; \"fetcher\" would do",
             ),
             (Claim::Worker, ..) if variant.checkout == Some(Checkout::Task) => refuse(
-                "with checkout = \"task\" a worker that waits for a task would keep a connection from the others; \"step\" would \
-                 do",
+                "checkout = \"task\" with queue.claim = \"worker\": a worker that waits for a task would keep a connection from the \
+                 others; \"step\" would do",
             ),
             (Claim::Worker, Connections::Own, None)
             | (Claim::Worker, Connections::Pool | Connections::Shared, Some(_)) => Ok(()),
-            (Claim::Worker, Connections::Own, Some(_)) => {
-                refuse("a connection of its own may wait at the server: leave queue.poll_ms out")
-            }
-            (Claim::Worker, _, None) => refuse(
-                "a claim that waits at the server would keep a connection from the others; connections = \"own\", or a pause in \
-                 queue.poll_ms, or queue.claim = \"fetcher\" would do",
+            (Claim::Worker, Connections::Own, Some(_)) => refuse(
+                "connections = \"own\" with queue.poll_ms: such a connection may wait at the server: leave queue.poll_ms out",
             ),
+            (Claim::Worker, connections, None) => refuse(&format!(
+                "connections = \"{}\" with queue.claim = \"worker\": a claim that waits at the server would keep a connection \
+                 from the others; \"own\", or a pause in queue.poll_ms, or queue.claim = \"fetcher\" would do",
+                if connections == Connections::Shared { "shared" } else { "pool" }
+            )),
         }
     }
 }
@@ -174,13 +175,11 @@ impl Settings {
         (held_s >= queue.visibility_timeout_s).then_some(held_s)
     }
 
-    /// From the first attempt of a task that always fails to its last, by the plan, seconds. `None` where the drain may take as long, or
-    /// nothing fails.
+    /// From the first attempt of a task that always fails to its last, by the plan, seconds. `None` where nothing is tried again.
     #[must_use]
-    pub fn retried_too_long_s(&self) -> Option<f64> {
-        let queue = self.queue.as_ref().filter(|_| self.task.fail_share > 0.0)?;
-        let retried_s = (0..queue.attempts_max - 1).map(|attempts| queue.pause_ms(attempts)).sum::<f64>() / 1e3;
-        (retried_s > self.slo.drain_within_s).then_some(retried_s)
+    pub fn retried_s(&self) -> Option<f64> {
+        let queue = self.queue.as_ref().filter(|queue| self.task.fail_share > 0.0 && queue.attempts_max > 1)?;
+        Some((0..queue.attempts_max - 1).map(|attempts| queue.pause_ms(attempts)).sum::<f64>() / 1e3)
     }
 }
 
@@ -338,14 +337,12 @@ mod tests {
     }
 
     #[test]
-    fn a_job_that_fails_for_longer_than_the_drain_may_take_is_known_beforehand() {
-        let retried = |task: &str, tables: &str| {
-            parse(&format!("kind = \"job\"\n{task}"), tables, "").unwrap().retried_too_long_s()
-        };
+    fn how_long_a_job_that_fails_is_tried_again_is_known_beforehand() {
+        let retried =
+            |task: &str, tables: &str| parse(&format!("kind = \"job\"\n{task}"), tables, "").unwrap().retried_s();
         assert_eq!(retried("fail_share = 0.01", ""), Some(3.0));
         assert_eq!(retried("fail_share = 0.01", "[queue]\nbackoff_ms = 500\nattempts_max = 4"), Some(3.5));
         assert_eq!(retried("fail_share = 0.01", "[queue]\nattempts_max = 1"), None);
-        assert_eq!(retried("fail_share = 0.01", "[slo]\ndrain_within_s = 3"), None);
         assert_eq!(retried("", ""), None);
     }
 }

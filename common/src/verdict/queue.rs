@@ -1,7 +1,7 @@
 //! Was nothing lost in the queue, and nothing done twice? What dynos say against what the server says.
 
-use super::{Evidence, invalid, warning};
-use crate::report::{Check, Ended};
+use super::{Evidence, invalid, rate_per_s, warning};
+use crate::report::{Check, Ended, Left};
 
 pub(super) fn checks(evidence: &Evidence<'_>) -> Vec<Check> {
     let Some(queue) = evidence.queue else { return Vec::new() };
@@ -49,6 +49,35 @@ pub(super) fn checks(evidence: &Evidence<'_>) -> Vec<Check> {
     }
     checks.extend(left(evidence));
     checks
+}
+
+/// Why a variant did not keep up whom nothing was short for: what is said of it, and what would do. Its tasks lie among the dead, because they
+/// were held too long too often; or they failed, and are tried again for longer than the plan gives them.
+pub(super) fn overloaded(evidence: &Evidence<'_>) -> Option<(String, &'static str)> {
+    let Evidence { settings, counts, backlog, .. } = evidence;
+    let (queue, plan) = (evidence.queue?, settings.queue.as_ref()?);
+    let nothing_left = |left: Left| left.visible.unwrap_or(0) + left.in_flight + left.delayed == 0;
+    if counts.unfinished > 0 && queue.dead > queue.foreign && queue.left.is_some_and(nothing_left) {
+        let (times, timeout_s) = (plan.attempts_max, plan.visibility_timeout_s);
+        let because = format!(
+            "these lie among the dead, held longer than queue.visibility_timeout_s = {timeout_s} up to {times} times (queue.attempts_max)"
+        );
+        return Some((
+            because,
+            "a queue.visibility_timeout_s that is longer than tasks are held, or more queue.attempts_max",
+        ));
+    }
+    let retried_s = settings.retried_s().filter(|_| queue.retries > 0 && counts.completed == counts.planned)?;
+    let drain_s = backlog.drain_ms? / 1e3;
+    let long = settings.slo.drain_within_s;
+    let drained = drain_s > long && drain_s <= long + retried_s;
+    // So many more wait for another attempt every second, until the first of them come back.
+    let waiting_per_s = settings.task.fail_share * rate_per_s(evidence);
+    let filled = drain_s <= long && retried_s > settings.load.warmup_s && backlog.slope_per_s? <= 2.0 * waiting_per_s;
+    (drained || filled).then(|| {
+        let because = format!("tasks that fail are tried again for {retried_s:.3} s");
+        (because, "a shorter queue.backoff_ms, or slo.drain_within_s and load.warmup_s that are longer than that")
+    })
 }
 
 /// When everything has ended the queue must be empty, as many lie among the dead as were put there, and as many were run in vain as was seen,

@@ -17,6 +17,7 @@ struct Case {
     ended: Ended,
     counts: Counts,
     latency_us: Latencies,
+    task: &'static str,
     backlog: Backlog,
     redis_work: RedisWork,
     percentile: Option<f64>,
@@ -47,6 +48,7 @@ fn watched(cpu: u32) -> WatchedCpu {
 fn good() -> Case {
     Case {
         rate_per_s: 3000,
+        task: "kind = \"document\"",
         load: "",
         slo: "",
         ended: Ended::Complete,
@@ -142,8 +144,8 @@ fn queue() -> QueueReport {
 
 fn judged(case: &Case) -> (Validity, Verdict) {
     let text = format!(
-        "name = \"t\"\nprimary = \"threads\"\n[task]\nkind = \"document\"\n[load]\nrate_per_s = {}\nduration_s = 1\n{}\n[workers]\ncount = 1\n[slo]\n{}\n[[variant]]\nname = \"a\"\nengine = \"async\"\n",
-        case.rate_per_s, case.load, case.slo
+        "name = \"t\"\nprimary = \"threads\"\n[task]\n{}\n[load]\nrate_per_s = {}\nduration_s = 1\n{}\n[workers]\ncount = 1\n[slo]\n{}\n[[variant]]\nname = \"a\"\nengine = \"async\"\n",
+        case.task, case.rate_per_s, case.load, case.slo
     );
     let plan = Plan::parse(&text, &[]).unwrap();
     judge(&Evidence {
@@ -249,6 +251,55 @@ fn a_queue_loses_nothing_and_does_nothing_twice() {
         case.ended = Ended::QueueLost { at_s: 1.0, why: "NOAUTH".to_owned() };
     };
     check(lost, &["queue alive"], invalid, "queue alive; the server: NOAUTH");
+}
+
+/// No resource is named for what the queue's own settings do.
+#[test]
+fn tries_and_timeouts_of_a_queue_are_named_before_resources() {
+    let job = |spoil: &dyn Fn(&mut Case), reason: &str, remedy: &str| {
+        let mut case = good();
+        (case.task, case.queue) = ("kind = \"job\"\nfail_share = 0.01", Some(queue()));
+        spoil(&mut case);
+        let (_, verdict) = judged(&case);
+        assert_eq!((verdict.result, verdict.reason.as_str()), (RunResult::Overloaded, reason), "{}", verdict.remedy);
+        assert!(verdict.remedy.contains(remedy), "{}", verdict.remedy);
+    };
+    let retried = |drain_ms: f64| {
+        move |case: &mut Case| {
+            case.queue.as_mut().unwrap().retries = 60;
+            case.backlog.drain_ms = Some(drain_ms);
+        }
+    };
+    let tried =
+        "the drain took 2600 ms; slo.drain_within_s allows 1000 ms; tasks that fail are tried again for 3.000 s";
+    job(&retried(2600.0), tried, "a shorter queue.backoff_ms");
+    // Longer than tries last: something else as well.
+    let limit = "the drain took 4100 ms; slo.drain_within_s allows 1000 ms; nearest to a limit: worker CPU (50 %)";
+    job(&retried(4100.0), limit, "a lower rate");
+    let growing = |slope: f64| {
+        move |case: &mut Case| {
+            retried(500.0)(case);
+            let backlog = &mut case.backlog;
+            (backlog.slope_per_s, backlog.slope_low_per_s) = (Some(slope), Some(slope - 1.0));
+            backlog.slope_high_per_s = Some(slope + 1.0);
+        }
+    };
+    let grew = "the backlog grew by 50.0 tasks a second (at least 49.0, with 95 %); tasks that fail are tried again for 3.000 s";
+    job(&growing(50.0), grew, "load.warmup_s");
+    // Faster than tasks fail.
+    let limit =
+        "the backlog grew by 90.0 tasks a second (at least 89.0, with 95 %); nearest to a limit: worker CPU (50 %)";
+    job(&growing(90.0), limit, "a lower rate");
+    let buried = |case: &mut Case| {
+        let queue = case.queue.as_mut().unwrap();
+        queue.dead = 20;
+        queue.left.as_mut().unwrap().dead = 20;
+        (case.counts.completed, case.counts.unfinished, case.recorded) = (2980, 20, 2980);
+        case.little = None;
+    };
+    let dead = "0 tasks failed and 20 were unfinished; these lie among the dead, held longer than queue.visibility_timeout_s = 30 up \
+                to 3 times (queue.attempts_max)";
+    job(&buried, dead, "queue.visibility_timeout_s");
 }
 
 #[test]
