@@ -58,7 +58,7 @@ pub enum Command {
 /// Flags of every command that starts something.
 #[derive(Debug, Clone, Args)]
 pub struct Common {
-    /// Where everything is written [default: results/<time>-<plan>]
+    /// Where everything is written [default: results/<time>-<plan>, with -search or -sweep behind it where it is one]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// Overrides a key of the plan, such as load.duration_s=10; KEY= alone removes it (repeatable)
@@ -197,6 +197,14 @@ pub struct Sweep {
 }
 
 impl Sweep {
+    /// The command that goes on with it, in `directory`.
+    #[must_use]
+    pub fn to_go_on(&self, directory: &Path) -> String {
+        let sets: String = self.common.sets().iter().map(|set| format!(" --set '{set}'")).collect();
+        let (plan, directory, flags) = (self.plan.display(), directory.display(), self.common.repeated());
+        format!("loadgen sweep {plan} --out {directory} --resume{sets}{flags}")
+    }
+
     /// As for its benches.
     #[must_use]
     pub fn bench(&self) -> Bench {

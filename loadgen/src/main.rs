@@ -125,7 +125,7 @@ fn show_arrivals(args: &args::Arrivals) -> anyhow::Result<u8> {
 fn bench_plans(args: &args::Bench, plans: &[Plan], placement: &Placement, interrupt: &Interrupt) -> anyhow::Result<u8> {
     let out = args.common.out.as_deref();
     if let [plan] = plans {
-        return bench_plan(args, plan, (out, args.resume), placement, interrupt);
+        return bench_plan(args, plan, (out, args.resume), None, placement, interrupt);
     }
     let known = HostResults::of(&host::read(placement.cpus()).fingerprint);
     let mut code = 0;
@@ -136,22 +136,37 @@ fn bench_plans(args: &args::Bench, plans: &[Plan], placement: &Placement, interr
         if !had {
             let out = out.map(|out| out.join(format!("{number:03}")));
             let resume = args.resume && out.as_ref().is_some_and(|out| out.join("plan.toml").exists());
-            code = code.max(bench_plan(args, plan, (out.as_deref(), resume), placement, interrupt)?);
+            code = code.max(bench_plan(args, plan, (out.as_deref(), resume), None, placement, interrupt)?);
         }
     }
     Ok(code)
+}
+
+/// A bench that is part of a sweep.
+struct Part<'a> {
+    /// It only says where to look closer.
+    scouts: bool,
+    /// The command that goes on with all of it.
+    to_go_on: &'a str,
 }
 
 fn bench_plan(
     args: &args::Bench,
     plan: &Plan,
     (out, resume): (Option<&Path>, bool),
+    part: Option<&Part<'_>>,
     placement: &Placement,
     interrupt: &Interrupt,
 ) -> anyhow::Result<u8> {
     let mut progress = Progress::new(args.common.live(), interrupt)?;
     let admitted = Admitted::new(plan, &args.common, args.handicap.clone(), placement, &progress)?;
-    analysis::too_few_blocks(plan).iter().for_each(|warning| progress.line(warning));
+    match part {
+        Some(part) if part.scouts => progress.line(&format!(
+            "scouting: {} blocks of every cell, too few for a verdict, to see where the winner changes",
+            sweep::SCOUTING
+        )),
+        _ => analysis::too_few_blocks(plan).iter().for_each(|warning| progress.line(warning)),
+    }
     let (store, kept) =
         if resume { Store::resume(out, plan)? } else { (Store::create_latest(out, &plan.name)?, Vec::new()) };
     handicap::same(&kept, args.handicap.as_ref())?;
@@ -181,7 +196,8 @@ fn bench_plan(
     if interrupted {
         let plan = directory.join("plan.toml");
         let flags = args.repeated();
-        eprintln!("loadgen: to go on: loadgen bench {} --out {} --resume{flags}", plan.display(), directory.display());
+        let alone = format!("loadgen bench {} --out {} --resume{flags}", plan.display(), directory.display());
+        eprintln!("loadgen: to go on: {}", part.map_or(alone.as_str(), |part| part.to_go_on));
     }
     let summary = outcome?;
     Ok(match &args.require {
@@ -209,6 +225,7 @@ fn sweep_plan(args: &args::Sweep, plan: &Plan, placement: &Placement, interrupt:
         None => Store::create(None, &format!("{}-sweep", plan.name))?.directory().to_owned(),
     };
     let bench = args.bench();
+    let to_go_on = args.to_go_on(&directory);
     let part = |name: &str, sets: &[String]| -> anyhow::Result<(Plan, PathBuf, bool)> {
         let directory = directory.join(name);
         let resume = args.resume && directory.join("plan.toml").exists();
@@ -216,7 +233,8 @@ fn sweep_plan(args: &args::Sweep, plan: &Plan, placement: &Placement, interrupt:
     };
     let (scouting, scouts, resume) =
         part("scouting", &[format!("repeat.blocks={}", sweep::SCOUTING), "repeat.extend_to=".to_owned()])?;
-    let code = bench_plan(&bench, &scouting, (Some(&scouts), resume), placement, interrupt)?;
+    let scout = Part { scouts: true, to_go_on: &to_go_on };
+    let code = bench_plan(&bench, &scouting, (Some(&scouts), resume), Some(&scout), placement, interrupt)?;
     let (_, comparison) = analysis::compare(&scouts, Mixed::Refused)?;
     let cells = sweep::beside_crossovers(&comparison, plan.repeat.margin);
     if cells.is_empty() {
@@ -226,7 +244,9 @@ fn sweep_plan(args: &args::Sweep, plan: &Plan, placement: &Placement, interrupt:
     let list: Vec<String> = cells.iter().map(u32::to_string).collect();
     print(&format!("the winner changes beside the cells {}: {} blocks each\n", list.join(", "), plan.repeat.blocks))?;
     let (closer, directory, resume) = part("crossovers", &[format!("cells=[{}]", list.join(", "))])?;
-    Ok(code.max(bench_plan(&bench, &closer, (Some(&directory), resume), placement, interrupt)?))
+    let closer_look = Part { scouts: false, to_go_on: &to_go_on };
+    let looked = bench_plan(&bench, &closer, (Some(&directory), resume), Some(&closer_look), placement, interrupt)?;
+    Ok(code.max(looked))
 }
 
 /// Of a series its answers are enough.

@@ -117,13 +117,15 @@ fn workers_at_a_task(used: &Used<'_>) -> Option<f64> {
 }
 
 /// Where tasks wait in Redis, a worker that is done with its task waits on until the server knows and has given out another. So what was
-/// claimed is set against the room there is, prefetch included, as it was seen ten times a second over the window. What was put back for it
-/// was held too long is no more among it, though a worker has it.
+/// claimed is set against the room there is, prefetch included, as it was seen ten times a second over the window. Where nothing was there to
+/// be claimed nobody waited for room, and a task that is done may be told a little later. What was put back for it was held too long is no
+/// more among it, though a worker has it.
 fn room_taken(settings: &Settings, depth: &[DepthAt]) -> Option<f64> {
     let workers = &settings.workers;
     let room = f64::from(settings.queue.as_ref()?.room(workers.count)) * f64::from(workers.dynos);
     let seen = depth.iter().filter(|at| (0.0..=settings.load.duration_s).contains(&at.t_s));
-    let (taken, looks) = seen.fold((0, 0_u32), |(taken, looks), at| (taken + at.depth.in_flight, looks + 1));
+    let awaited = |at: &DepthAt| if at.depth.visible > 0 { at.depth.in_flight } else { 0 };
+    let (taken, looks) = seen.fold((0, 0_u32), |(taken, looks), at| (taken + awaited(at), looks + 1));
     (looks > 0).then(|| (taken as f64 / f64::from(looks) / room).min(1.0))
 }
 
@@ -143,13 +145,15 @@ mod tests {
             );
             Plan::parse(&plan, &[]).unwrap().cells.remove(0).settings
         };
-        let at = |t_s, in_flight| DepthAt { t_s, depth: Depth { in_flight, ..Depth::default() } };
+        let at = |t_s, in_flight| DepthAt { t_s, depth: Depth { visible: 1, in_flight, ..Depth::default() } };
+        let nothing_waits = DepthAt { t_s: 0.7, depth: Depth { in_flight: 8, ..Depth::default() } };
         // Before the window and after it nothing counts.
         let depth = [at(-0.1, 0), at(0.0, 8), at(0.5, 4), at(1.1, 0)];
         for (queue, depth, expected) in [
             ("[queue]", &depth[..], Some(6.0 / 8.0)),
             ("[queue]\nprefetch = 2", &depth, Some(6.0 / 12.0)),
             ("[queue]", &[at(0.5, 9)], Some(1.0)),
+            ("[queue]", &[at(0.5, 8), nothing_waits], Some(0.5)),
             ("[queue]", &[at(2.0, 9)], None),
             ("", &depth, None),
         ] {

@@ -94,8 +94,8 @@ pub enum ExternalError {
     },
     /// There is something in the database, and nobody allowed to delete it.
     #[error(
-        "database {db} of {url} is not empty ({keys} keys) and is left as it is; name an empty one in the URL, \
-         or allow this one to be emptied with --flush"
+        "database {db} of {url} is not empty ({keys} {}; every run leaves its own there) and is left as it is; name an empty one in the \
+         URL, or allow this one to be emptied with --flush", if *keys == 1 { "key" } else { "keys" }
     )]
     NotEmpty {
         /// Redacted.

@@ -121,14 +121,14 @@ fn of_contrast(contrast: &SearchContrast) -> String {
     let number = |number: Option<f64>| number.map_or_else(|| "-".to_owned(), |number| format!("{number:.3}"));
     let ratio = &contrast.ratio;
     format!(
-        "{} / {}: {} [{}, {}], p = {}, {} searches",
+        "{} / {}: {} [{}, {}], p = {}, {}",
         contrast.contender,
         contrast.baseline,
         number(ratio.value),
         number(ratio.low),
         number(ratio.high),
         number(contrast.p_value),
-        contrast.n
+        if contrast.n == 1 { "1 search".to_owned() } else { format!("{} searches", contrast.n) }
     )
 }
 

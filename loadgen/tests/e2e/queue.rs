@@ -177,7 +177,7 @@ fn a_queue_that_is_not_empty_is_refused_or_flushed() {
         let line = format!("--engine {engine} --task job --set queue.kind={kind} --redis-url {}", server.url());
         let refused = run(&line);
         assert_eq!(refused.code, Some(2), "{refused}");
-        assert!(refused.stderr.contains("not empty (1 key") && refused.stderr.contains("--flush"), "{refused}");
+        assert!(refused.stderr.contains("not empty (1 key;") && refused.stderr.contains("--flush"), "{refused}");
         assert_eq!(ask("DBSIZE"), redis::Value::Int(1), "it is as it was");
         assert_done(&run(&format!("{line} --flush")));
     }
