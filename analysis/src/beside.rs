@@ -34,7 +34,8 @@ pub(crate) fn are_all(comparison: &Comparison) -> bool {
 /// Whether every figure of it is one that is judged.
 fn is_all_judged(published: &Published) -> bool {
     let Published { uptime_s, task_ms, fetch_ms, save_ms, ping_ms, .. } = published;
-    let counts = [published.sent, published.completed];
+    // Beside a peak: of how many it is one.
+    let counts = [published.sent.filter(|_| published.peak.is_none()), published.completed];
     published.workers.is_some()
         && counts.iter().all(Option::is_none)
         && [uptime_s, task_ms, fetch_ms, save_ms, ping_ms].into_iter().all(Option::is_none)

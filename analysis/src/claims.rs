@@ -61,7 +61,7 @@ impl<'a> Bench<'a> {
             (ClaimFigure::DrainMin, claimed, judged)
         });
         let peak = published.peak.map(|peak| peak as f64);
-        let peak = peak.map(|claimed| (ClaimFigure::Peak, claimed, self.peak(claimed)));
+        let peak = peak.map(|claimed| (ClaimFigure::Peak, claimed, self.peak(claimed, published.sent)));
         let claim = |(figure, claimed, judged): (ClaimFigure, f64, Judged)| Claim {
             source: published.source.clone(),
             workers: self.settings.workers.count,
@@ -106,13 +106,13 @@ impl<'a> Bench<'a> {
                 let reason = format!("{which} take {allowed} min at {per_s} a second, the most that can be done");
                 (ClaimWord::Impossible, reason)
             }
-            None => self.judge(claimed, &measured, &format!(" min for {which}")),
+            None => self.judge(claimed, &measured, &format!(" min for {which}, at the rates measured")),
         };
         Judged { allowed, measured, word, reason }
     }
 
-    /// Most tasks that waited. Of a burst all wait that are neither done nor held when it ends.
-    fn peak(&self, claimed: f64) -> Judged {
+    /// Most tasks that waited, of so many that were sent where that is said. Of a burst all wait that are neither done nor held when it ends.
+    fn peak(&self, claimed: f64, sent: Option<u64>) -> Judged {
         let Settings { workers, queue, .. } = &self.settings;
         let held = f64::from(queue.as_ref().map_or(workers.count, |queue| queue.room(workers.count)));
         let burst = allowed(&self.settings).zip(self.burst());
@@ -120,6 +120,11 @@ impl<'a> Bench<'a> {
         let least = burst.map(least).filter(|(_, least)| *least > 0.0);
         let waiting = |variant: &VariantSummary| variant.queue.as_ref()?.peak_visible.value;
         let measured = self.measured(|variant| waiting(variant).map(|tasks| tasks / self.dynos()));
+        let others = self.burst().zip(sent).filter(|((tasks, _), sent)| (tasks - *sent as f64).abs() > 0.5);
+        if let Some(((tasks, _), sent)) = others {
+            let reason = format!("it is of {} tasks, and the burst here of {}", grouped(sent), whole(tasks));
+            return Judged { allowed: None, measured, word: ClaimWord::Unknown, reason };
+        }
         let (word, reason) = match least.filter(|(_, least)| claimed < least * (1.0 - ROUNDING)) {
             Some((tasks, least)) => {
                 let (tasks, least) = (whole(tasks), whole(least));
@@ -316,9 +321,12 @@ mod tests {
 
     #[test]
     fn all_that_is_neither_done_nor_held_waits() {
-        let peak = |tasks: f64| {
+        let of = |tasks: f64, sent: Option<u64>| {
             let plan = plan(20, "");
-            let judged = Bench::new(&plan, &[], &plan.published[0], 2).unwrap().peak(tasks);
+            Bench::new(&plan, &[], &plan.published[0], 2).unwrap().peak(tasks, sent)
+        };
+        let peak = |tasks: f64| {
+            let judged = of(tasks, Some(3600));
             (judged.allowed.unwrap(), judged.reason)
         };
         // A hundred of 3600 are done in a minute, and twenty are held; nothing is fetched ahead.
@@ -326,6 +334,9 @@ mod tests {
         assert!((least - 3480.0).abs() < 1e-6, "{least}");
         assert_eq!(reason, "of the 3 600 tasks of the burst at least 3 480 wait when it ends: fewer were accepted");
         assert_eq!(peak(3490.0).1, "nothing was measured with so many workers");
+        let other = of(2630.0, Some(1200));
+        assert_eq!((other.word, other.allowed), (ClaimWord::Unknown, None));
+        assert_eq!(other.reason, "it is of 1 200 tasks, and the burst here of 3 600");
     }
 
     #[test]

@@ -87,7 +87,7 @@ enum Command {
         #[arg(value_name = "DIR")]
         dir: PathBuf,
         /// Tasks a second.
-        #[arg(long, value_name = "PER_S", value_parser = positive)]
+        #[arg(long, value_name = "PER_S", value_parser = positive, allow_negative_numbers = true)]
         target_rate: f64,
         /// How long after the end of a burst its last task may be done, such as 5m.
         #[arg(long, value_name = "TIME", value_parser = seconds)]
@@ -96,7 +96,7 @@ enum Command {
         #[arg(long, value_name = "TIME", value_parser = seconds, requires = "drain_within")]
         burst_for: Option<f64>,
         /// Of one dyno, in any currency.
-        #[arg(long, value_name = "PRICE", value_parser = positive)]
+        #[arg(long, value_name = "PRICE", value_parser = positive, allow_negative_numbers = true)]
         price_per_dyno_month: Option<f64>,
         /// Print JSON instead of a table.
         #[arg(long)]
@@ -178,7 +178,7 @@ pub(crate) fn run() -> anyhow::Result<ExitCode> {
 /// A number above 0.
 fn positive(text: &str) -> Result<f64, String> {
     let number = text.parse::<f64>().ok().filter(|number| number.is_finite() && *number > 0.0);
-    number.ok_or_else(|| format!("{text:?}: a number above 0"))
+    number.ok_or_else(|| "a number above 0 would do".to_owned())
 }
 
 /// A time: a number with s, m or h, or of seconds.

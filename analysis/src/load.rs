@@ -130,12 +130,23 @@ fn misfit(plan: &Plan, run: &Run) -> Option<String> {
     None
 }
 
+/// What lies in directories that hold no bench, and what is said of them.
+const OTHERS: [(&str, &str); 2] = [
+    ("scouting/plan.toml", "a sweep is two benches: name its scouting/ or crossovers/"),
+    ("search.json", "a search keeps no runs: search.json is all that it found"),
+];
+
 /// Reads `DIR/plan.toml` and all of `DIR/runs/*.json`.
 ///
 /// # Errors
 /// The first file that cannot be read or does not belong to the others.
 pub fn directory(dir: &Path, mixed: Mixed) -> Result<Results, LoadError> {
     let plan_path = dir.join("plan.toml");
+    for (file, what) in OTHERS {
+        if !plan_path.exists() && dir.join(file).exists() {
+            return Err(LoadError::NotABench { path: dir.to_owned(), what });
+        }
+    }
     let not_results = |path: &Path, error| LoadError::NotResults { path: path.to_owned(), error };
     let text = std::fs::read_to_string(&plan_path).map_err(|error| not_results(&plan_path, error))?;
     let plan = Plan::parse(&text, &[]).map_err(|error| LoadError::Plan { path: plan_path, error })?;

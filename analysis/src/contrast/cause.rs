@@ -72,14 +72,16 @@ impl Pair<'_> {
     /// could not.
     pub(super) fn overload(&self) -> Option<(Cause, String)> {
         let kept = &self.blocks.kept;
-        [self.baseline, self.contender].into_iter().find_map(|i| {
-            let overloaded = kept.iter().filter(|block| is_overloaded(block[i])).count();
-            (overloaded * 10 > kept.len()).then(|| {
-                let (name, n) = (&self.variants[i].name, counted(kept.len() as u64, "block"));
-                let reason =
-                    format!("{name} was overloaded in {overloaded} of {n}; beyond 10 % only who keeps up can be told");
-                (Cause::Overload, reason)
-            })
+        let overloaded = |i: usize| kept.iter().filter(|block| is_overloaded(block[i])).count();
+        let both = [self.baseline, self.contender].map(|i| (&self.variants[i].name, overloaded(i)));
+        both.iter().any(|(_, overloaded)| overloaded * 10 > kept.len()).then(|| {
+            let [(one, of_one), (other, of_other)] = both;
+            let n = counted(kept.len() as u64, "block");
+            let reason = format!(
+                "of {n} {one} was overloaded in {of_one} and {other} in {of_other}; where it is more than a tenth only who keeps up can \
+                 be told"
+            );
+            (Cause::Overload, reason)
         })
     }
 

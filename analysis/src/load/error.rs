@@ -24,6 +24,14 @@ pub enum LoadError {
         /// What the system said.
         error: std::io::Error,
     },
+    /// Results, and not of a bench.
+    #[error("{path}: {what}", path = path.display())]
+    NotABench {
+        /// The directory.
+        path: PathBuf,
+        /// What it is, and what would do.
+        what: &'static str,
+    },
     /// Something of the name of a run that is none of the files that a bench writes.
     #[error("{path}: not a file; runs are the files runs/*.json of a results directory", path = path.display())]
     NotAFile {

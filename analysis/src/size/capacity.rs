@@ -1,13 +1,17 @@
 //! What one run says of a dyno.
 
 use common::latency::Latency;
-use common::report::{Phase, Run, Second};
+use common::report::{Phase, Run, RunResult, Second};
 
 use crate::predict::simulate::Services;
 use crate::stats::middle_of;
 
 /// Seconds with waiting tasks that a run must have before its rate counts as what a dyno can do.
 const SATURATED_S_MIN: usize = 3;
+
+/// Share of what it was sent that a run did at most which fell behind, and for how long, seconds, at least.
+const BEHIND: f64 = 0.95;
+const BEHIND_S_MIN: f64 = 1.0;
 
 /// Share of the permits, or of the places for claimed tasks, that is taken when there is none left, but for moments.
 const ALL_TAKEN: f64 = 0.9;
@@ -66,7 +70,7 @@ pub(super) fn once(run: &Run) -> f64 {
 }
 
 /// What a dyno of this run can do. With tasks that waited all the while, what was completed meanwhile; otherwise the least
-/// of what its workers, its permits and its CPUs allow. Less what was done in vain, which no second tells apart; CPU of a
+/// of what its workers, its permits and its CPUs allow, but no more than a run did that fell behind. Less what was done in vain, which no second tells apart; CPU of a
 /// task has it in already.
 pub(super) fn capacity(run: &Run) -> Option<Capacity> {
     let settings = &run.plan.settings;
@@ -84,9 +88,21 @@ pub(super) fn capacity(run: &Run) -> Option<Capacity> {
         let per_s = completed / seconds / dynos * settings.time_scale() * once(run);
         Capacity { per_s, limit: Limit::Measured }
     } else {
-        reckoned(run)?
+        let reckoned = reckoned(run)?;
+        fell_behind(run).filter(|behind| behind.per_s < reckoned.per_s).unwrap_or(reckoned)
     };
     Some(found).filter(|one| one.per_s.is_finite() && one.per_s > 0.0)
+}
+
+/// Whoever is sent more than it does, all the while, does what it can.
+fn fell_behind(run: &Run) -> Option<Capacity> {
+    let settings = &run.plan.settings;
+    let long = run.verdict.result == RunResult::Overloaded
+        && run.resources.window_s >= BEHIND_S_MIN
+        && settings.load.arrivals.is_stationary();
+    let completed = run.rate_per_s.completed.filter(|completed| long && *completed < BEHIND * run.rate_per_s.sent)?;
+    let per_s = completed / f64::from(settings.workers.dynos) * settings.time_scale();
+    Some(Capacity { per_s, limit: Limit::Measured })
 }
 
 fn reckoned(run: &Run) -> Option<Capacity> {

@@ -71,15 +71,15 @@ fn sale(run: &mut Run) {
 fn the_claims_of_the_flash_sale() {
     let plan = shipped("orders", &[]);
     let comparison = compare(&plan, runs(&plan, sale));
-    insta::assert_snapshot!(claims(&comparison), @r"
+    insta::assert_snapshot!(claims(&comparison), @"
     worker scaling, Go and SQS, 1 worker: 1.67 a second is refuted, for it is impossible: 1 at once, 3 s each, are at most 0.3333 a second
     worker scaling, Go and SQS, 1 worker: a drain of 48 min is refuted, for it is impossible: the 2 784 that waited at most take 139.2 min at 0.3333 a second, the most that can be done
     worker scaling, Go and SQS, 1 worker: a peak of 2784 is neither confirmed nor refuted: of the 3 600 tasks of the burst at least 3 569 wait when it ends: fewer were accepted
     worker scaling, Go and SQS, 5 workers: 1.83 a second is refuted, for it is impossible: 5 at once, 3 s each, are at most 1.667 a second
-    worker scaling, Go and SQS, 5 workers: a drain of 43 min is refuted: measured: 28.85 and 28.88 min for the 2 858 that waited at most
+    worker scaling, Go and SQS, 5 workers: a drain of 43 min is refuted: measured: 28.85 and 28.88 min for the 2 858 that waited at most, at the rates measured
     worker scaling, Go and SQS, 5 workers: a peak of 2858 is neither confirmed nor refuted: of the 3 600 tasks of the burst at least 3 485 wait when it ends: fewer were accepted
     worker scaling, Go and SQS, 20 workers: 1.45 a second is refuted: measured: 1.649 and 1.647 a second
-    worker scaling, Go and SQS, 20 workers: a drain of 30 min is refuted: measured: 26.58 and 26.61 min for the 2 630 that waited at most
+    worker scaling, Go and SQS, 20 workers: a drain of 30 min is refuted: measured: 26.58 and 26.61 min for the 2 630 that waited at most, at the rates measured
     worker scaling, Go and SQS, 20 workers: a peak of 2630 is neither confirmed nor refuted: of the 3 600 tasks of the burst at least 3 470 wait when it ends: fewer were accepted
     worker scaling, Go and SQS, 100 workers: 2.48 a second is refuted, for it is impossible: 5 at once, 3 s each, are at most 1.667 a second
     worker scaling, Go and SQS, 100 workers: a drain of 19 min is refuted, for it is impossible: the 2 746 that waited at most take 27.46 min at 1.667 a second, the most that can be done

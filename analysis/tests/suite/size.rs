@@ -5,7 +5,7 @@ use analysis::size::{UTILISATION_MAX, burst_s, size, text};
 use common::latency::Latency;
 use common::plan::Plan;
 use common::report::size::{Size, SizeDemand, SizeOption};
-use common::report::{Depth, DepthAt, Phase, QueueReport, Run, Second};
+use common::report::{Depth, DepthAt, Phase, QueueReport, Run, RunResult, Second};
 
 use crate::cli::{analysis, path, results_with, stderr, stdout};
 use crate::support::{distribution, invalidate, named, plan, queue, run, runs};
@@ -108,6 +108,36 @@ fn otherwise_it_is_reckoned_from_what_a_task_took() {
     assert!((option.capacity_per_s.value.unwrap() - 5.0 / 3.0).abs() < 1e-9, "{option:?}");
     assert!((option.task_s - 3.0).abs() < 1e-9, "{option:?}");
     assert_eq!((option.sustain.value, option.limited_by.as_str()), (40, "the 5 permits of a dyno"));
+}
+
+/// Whoever falls behind does what it can, however little its tasks take.
+#[test]
+fn no_more_is_reckoned_than_was_done_by_a_run_that_fell_behind() {
+    let text = "name = \"jobs\"\n[task]\nkind = \"job\"\n[load]\nrate_per_s = 6000\nduration_s = 2\n[workers]\ncount = 10\n[repeat]\n\
+                blocks = 6\n[[variant]]\nname = \"async\"\nengine = \"async\"\n";
+    let plan = plan(text);
+    let of = |result: RunResult, completed: f64, window_s: f64| {
+        let fell = |run: &mut Run| {
+            run.timeline.clear();
+            run.queue = Some(queue());
+            run.verdict.result = result;
+            (run.rate_per_s.sent, run.rate_per_s.completed) = (6000.0, Some(completed));
+            run.resources.window_s = window_s;
+            run.latency_us.service.mean = Some(10.0);
+            run.resources.workers.cpu_us_per_task = Some(10.0);
+        };
+        let sized = sized_of(&plan, runs(&plan, fell), SizeDemand { burst_s: None, drain_within_s: None, ..demand() });
+        let option = only(&sized);
+        (option.capacity_per_s.value.unwrap(), option.measured)
+    };
+    let (overloaded, behind) = (RunResult::Overloaded, (4300.0, true));
+    assert_eq!(of(overloaded, 4300.0, 2.0), behind);
+    for (result, completed, window_s) in
+        [(RunResult::Ok, 4300.0, 2.0), (overloaded, 5990.0, 2.0), (overloaded, 4300.0, 0.3)]
+    {
+        let (per_s, measured) = of(result, completed, window_s);
+        assert!(per_s > 100_000.0 && !measured, "{result:?} {completed} {window_s}: {per_s}");
+    }
 }
 
 /// An order takes three seconds, whatever is paid for dynos.
