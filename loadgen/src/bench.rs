@@ -137,7 +137,8 @@ fn outlived(plan: &Plan) -> Option<String> {
     let (timeout_s, place) = (cell.settings.queue.as_ref()?.visibility_timeout_s, place(cell));
     Some(format!(
         "queue.visibility_timeout_s = {timeout_s}: {place}a task may be held for {held_s:.3} s, waiting in its dyno included, so that \
-         others will claim it meanwhile; the report counts these"
+         others will claim it meanwhile, until it lies among the dead; the report counts these, and {} would do",
+        held_s.floor() + 1.0
     ))
 }
 

@@ -7,7 +7,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use common::backlog::WorstBacklogs;
-use common::report::{Failures, Phase};
+use common::report::{Depth, Failures, Phase};
 use crossbeam_channel::{Receiver, Sender, TryRecvError, unbounded};
 use ratatui::backend::CrosstermBackend;
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
@@ -65,6 +65,8 @@ pub struct Standing {
     pub failures: Failures,
     /// Over all dynos.
     pub worst: WorstBacklogs,
+    /// What is in the queue, where tasks wait in one.
+    pub queue: Option<Depth>,
     /// The first worker that was overloaded, and how many tasks waited at it.
     pub overload: Option<(u32, u64)>,
 }

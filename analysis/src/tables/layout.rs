@@ -266,7 +266,9 @@ fn primary_note(contrast: &Contrast) -> String {
     push(contrast.p_adjusted.map(|p| p_equals("adjusted p", p)));
     push(contrast.p_same.map(|p| p_equals("p of a difference beyond the margin", p)));
     push(contrast.p_same_adjusted.map(|p| p_equals("adjusted", p)));
-    push(contrast.noise_floor.map(|sigma| format!("a block scatters by {}", percent_of_log(sigma))));
+    // Too few blocks to detect anything lie close together by chance.
+    let scatter = contrast.noise_floor.filter(|_| contrast.detectable.is_some());
+    push(scatter.map(|sigma| format!("a block scatters by {}", percent_of_log(sigma))));
     push(contrast.detectable.map(|detectable| format!("detectable {}", percent_of_log(detectable))));
     push(contrast.order_effect.map(|effect| format!("order effect {}", format::order_effect(&effect))));
     push((!contrast.calibrated).then(|| "uncalibrated".to_owned()));

@@ -4,6 +4,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::{Deserialize, Serialize};
 
+use crate::report::Depth;
+
 /// What a dyno has seen of its queue since it started, all phases.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QueueTotals {
@@ -79,6 +81,21 @@ impl QueueTotals {
         let back = self.redeliveries + self.given_up + self.foreign_given_up + self.needless;
         (self.claimed + self.stale).saturating_sub(self.let_go + back)
     }
+
+    /// What is in the queue, when `sent` tasks have been put into it. What is between two of these never shows as less than nothing: they are
+    /// not seen at the same instant. A claim of which nobody knows, because its answer was lost or its dyno was, is missing until its tasks
+    /// have ended: what has ended and what was sent are known all the same.
+    #[must_use]
+    pub fn depth(&self, sent: u64) -> Depth {
+        let in_flight = self.in_flight();
+        let delayed = self.retries.saturating_sub(self.due_again);
+        Depth {
+            visible: self.left(sent).saturating_sub(in_flight + delayed),
+            in_flight,
+            delayed,
+            dead: self.dead + self.given_up + self.foreign_given_up,
+        }
+    }
 }
 
 macro_rules! counters {
@@ -140,6 +157,29 @@ counters!(
 #[cfg(test)]
 mod tests {
     use super::QueueTotals;
+    use crate::report::Depth;
+
+    #[test]
+    fn everything_that_was_sent_is_somewhere() {
+        // Ten were sent: six claimed, of which two are done, one is tried again later, one was held too long and is back.
+        let seen = QueueTotals { claimed: 6, let_go: 3, retries: 1, redeliveries: 1, ..QueueTotals::default() };
+        assert_eq!(seen.depth(10), Depth { visible: 5, in_flight: 2, delayed: 1, dead: 0 });
+        // The one is due again, and claimed; another was no task.
+        let seen = QueueTotals { claimed: 8, let_go: 4, due_again: 1, foreign: 1, dead: 1, ..seen };
+        assert_eq!(seen.depth(10), Depth { visible: 5, in_flight: 3, delayed: 0, dead: 1 });
+        // Another whose claim nobody knows of was put back, claimed again, and is done.
+        let seen = QueueTotals { claimed: 1, let_go: 1, redeliveries: 1, ..QueueTotals::default() };
+        assert_eq!(seen.depth(1), Depth::default());
+        // Held too long, and back, when its result was kept: it is to be done again, unless that is noticed.
+        let seen = QueueTotals { claimed: 1, let_go: 1, redeliveries: 1, stale: 1, ..QueueTotals::default() };
+        assert_eq!(seen.depth(1), Depth { visible: 1, ..Depth::default() });
+        let seen = QueueTotals { claimed: 2, ..seen };
+        assert_eq!(seen.depth(1), Depth { in_flight: 1, ..Depth::default() });
+        assert_eq!((QueueTotals { let_go: 2, ..seen }).depth(1), Depth::default());
+        assert_eq!((QueueTotals { needless: 1, ..seen }).depth(1), Depth::default());
+        // Claimed before anybody knew that it was sent.
+        assert_eq!((QueueTotals { claimed: 2, ..QueueTotals::default() }).depth(1).visible, 0);
+    }
 
     #[test]
     fn what_was_put_back_is_still_with_its_worker() {

@@ -68,51 +68,7 @@ fn depths(collected: &Collected, sent_ns: impl Iterator<Item = u64>, untimed: u6
     let of_all = ticks.into_values().filter(|(dynos, ..)| *dynos == collected.dynos.len());
     let depth = of_all.map(|(_, at_ns, totals)| {
         let sent = sent_ns.partition_point(|&sent_ns| sent_ns <= at_ns) as u64 + untimed;
-        (at_ns, depth(sent, &totals))
+        (at_ns, totals.depth(sent))
     });
     depth.collect()
-}
-
-/// `sent` tasks have been put into the queue, and its dynos have seen this. What is between two of these never shows as less than
-/// nothing: they are not seen at the same instant. A claim of which nobody knows, because its answer was lost or its dyno was, is
-/// missing until its tasks have ended: what has ended and what was sent are known all the same.
-fn depth(sent: u64, seen: &QueueTotals) -> Depth {
-    let in_flight = seen.in_flight();
-    let delayed = seen.retries.saturating_sub(seen.due_again);
-    Depth {
-        visible: seen.left(sent).saturating_sub(in_flight + delayed),
-        in_flight,
-        delayed,
-        dead: seen.dead + seen.given_up + seen.foreign_given_up,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use common::queue::QueueTotals;
-    use common::report::Depth;
-
-    use super::depth;
-
-    #[test]
-    fn everything_that_was_sent_is_somewhere() {
-        // Ten were sent: six claimed, of which two are done, one is tried again later, one was held too long and is back.
-        let seen = QueueTotals { claimed: 6, let_go: 3, retries: 1, redeliveries: 1, ..QueueTotals::default() };
-        assert_eq!(depth(10, &seen), Depth { visible: 5, in_flight: 2, delayed: 1, dead: 0 });
-        // The one is due again, and claimed; another was no task.
-        let seen = QueueTotals { claimed: 8, let_go: 4, due_again: 1, foreign: 1, dead: 1, ..seen };
-        assert_eq!(depth(10, &seen), Depth { visible: 5, in_flight: 3, delayed: 0, dead: 1 });
-        // Another whose claim nobody knows of was put back, claimed again, and is done.
-        let seen = QueueTotals { claimed: 1, let_go: 1, redeliveries: 1, ..QueueTotals::default() };
-        assert_eq!(depth(1, &seen), Depth::default());
-        // Held too long, and back, when its result was kept: it is to be done again, unless that is noticed.
-        let seen = QueueTotals { claimed: 1, let_go: 1, redeliveries: 1, stale: 1, ..QueueTotals::default() };
-        assert_eq!(depth(1, &seen), Depth { visible: 1, ..Depth::default() });
-        let seen = QueueTotals { claimed: 2, ..seen };
-        assert_eq!(depth(1, &seen), Depth { in_flight: 1, ..Depth::default() });
-        assert_eq!(depth(1, &QueueTotals { let_go: 2, ..seen }), Depth::default());
-        assert_eq!(depth(1, &QueueTotals { needless: 1, ..seen }), Depth::default());
-        // Claimed before anybody knew that it was sent.
-        assert_eq!(depth(1, &QueueTotals { claimed: 2, ..QueueTotals::default() }).visible, 0);
-    }
 }

@@ -7,7 +7,7 @@ use ratatui::style::{Color, Style, Stylize};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Sparkline};
 
-use super::state::{Quantiles, View};
+use super::state::{Quantiles, View, Waiting};
 
 /// What it takes to set things side by side; on less, lines stand below each other and the last ones are cut.
 const WIDE: (u16, u16) = (72, 20);
@@ -51,16 +51,17 @@ fn wide(frame: &mut Frame<'_>, area: Rect, view: &View, lines: &[String]) {
     let title = |text: &str| Line::from(text.to_owned().bold().underlined());
 
     frame.render_widget(Paragraph::new(vec![headline(view, area.width), Line::from(view.phase.clone())]), head);
-    let [tasks, worst, cpu] = Layout::horizontal([Constraint::Ratio(1, 3); 3]).areas(top);
+    let [tasks, waiting, cpu] = Layout::horizontal([Constraint::Ratio(1, 3); 3]).areas(top);
     let mut column = vec![title("tasks")];
     column.extend(view.tasks.iter().map(|(name, value)| Line::from(format!("{name:<10}{value:>11}"))));
     frame.render_widget(Paragraph::new(column), tasks);
-    let mut column = vec![title("most tasks waiting")];
-    column.extend(view.worst.iter().map(|(worker, waiting)| Line::from(format!("worker {worker:<8}{waiting:>6}"))));
-    if view.worst.is_empty() {
+    let (heading, rows) = (waiting_heading(&view.waiting), view.waiting.rows());
+    let mut column = vec![title(heading)];
+    column.extend(rows.iter().map(|(name, tasks)| Line::from(format!("{name:<15}{tasks:>6}"))));
+    if rows.is_empty() {
         column.push(Line::from("nobody waits"));
     }
-    frame.render_widget(Paragraph::new(column), worst);
+    frame.render_widget(Paragraph::new(column), waiting);
     let mut column = vec![title("CPU, % of a core")];
     column.extend(view.cpu.iter().map(|(name, share)| Line::from(format!("{name:<10}{:>6}", percent(*share)))));
     frame.render_widget(Paragraph::new(column), cpu);
@@ -92,7 +93,7 @@ fn narrow(frame: &mut Frame<'_>, area: Rect, view: &View, lines: &[String]) {
             ["p50", "p90", "p99", "max"].iter().zip(q).map(|(name, &us)| format!(" {name} {}", milliseconds(us)));
         Line::from(format!("{name}{} ms", values.collect::<String>()))
     };
-    let worst = view.worst.iter().map(|(worker, waiting)| format!(" {worker}: {waiting}")).collect::<String>();
+    let waiting = view.waiting.rows().iter().map(|(name, tasks)| format!(" {name} {tasks}")).collect::<String>();
     let cpu = view.cpu.iter().map(|(name, share)| format!(" {name} {}", percent(*share))).collect::<String>();
     let mut all = vec![headline(view, area.width), Line::from(view.phase.clone())];
     all.extend(validity_lines(view));
@@ -102,11 +103,18 @@ fn narrow(frame: &mut Frame<'_>, area: Rect, view: &View, lines: &[String]) {
         short("resp.", response),
         short("serv.", service),
         Line::from(format!("CPU %{cpu}")),
-        Line::from(format!("waiting{worst}")),
+        Line::from(format!("waiting:{waiting}")),
     ]);
     let room = usize::from(area.height).saturating_sub(all.len());
     all.extend(lines[lines.len().saturating_sub(room)..].iter().map(|line| Line::from(line.as_str())));
     frame.render_widget(Paragraph::new(all), area);
+}
+
+fn waiting_heading(waiting: &Waiting) -> &'static str {
+    match waiting {
+        Waiting::AtWorkers(_) => "most tasks waiting",
+        Waiting::InQueue(_) => "tasks in the queue",
+    }
 }
 
 /// Which run, and how to stop it where there is room to say so.

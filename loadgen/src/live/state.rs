@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use common::latency::{Latency, microseconds};
-use common::report::Phase;
+use common::report::{Depth, Phase};
 use common::verdict::{ON_TIME_MIN, TAIL_MIN, beyond, on_time_limit_us};
 
 use super::{Load, News, Standing};
@@ -104,6 +104,31 @@ impl Curve {
     }
 }
 
+/// Where tasks wait.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Waiting {
+    /// Pushed ones: workers with most of them, number and tasks.
+    AtWorkers(Vec<(u32, u32)>),
+    /// What is in the queue.
+    InQueue(Depth),
+}
+
+impl Waiting {
+    /// What waits, or where, and how many tasks.
+    #[must_use]
+    pub fn rows(&self) -> Vec<(String, u64)> {
+        match self {
+            Waiting::AtWorkers(workers) => {
+                workers.iter().map(|(worker, waiting)| (format!("worker {worker}"), (*waiting).into())).collect()
+            }
+            Waiting::InQueue(Depth { visible, in_flight, delayed, dead }) => {
+                let rows = [("visible", visible), ("in flight", in_flight), ("delayed", delayed), ("dead", dead)];
+                rows.map(|(name, tasks)| (name.to_owned(), *tasks)).into()
+            }
+        }
+    }
+}
+
 /// What is drawn.
 #[derive(Debug, Clone, PartialEq)]
 pub struct View {
@@ -113,8 +138,8 @@ pub struct View {
     pub phase: String,
     /// Asked, achieved, completed, failed, backlog: as text; `-` when not known.
     pub tasks: [(&'static str, String); 5],
-    /// Workers with most tasks waiting: number and tasks.
-    pub worst: Vec<(u32, u32)>,
+    /// Where tasks wait.
+    pub waiting: Waiting,
     /// Response and service of the last second, then of the window.
     pub latency: [(&'static str, Quantiles); 4],
     /// What the curve is of.
@@ -182,7 +207,12 @@ impl State {
                 ("failed", number(standing.map(|s| s.failed))),
                 ("backlog", number(standing.map(|s| s.sent.saturating_sub(s.ended)))),
             ],
-            worst: standing.map_or(Vec::new(), |s| s.worst.iter().map(|b| (b.worker, b.waiting)).collect()),
+            waiting: match standing {
+                Some(Standing { queue: Some(depth), .. }) => Waiting::InQueue(*depth),
+                _ => Waiting::AtWorkers(
+                    standing.iter().flat_map(|s| s.worst.iter()).map(|b| (b.worker, b.waiting)).collect(),
+                ),
+            },
             latency: [
                 ("response, last second", last_response),
                 ("service, last second", last_service),

@@ -272,6 +272,7 @@ impl<'a> Watch<'a> {
             late: pacer.progress.late.load(Ordering::Relaxed),
             failures: counts.failed,
             worst: self.worst(),
+            queue: self.is_queued.then(|| self.collected.queue().depth(seen.sent + self.untimed)),
             overload: self
                 .collected
                 .overload

@@ -1,9 +1,10 @@
+use common::report::Depth;
 use insta::assert_snapshot;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 
 use super::draw;
-use crate::live::state::View;
+use crate::live::state::{View, Waiting};
 
 fn view() -> View {
     let quantiles = |factor: f64| [500.0, 2500.0, 23_400.0, 136_900.0].map(|us| Some(us * factor));
@@ -12,7 +13,7 @@ fn view() -> View {
         phase: "window: 6 of 10 s, run 4 s left, bench 3 min".to_owned(),
         tasks: [("asked", "500/s"), ("achieved", "482/s"), ("completed", "4068"), ("failed", "3"), ("backlog", "12")]
             .map(|(name, value)| (name, value.to_owned())),
-        worst: vec![(12, 7), (3, 4), (0, 1)],
+        waiting: Waiting::AtWorkers(vec![(12, 7), (3, 4), (0, 1)]),
         latency: [
             ("response, last second", [Some(490.0), Some(2400.0), None, Some(9999.0)]),
             ("service, last second", [Some(320.0), None, None, None]),
@@ -77,7 +78,7 @@ fn on_a_tiny_terminal() {
     "resp. p50 0.50 p90 2.50 p99 23.4 max 137"
     "serv. p50 0.25 p90 1.25 p99 11.7 max 68."
     "CPU % loadgen 9 redis - workers 111     "
-    "waiting 12: 7 3: 4 0: 1                 "
+    "waiting: worker 12 7 worker 3 4 worker 0"
     "#);
 }
 
@@ -86,7 +87,7 @@ fn before_anything_is_known() {
     let unknown = View {
         phase: "starting the dynos: bench 3 min left".to_owned(),
         tasks: view().tasks.map(|(name, _)| (name, "-".to_owned())),
-        worst: Vec::new(),
+        waiting: Waiting::AtWorkers(Vec::new()),
         latency: view().latency.map(|(name, _)| (name, [None; 4])),
         curve: Vec::new(),
         cpu: Vec::new(),
@@ -115,6 +116,28 @@ fn before_anything_is_known() {
     "results                                                                 "
     "run 2/20 threads block 1: ok: 499/s, p90 2.40 ms                        "
     "#);
+}
+
+#[test]
+fn of_a_queue() {
+    let depth = Depth { visible: 1234, in_flight: 20, delayed: 3, dead: 1 };
+    let lines = |width, height| {
+        let screen = screen(width, height, &View { waiting: Waiting::InQueue(depth), ..view() });
+        let text = screen.to_string();
+        text.lines().map(|line| line.trim_matches('"').trim_end().to_owned()).collect::<Vec<_>>()
+    };
+    let wide: Vec<String> = lines(80, 24)[2..7].iter().map(|line| line.chars().skip(27).take(22).collect()).collect();
+    assert_eq!(
+        wide,
+        [
+            "tasks in the queue    ",
+            "visible          1234 ",
+            "in flight          20 ",
+            "delayed             3 ",
+            "dead                1"
+        ]
+    );
+    assert_eq!(lines(40, 10)[9], "waiting: visible 1234 in flight 20 delay");
 }
 
 /// Whatever the size: nothing panics.

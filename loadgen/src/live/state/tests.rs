@@ -1,9 +1,9 @@
 use std::time::{Duration, Instant};
 
 use common::backlog::{WorkerBacklog, WorstBacklogs};
-use common::report::{Failures, Phase};
+use common::report::{Depth, Failures, Phase};
 
-use super::{Curve, State, View};
+use super::{Curve, State, View, Waiting};
 use crate::collect::SecondReports;
 use crate::live::{Load, News, Standing};
 
@@ -21,6 +21,7 @@ fn standing(window_s: f64) -> Standing {
         late: 0,
         failures: Failures::default(),
         worst: WorstBacklogs::default(),
+        queue: None,
         overload: None,
     }
 }
@@ -67,7 +68,10 @@ fn rates_are_of_the_last_second() {
     news.extend((0..20).map(|step| look(3.0 + f64::from(step) / 5.0)));
     let view = state(news);
     assert_eq!(view.tasks.map(|(_, value)| value), ["1000/s", "1000/s", "6798", "2", "12"]);
-    assert_eq!(view.worst, [(7, 3); 5]);
+    assert_eq!(view.waiting, Waiting::AtWorkers(vec![(7, 3); 5]));
+    let depth = Depth { visible: 3, in_flight: 2, delayed: 1, dead: 0 };
+    let queued = state(vec![stand(Standing { worst, queue: Some(depth), ..standing(1.0) })]);
+    assert_eq!(queued.waiting, Waiting::InQueue(depth));
     assert_eq!(view.phase, "window: 7 of 10 s, run 3 s left, bench 30 s");
 }
 
