@@ -195,8 +195,9 @@ fn verdict(evidence: &Evidence<'_>, checks: &[Check], valid: bool) -> Verdict {
         let reason = "nothing was asked: dynos were connected and idle".to_owned();
         return Verdict { result: RunResult::Ok, reason, remedy: String::new(), bottleneck };
     }
-    if let Some(reason) = overloaded(evidence) {
-        if let Some((because, remedy)) = queue::overloaded(evidence) {
+    if let Some((rule, reason)) = overloaded(evidence) {
+        let short = bottleneck.is_some_and(|found| found.share >= EXHAUSTED);
+        if let Some((because, remedy)) = queue::overloaded(evidence, rule, short) {
             let reason = format!("{reason}; {because}");
             return Verdict { result: RunResult::Overloaded, reason, remedy: remedy.to_owned(), bottleneck };
         }
@@ -219,15 +220,30 @@ fn verdict(evidence: &Evidence<'_>, checks: &[Check], valid: bool) -> Verdict {
 const SLOPE_MIN: f64 = 0.01;
 const SLOPE_MAX: f64 = 0.02;
 
+/// What shows that a variant did not keep up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Rule {
+    /// Too much waited at a worker, or in loadgen's hands.
+    Backlog,
+    /// Not every task completed.
+    Completed,
+    /// The drain took too long.
+    Drain,
+    /// The objective.
+    Slo,
+    /// The backlog grew.
+    Trend,
+}
+
 /// Why the variant did not keep up, if it did not.
-fn overloaded(evidence: &Evidence<'_>) -> Option<String> {
+fn overloaded(evidence: &Evidence<'_>) -> Option<(Rule, String)> {
     let Evidence { settings, counts, backlog, latency_us, .. } = evidence;
     if let Some(overload) = &backlog.overload {
         let at = match overload.at_s {
             at_s if at_s < 0.0 => format!("{:.2} s into the warm-up", settings.load.warmup_s + at_s),
             at_s => format!("{at_s:.2} s into the window"),
         };
-        return Some(match (overload.worker, overload.dyno) {
+        let reason = match (overload.worker, overload.dyno) {
             (Some(worker), _) => {
                 format!("worker {worker} had {} tasks waiting {at} when another arrived", overload.backlog)
             }
@@ -238,30 +254,32 @@ fn overloaded(evidence: &Evidence<'_>) -> Option<String> {
                     overload.backlog
                 )
             }
-        });
+        };
+        return Some((Rule::Backlog, reason));
     }
     if *evidence.ended == Ended::Interrupted {
         return None;
     }
     if counts.failed.total() > 0 || counts.unfinished > 0 {
-        return Some(format!("{} tasks failed and {} were unfinished", counts.failed.total(), counts.unfinished));
+        let reason = format!("{} tasks failed and {} were unfinished", counts.failed.total(), counts.unfinished);
+        return Some((Rule::Completed, reason));
     }
     let drain_limit_ms = settings.slo.drain_within_s * 1e3;
     if backlog.drain_ms.is_none_or(|drain_ms| drain_ms > drain_limit_ms) {
         let took = backlog.drain_ms.map_or("did not end".to_owned(), |ms| format!("took {ms:.0} ms"));
-        return Some(format!("the drain {took}; slo.drain_within_s allows {drain_limit_ms:.0} ms"));
+        return Some((Rule::Drain, format!("the drain {took}; slo.drain_within_s allows {drain_limit_ms:.0} ms")));
     }
     // An objective is settled by enough tasks beyond its percentile, or by nothing.
     if let Some(limit_ms) = settings.slo.response_p99_ms.filter(|_| settles_slo(evidence) == Some(true)) {
         let p99_ms = latency_us.response.p99.map(|us| us / 1e3);
         if p99_ms.is_none_or(|p99_ms| p99_ms > limit_ms) {
             let is = p99_ms.map_or("is unbounded".to_owned(), |ms| format!("is {ms:.2} ms"));
-            return Some(format!("response p99 {is}; slo.response_p99_ms allows {limit_ms} ms"));
+            return Some((Rule::Slo, format!("response p99 {is}; slo.response_p99_ms allows {limit_ms} ms")));
         }
     }
     let (slope, low, _) = trend(evidence)?;
-    (low > 0.0 && slope > SLOPE_MIN * rate_per_s(evidence))
-        .then(|| format!("the backlog grew by {slope:.1} tasks a second (at least {low:.1}, with 95 %)"))
+    let reason = || format!("the backlog grew by {slope:.1} tasks a second (at least {low:.1}, with 95 %)");
+    (low > 0.0 && slope > SLOPE_MIN * rate_per_s(evidence)).then(|| (Rule::Trend, reason()))
 }
 
 /// Why it cannot be told, if it cannot.

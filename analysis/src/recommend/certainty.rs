@@ -79,7 +79,7 @@ fn warnings(variants: &[Variant], cells: &[&Seen<'_>]) -> Option<String> {
         let of = runs().count() as u64;
         let warned = failed.into_iter().filter(|&(_, runs)| runs as f64 > WARNED * of as f64);
         often.extend(
-            warned.map(|(name, runs)| format!("`{name}` in {runs} of {} of {}", counted(of, "run"), variant.name)),
+            warned.map(|(name, runs)| format!("{name} in {runs} of {} of {}", counted(of, "run"), variant.name)),
         );
     }
     (!often.is_empty()).then(|| format!("checks that warn: {}", often.join(", ")))

@@ -322,7 +322,7 @@ fn doubts_lower_the_certainty() {
         })
     };
     assert_eq!(warns(2), (Level::Moderate, Vec::new()));
-    assert_eq!(warns(3), (Level::Low, vec!["checks that warn: `ticks` in 3 of 10 runs of async".to_owned()]));
+    assert_eq!(warns(3), (Level::Low, vec!["checks that warn: ticks in 3 of 10 runs of async".to_owned()]));
     let incomplete = vec!["incomplete: 9 of 10 planned blocks are there and valid".to_owned()];
     let mut void = bench(0.7, 0.01);
     void.iter_mut().filter(|run| run.block == 9 && is_async(run)).for_each(invalidate);

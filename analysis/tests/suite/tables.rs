@@ -110,7 +110,7 @@ fn terminal() {
       0     async / threads    201 µs     170 µs  0.849 [0.819, 0.876]  0.002      10            0  better, uncalibrated
 
       how sure: low (p = 0.002, 10 blocks)
-      doubt: checks that warn: `steal` in 10 of 10 runs of async
+      doubt: checks that warn: steal in 10 of 10 runs of async
       uncalibrated: no A/A benches of this host are known that fit
       headroom: threads held the 1000 tasks/s asked in all 10 runs: at least 1.0, not measured beyond; estimated, not
           measured: at most about 2.2 times what was asked, at the same cost per task (server CPU 46 % used)
@@ -152,7 +152,7 @@ fn markdown_has_the_same_figures() {
     | 0 | async / threads | 201 µs | 170 µs | 0.849 [0.819, 0.876] | 0.002 | 10 | 0 | better, uncalibrated |
 
     - how sure: low (p = 0.002, 10 blocks)
-    - doubt: checks that warn: \`steal\` in 10 of 10 runs of async
+    - doubt: checks that warn: steal in 10 of 10 runs of async
     ");
 }
 

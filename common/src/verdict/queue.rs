@@ -1,6 +1,6 @@
 //! Was nothing lost in the queue, and nothing done twice? What dynos say against what the server says.
 
-use super::{Evidence, invalid, rate_per_s, warning};
+use super::{Evidence, Rule, invalid, rate_per_s, warning};
 use crate::report::{Check, Ended, Left};
 
 pub(super) fn checks(evidence: &Evidence<'_>) -> Vec<Check> {
@@ -51,33 +51,43 @@ pub(super) fn checks(evidence: &Evidence<'_>) -> Vec<Check> {
     checks
 }
 
-/// Why a variant did not keep up whom nothing was short for: what is said of it, and what would do. Its tasks lie among the dead, because they
-/// were held too long too often; or they failed, and are tried again for longer than the plan gives them.
-pub(super) fn overloaded(evidence: &Evidence<'_>) -> Option<(String, &'static str)> {
+/// What it is that a variant did not keep up by `rule`, where it is the queue's own settings and no resource (`short`: one was at its limit), and
+/// what would do. Its tasks lie among the dead, because they were held too long too often; or they fail, and are tried again for longer than
+/// the plan gives them.
+pub(super) fn overloaded(evidence: &Evidence<'_>, rule: Rule, short: bool) -> Option<(String, &'static str)> {
     let Evidence { settings, counts, backlog, .. } = evidence;
     let (queue, plan) = (evidence.queue?, settings.queue.as_ref()?);
-    let nothing_left = |left: Left| left.visible.unwrap_or(0) + left.in_flight + left.delayed == 0;
-    if counts.unfinished > 0 && queue.dead > queue.foreign && queue.left.is_some_and(nothing_left) {
-        let (times, timeout_s) = (plan.attempts_max, plan.visibility_timeout_s);
-        let because = format!(
-            "these lie among the dead, held longer than queue.visibility_timeout_s = {timeout_s} up to {times} times (queue.attempts_max)"
-        );
-        return Some((
-            because,
-            "a queue.visibility_timeout_s that is longer than tasks are held, or more queue.attempts_max",
-        ));
-    }
-    let retried_s = settings.retried_s().filter(|_| queue.retries > 0 && counts.completed == counts.planned)?;
-    let drain_s = backlog.drain_ms? / 1e3;
-    let long = settings.slo.drain_within_s;
-    let drained = drain_s > long && drain_s <= long + retried_s;
-    // So many more wait for another attempt every second, until the first of them come back.
-    let waiting_per_s = settings.task.fail_share * rate_per_s(evidence);
-    let filled = drain_s <= long && retried_s > settings.load.warmup_s && backlog.slope_per_s? <= 2.0 * waiting_per_s;
-    (drained || filled).then(|| {
+    let retried_s = settings.retried_s().filter(|_| queue.retries > 0 && !short);
+    let tried = |retried_s: f64| {
         let because = format!("tasks that fail are tried again for {retried_s:.3} s");
         (because, "a shorter queue.backoff_ms, or slo.drain_within_s and load.warmup_s that are longer than that")
-    })
+    };
+    match rule {
+        Rule::Completed => {
+            let nothing = |left: Left| left.visible == Some(0) && left.in_flight + left.delayed == 0;
+            let dead = queue.dead >= queue.foreign + counts.rejected + counts.unfinished;
+            (counts.unfinished > 0 && dead && queue.left.is_some_and(nothing)).then(|| {
+                let (times, timeout_s) = (plan.attempts_max, plan.visibility_timeout_s);
+                let because = format!(
+                    "these lie among the dead, claimed {times} times (queue.attempts_max) and not settled in time \
+                     (queue.visibility_timeout_s = {timeout_s})"
+                );
+                (because, "a queue.visibility_timeout_s that is longer than tasks are held, or more queue.attempts_max")
+            })
+        }
+        Rule::Drain => {
+            let enough_s = settings.slo.drain_within_s + retried_s?;
+            retried_s.filter(|_| backlog.drain_ms.is_some_and(|ms| ms <= 1e3 * enough_s)).map(tried)
+        }
+        Rule::Trend => {
+            // So many more wait for another attempt every second, until the first of them come back.
+            let waiting_per_s = settings.task.fail_share * rate_per_s(evidence);
+            let by_them = |slope: f64| slope <= 2.0 * waiting_per_s;
+            let begun = |retried_s: &f64| *retried_s > settings.load.warmup_s;
+            retried_s.filter(begun).filter(|_| backlog.slope_per_s.is_some_and(by_them)).map(tried)
+        }
+        Rule::Backlog | Rule::Slo => None,
+    }
 }
 
 /// When everything has ended the queue must be empty, as many lie among the dead as were put there, and as many were run in vain as was seen,

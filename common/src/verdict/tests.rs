@@ -297,9 +297,36 @@ fn tries_and_timeouts_of_a_queue_are_named_before_resources() {
         (case.counts.completed, case.counts.unfinished, case.recorded) = (2980, 20, 2980);
         case.little = None;
     };
-    let dead = "0 tasks failed and 20 were unfinished; these lie among the dead, held longer than queue.visibility_timeout_s = 30 up \
-                to 3 times (queue.attempts_max)";
+    let dead = "0 tasks failed and 20 were unfinished; these lie among the dead, claimed 3 times (queue.attempts_max) and not settled in \
+                time (queue.visibility_timeout_s = 30)";
     job(&buried, dead, "queue.visibility_timeout_s");
+    let limit = "0 tasks failed and 20 were unfinished; nearest to a limit: worker CPU (50 %)";
+    // Before Redis 7.0 a stream does not say how much is left in it; and the dead may be those that failed.
+    let unknown = |case: &mut Case| {
+        buried(case);
+        case.queue.as_mut().unwrap().left.as_mut().unwrap().visible = None;
+    };
+    job(&unknown, limit, "a lower rate");
+    let failed = |case: &mut Case| {
+        buried(case);
+        case.counts.rejected = 20;
+    };
+    job(&failed, limit, "a lower rate");
+    // What is short is named all the same, and what else is too long.
+    let short = |case: &mut Case| {
+        retried(2600.0)(case);
+        case.pressure.iter_mut().for_each(|one| one.share = 0.95);
+    };
+    let (drain, objective) = (
+        "the drain took 2600 ms; slo.drain_within_s allows 1000 ms",
+        "response p99 is 0.80 ms; slo.response_p99_ms allows 0.1 ms",
+    );
+    job(&short, &format!("{drain}; nearest to a limit: server CPU (95 %)"), "a lower rate");
+    let slow = |case: &mut Case| {
+        retried(500.0)(case);
+        case.slo = "response_p99_ms = 0.1";
+    };
+    job(&slow, &format!("{objective}; nearest to a limit: worker CPU (50 %)"), "a lower rate");
 }
 
 #[test]
