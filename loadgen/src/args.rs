@@ -137,6 +137,16 @@ impl Common {
     }
 }
 
+/// One word for a shell.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,+@%".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
+}
+
 /// `loadgen bench`
 #[derive(Debug, Args)]
 pub struct Bench {
@@ -164,11 +174,13 @@ pub struct Bench {
 }
 
 impl Bench {
-    /// The flags that it has to be given again when it is resumed.
+    /// The command that goes on with it, in `directory`.
     #[must_use]
-    pub fn repeated(&self) -> String {
-        let handicap = self.handicap.as_ref().map(|handicap| format!(" --handicap {handicap}"));
-        self.common.repeated() + &handicap.unwrap_or_default()
+    pub fn to_go_on(&self, directory: &Path) -> String {
+        let (plan, directory) = (directory.join("plan.toml"), quoted(&directory.to_string_lossy()));
+        let handicap = self.handicap.as_ref().map(|handicap| format!(" --handicap {handicap}")).unwrap_or_default();
+        let (plan, flags) = (quoted(&plan.to_string_lossy()), self.common.repeated());
+        format!("loadgen bench {plan} --out {directory} --resume{flags}{handicap}")
     }
 
     /// The plans of all benches that are asked for: this one, or those of its A/A.
@@ -200,9 +212,9 @@ impl Sweep {
     /// The command that goes on with it, in `directory`.
     #[must_use]
     pub fn to_go_on(&self, directory: &Path) -> String {
-        let sets: String = self.common.sets().iter().map(|set| format!(" --set '{set}'")).collect();
-        let (plan, directory, flags) = (self.plan.display(), directory.display(), self.common.repeated());
-        format!("loadgen sweep {plan} --out {directory} --resume{sets}{flags}")
+        let sets: String = self.common.sets().iter().map(|set| format!(" --set {}", quoted(set))).collect();
+        let (plan, directory) = (quoted(&self.plan.to_string_lossy()), quoted(&directory.to_string_lossy()));
+        format!("loadgen sweep {plan} --out {directory} --resume{sets}{}", self.common.repeated())
     }
 
     /// As for its benches.
@@ -460,4 +472,28 @@ pub fn parse_plan(text: &str, sets: &[String], directory: &Path) -> Result<Plan,
             .map_err(|error| format!("{}: {error}; name a file that lies beside the plan", path.display()))
     };
     Plan::parse_with(text, sets, &mut read)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::{Sweep, quoted};
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        sweep: Sweep,
+    }
+
+    #[test]
+    fn what_goes_on_with_a_sweep_can_be_pasted() {
+        assert_eq!(["a-b/c.toml", "a b", "it's", ""].map(quoted), ["a-b/c.toml", "'a b'", r"'it'\''s'", "''"]);
+        let line = ["sweep", "plans/a b.toml", "--set", "task.kind='job'", "--set", "workers.count=[1, 2]", "--force"];
+        let sweep = Line::parse_from(line).sweep;
+        assert_eq!(
+            sweep.to_go_on("results/x".as_ref()),
+            r"loadgen sweep 'plans/a b.toml' --out results/x --resume --set 'task.kind='\''job'\''' --set 'workers.count=[1, 2]' --force"
+        );
+    }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use analysis::load::Mixed;
 use analysis::metric::value;
 use common::plan::demand::{demand, what_fits};
-use common::plan::{Cell, Metric, Plan};
+use common::plan::{Cell, Metric, Plan, Settings};
 use common::random::{self, Stream, below, block_seed};
 use common::report::{Ended, Run, RunResult};
 
@@ -142,21 +142,39 @@ fn outlived(plan: &Plan) -> Option<String> {
     ))
 }
 
-/// What is said of a plan whose failing tasks are tried again for longer than the drain may take: of the cell in which that is longest.
+/// Nobody waits for longer than this until a task has failed for good, seconds.
+const RETRIED_S_MAX: f64 = 600.0;
+
+/// What is said of a plan whose failing tasks are tried again for longer than warm-up and drain last: of the cell in which that is longest.
 #[must_use]
 fn retried(plan: &Plan) -> Option<String> {
+    let given_s = |cell: &Cell| {
+        let Settings { load, slo, .. } = &cell.settings;
+        load.warmup_s.min(load.drain_s).min(slo.drain_within_s)
+    };
     let retried = plan.cells.iter().filter_map(|cell| Some((cell, cell.settings.retried_s()?)));
-    let too_long = retried.filter(|(cell, retried_s)| *retried_s > cell.settings.slo.drain_within_s);
+    let too_long = retried.filter(|(cell, retried_s)| *retried_s > given_s(cell));
     let (cell, retried_s) = too_long.max_by(|(_, one), (_, other)| one.total_cmp(other))?;
-    let (backoff_ms, drain_within_s) = (cell.settings.queue.as_ref()?.backoff_ms, cell.settings.slo.drain_within_s);
+    let Settings { load, slo, queue, .. } = &cell.settings;
+    let queue = queue.as_ref()?;
+    let needed = [
+        ("load.warmup_s", load.warmup_s, retried_s.ceil()),
+        ("slo.drain_within_s", slo.drain_within_s, retried_s.ceil() + 1.0),
+        ("load.drain_s", load.drain_s, retried_s.ceil() + 1.0),
+    ];
+    let longer: Vec<String> =
+        needed.iter().filter(|(_, now_s, _)| *now_s < retried_s).map(|(key, _, s)| format!("{key} = {s}")).collect();
+    let shorter_ms = (0.8 * queue.backoff_ms * given_s(cell) / retried_s).floor();
+    let shorter = (shorter_ms >= 1.0).then(|| format!("queue.backoff_ms = {shorter_ms}"));
+    let fewer = (retried_s > RETRIED_S_MAX).then(|| "fewer queue.attempts_max".to_owned());
+    let longer = fewer.is_none().then(|| longer.join(" and "));
+    let would_do: Vec<String> = shorter.into_iter().chain(fewer).chain(longer).collect();
     Some(format!(
-        "queue.backoff_ms = {backoff_ms}: {}a task that fails is tried again for {retried_s:.3} s, longer than slo.drain_within_s = \
-         {drain_within_s} allows the drain to take: one that fails near the end makes a run overloaded; queue.backoff_ms = {} would do, or \
-         slo.drain_within_s = {} and load.warmup_s = {}",
+        "queue.backoff_ms = {}: {}a task that fails is tried again for {retried_s:.3} s: one that fails near the end, and those that still \
+         wait when the window begins, may make a run overloaded; {} would do",
+        queue.backoff_ms,
         place(cell),
-        (0.8 * backoff_ms * drain_within_s / retried_s).floor().max(1.0),
-        retried_s.ceil() + 1.0,
-        retried_s.ceil()
+        would_do.join(", or ")
     ))
 }
 
@@ -431,11 +449,28 @@ mod tests {
 
     #[test]
     fn the_cell_whose_failing_tasks_are_tried_for_longest_is_named() {
-        let plan = "name = \"t\"\n[task]\nkind = \"job\"\nfail_share = 0.01\n[load]\nrate_per_s = 10\nduration_s = 1\n[workers]\n\
-                    count = 4\n[queue]\nbackoff_ms = [1000, 2500, 100]\n[[variant]]\nname = \"a\"\nengine = \"async\"\n";
-        let longest = "queue.backoff_ms = 2500: in cell 1 (queue.backoff_ms = 2500) a task that fails is tried again for 7.500 s, longer \
-                       than slo.drain_within_s = 1 allows the drain to take: one that fails near the end makes a run overloaded; \
-                       queue.backoff_ms = 266 would do, or slo.drain_within_s = 9 and load.warmup_s = 8";
-        assert_eq!(retried(&Plan::parse(plan, &[]).unwrap()).as_deref(), Some(longest));
+        let said = |queue: &str, others: &str| {
+            let plan = format!(
+                "name = \"t\"\n[task]\nkind = \"job\"\nfail_share = 0.01\n[load]\nrate_per_s = 10\nduration_s = 1\n{others}\n[workers]\n\
+                 count = 4\n[queue]\n{queue}\n[[variant]]\nname = \"a\"\nengine = \"async\"\n"
+            );
+            retried(&Plan::parse(&plan, &[]).unwrap()).unwrap_or_default()
+        };
+        let would_do =
+            |queue: &str, others: &str| said(queue, others).rsplit("; ").next().map(str::to_owned).unwrap_or_default();
+        let longest = "queue.backoff_ms = 2500: in cell 1 (queue.backoff_ms = 2500) a task that fails is tried again for 7.500 s: one that \
+                       fails near the end, and those that still wait when the window begins, may make a run overloaded; \
+                       queue.backoff_ms = 266, or load.warmup_s = 8 and slo.drain_within_s = 9 would do";
+        assert_eq!(said("backoff_ms = [1000, 2500, 100]", ""), longest);
+        let all =
+            "queue.backoff_ms = 53, or load.warmup_s = 15 and slo.drain_within_s = 16 and load.drain_s = 16 would do";
+        assert_eq!(would_do("attempts_max = 5", ""), all);
+        assert_eq!(would_do("attempts_max = 255", ""), "fewer queue.attempts_max would do");
+        assert_eq!(would_do("", "warmup_s = 0"), "load.warmup_s = 3 and slo.drain_within_s = 4 would do");
+        assert_eq!(
+            would_do("", "warmup_s = 3\n[slo]\ndrain_within_s = 2"),
+            "queue.backoff_ms = 533, or slo.drain_within_s = 4 would do"
+        );
+        assert_eq!(said("", "warmup_s = 3\n[slo]\ndrain_within_s = 4"), "");
     }
 }

@@ -194,9 +194,7 @@ fn bench_plan(
         Err(error) => return Err(error.into()),
     }
     if interrupted {
-        let plan = directory.join("plan.toml");
-        let flags = args.repeated();
-        let alone = format!("loadgen bench {} --out {} --resume{flags}", plan.display(), directory.display());
+        let alone = args.to_go_on(directory);
         eprintln!("loadgen: to go on: {}", part.map_or(alone.as_str(), |part| part.to_go_on));
     }
     let summary = outcome?;

@@ -93,7 +93,10 @@ fn narrow(frame: &mut Frame<'_>, area: Rect, view: &View, lines: &[String]) {
             ["p50", "p90", "p99", "max"].iter().zip(q).map(|(name, &us)| format!(" {name} {}", milliseconds(us)));
         Line::from(format!("{name}{} ms", values.collect::<String>()))
     };
-    let waiting = view.waiting.rows().iter().map(|(name, tasks)| format!(" {name} {tasks}")).collect::<String>();
+    let waiting: String = match &view.waiting {
+        Waiting::AtWorkers(workers) => workers.iter().map(|(worker, tasks)| format!(" {worker}: {tasks}")).collect(),
+        queue => queue.rows().iter().map(|(name, tasks)| format!(" {name} {tasks}")).collect(),
+    };
     let cpu = view.cpu.iter().map(|(name, share)| format!(" {name} {}", percent(*share))).collect::<String>();
     let mut all = vec![headline(view, area.width), Line::from(view.phase.clone())];
     all.extend(validity_lines(view));
@@ -103,7 +106,7 @@ fn narrow(frame: &mut Frame<'_>, area: Rect, view: &View, lines: &[String]) {
         short("resp.", response),
         short("serv.", service),
         Line::from(format!("CPU %{cpu}")),
-        Line::from(format!("waiting:{waiting}")),
+        Line::from(format!("waiting{waiting}")),
     ]);
     let room = usize::from(area.height).saturating_sub(all.len());
     all.extend(lines[lines.len().saturating_sub(room)..].iter().map(|line| Line::from(line.as_str())));

@@ -78,7 +78,7 @@ fn on_a_tiny_terminal() {
     "resp. p50 0.50 p90 2.50 p99 23.4 max 137"
     "serv. p50 0.25 p90 1.25 p99 11.7 max 68."
     "CPU % loadgen 9 redis - workers 111     "
-    "waiting: worker 12 7 worker 3 4 worker 0"
+    "waiting 12: 7 3: 4 0: 1                 "
     "#);
 }
 
@@ -137,7 +137,7 @@ fn of_a_queue() {
             "dead                1"
         ]
     );
-    assert_eq!(lines(40, 10)[9], "waiting: visible 1234 in flight 20 delay");
+    assert_eq!(lines(40, 10)[9], "waiting visible 1234 in flight 20 delaye");
 }
 
 /// Whatever the size: nothing panics.
