@@ -12,6 +12,8 @@ use super::{Chart, Section};
 use crate::format::signed_percent_of_log;
 use crate::metric::wording;
 
+/// Maps beyond this are left to the tables.
+const MAPS_MAX: usize = 20;
 /// Rows beyond this are left to the tables.
 const ROWS_MAX: usize = 40;
 /// Between the lines of a hatched area.
@@ -23,7 +25,7 @@ const FULL: f64 = 0.25;
 pub(super) fn of(comparison: &Comparison) -> Vec<Chart> {
     let all = Swept::all(comparison);
     let maps = contenders(comparison).into_iter().flat_map(|contender| all.iter().map(move |swept| (contender, swept)));
-    let charts = maps.enumerate().map(|(i, (contender, swept))| {
+    let charts = maps.take(MAPS_MAX).enumerate().map(|(i, (contender, swept))| {
         let map = Map { comparison, swept, contender };
         let by = if all.len() > 1 { format!(", by {}", swept.key) } else { String::new() };
         let title = format!("{}{by}", map.title());

@@ -104,8 +104,13 @@ impl Panels<'_> {
             let ((first, low), (last, high)) = (known.first()?, known.last()?);
             let name = &self.comparison.cells.first()?.variants.get(variant)?.variant.name;
             Some(format!(
-                "{name}: {} at {}, {} at {}{}",
+                "{name}: {} at {}{}, {} at {}{}",
                 estimate(unit, low),
+                if self.panels.iter().any(|other| other.swept.key != swept.key) {
+                    format!("{} = ", swept.key)
+                } else {
+                    String::new()
+                },
                 swept.values[*first],
                 estimate(unit, high),
                 swept.values[*last],

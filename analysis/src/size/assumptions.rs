@@ -19,7 +19,8 @@ pub(super) fn assumptions(demand: &SizeDemand, settings: &Settings, option: &Siz
     });
     let reckoned = (!option.measured).then(|| {
         let less = if settings.queue.is_some() { ", as if claiming took no time: it may be much less" } else { "" };
-        format!("no run had tasks waiting all the while: what a dyno can do is reckoned, not measured{less}")
+        let behind = "what a dyno can do is reckoned, not measured, and no more than runs did that fell behind";
+        format!("no run had three whole seconds in which tasks waited all the while: {behind}{less}")
     });
     let alike =
         "every dyno can do as much as the one measured: on a machine of its own, at the same distance".to_owned();

@@ -9,8 +9,8 @@ use crate::stats::middle_of;
 /// Seconds with waiting tasks that a run must have before its rate counts as what a dyno can do.
 const SATURATED_S_MIN: usize = 3;
 
-/// Share of what it was sent that a run did at most which fell behind, and for how long, seconds, at least.
-const BEHIND: f64 = 0.95;
+/// A run fell behind by this share of what it was sent at least, and for so long, seconds.
+const BEHIND: f64 = 0.05;
 const BEHIND_S_MIN: f64 = 1.0;
 
 /// Share of the permits, or of the places for claimed tasks, that is taken when there is none left, but for moments.
@@ -30,6 +30,8 @@ pub(super) struct Capacity {
 pub(super) enum Limit {
     /// Whatever it was: tasks were waiting.
     Measured,
+    /// Whatever it was: more and more tasks were waiting.
+    Behind,
     Workers,
     Permits,
     Cpu,
@@ -94,15 +96,19 @@ pub(super) fn capacity(run: &Run) -> Option<Capacity> {
     Some(found).filter(|one| one.per_s.is_finite() && one.per_s > 0.0)
 }
 
-/// Whoever is sent more than it does, all the while, does what it can.
+/// Whoever is sent more than it does, all the while, does what it can. Tasks that wait for another attempt, or lie among the dead, are not
+/// behind.
 fn fell_behind(run: &Run) -> Option<Capacity> {
-    let settings = &run.plan.settings;
-    let long = run.verdict.result == RunResult::Overloaded
-        && run.resources.window_s >= BEHIND_S_MIN
-        && settings.load.arrivals.is_stationary();
-    let completed = run.rate_per_s.completed.filter(|completed| long && *completed < BEHIND * run.rate_per_s.sent)?;
+    let (settings, sent_per_s, window_s) = (&run.plan.settings, run.rate_per_s.sent, run.resources.window_s);
+    let grew = run.backlog.slope_low_per_s.is_some_and(|low| low > 0.0)
+        && run.backlog.slope_per_s.is_some_and(|slope| slope >= BEHIND * sent_per_s);
+    let long = run.verdict.result == RunResult::Overloaded && window_s >= BEHIND_S_MIN;
+    let elsewhere = run.queue.as_ref().map_or(0, |queue| queue.retries + queue.dead) as f64;
+    let stationary = settings.load.arrivals.is_stationary();
+    let is_behind = |completed: &f64| completed + elsewhere / window_s < (1.0 - BEHIND) * sent_per_s;
+    let completed = run.rate_per_s.completed.filter(|_| stationary && grew && long).filter(is_behind)?;
     let per_s = completed / f64::from(settings.workers.dynos) * settings.time_scale();
-    Some(Capacity { per_s, limit: Limit::Measured })
+    Some(Capacity { per_s, limit: Limit::Behind })
 }
 
 fn reckoned(run: &Run) -> Option<Capacity> {
@@ -129,11 +135,11 @@ fn reckoned(run: &Run) -> Option<Capacity> {
 pub(super) fn limited_by(run: &Run, Capacity { per_s, limit }: Capacity) -> String {
     match (limit, run.plan.settings.limiting_permits()) {
         (Limit::Permits, Some(permits)) => format!("the {permits} permits of a dyno"),
-        (Limit::Measured, Some(permits)) if at_work(run, per_s) >= ALL_TAKEN * f64::from(permits) => {
+        (Limit::Measured | Limit::Behind, Some(permits)) if at_work(run, per_s) >= ALL_TAKEN * f64::from(permits) => {
             format!("the {permits} permits of a dyno")
         }
-        (Limit::Measured, _) if is_short_of_claims(run, per_s) => "the way to the queue".to_owned(),
-        (Limit::Measured, _) => {
+        (Limit::Measured | Limit::Behind, _) if is_short_of_claims(run, per_s) => "the way to the queue".to_owned(),
+        (Limit::Measured | Limit::Behind, _) => {
             run.verdict.bottleneck.map_or_else(|| "its workers".to_owned(), |found| found.resource.to_string())
         }
         (Limit::Workers | Limit::Permits, _) => "its workers".to_owned(),
