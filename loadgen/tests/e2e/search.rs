@@ -146,7 +146,7 @@ fn what_cannot_be_searched_for_is_refused() {
 fn sweep(counts: &str) -> Finished {
     let line = format!(
         "sweep limit.toml --set primary=rss_max_bytes --set workers.count={counts} --set load.duration_s=0.3 \
-         --set task.sleep_ms=10 --set slo.drain_within_s=5 --set load.rate_per_s=20 --pin none"
+         --set slo.drain_within_s=5 --set load.rate_per_s=20 --pin none"
     );
     let finished = Invocation::new(&line).file("limit.toml", PLAN).start().finish();
     assert_eq!(finished.code, Some(0), "{finished}");
