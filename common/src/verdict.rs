@@ -197,16 +197,14 @@ fn verdict(evidence: &Evidence<'_>, checks: &[Check], valid: bool) -> Verdict {
     }
     if let Some((rule, reason)) = overloaded(evidence) {
         let short = bottleneck.is_some_and(|found| found.share >= EXHAUSTED);
-        if let Some((because, remedy)) = queue::overloaded(evidence, rule, short) {
-            let reason = format!("{reason}; {because}");
-            return Verdict { result: RunResult::Overloaded, reason, remedy: remedy.to_owned(), bottleneck };
-        }
-        let limit = bottleneck.map_or(String::new(), |found| {
-            format!("; nearest to a limit: {} ({:.0} %)", found.resource, found.share * 100.0)
+        let nearest = bottleneck.map(|found| {
+            let limit = format!("nearest to a limit: {} ({:.0} %)", found.resource, found.share * 100.0);
+            (limit, remedy(found.resource))
         });
-        let remedy =
-            bottleneck.map_or("more workers, more connections or a lower rate", |found| remedy(found.resource));
-        let reason = format!("{reason}{limit}");
+        let (reason, remedy) = match queue::overloaded(evidence, rule, short).or(nearest) {
+            Some((because, remedy)) => (format!("{reason}; {because}"), remedy),
+            None => (reason, "more workers, more connections or a lower rate"),
+        };
         return Verdict { result: RunResult::Overloaded, reason, remedy: remedy.to_owned(), bottleneck };
     }
     if let Some((reason, remedy)) = inconclusive(evidence) {

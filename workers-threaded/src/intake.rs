@@ -95,14 +95,8 @@ impl Letterboxes {
         self.0.len()
     }
 
-    /// Hands a task to its worker. One that has left takes no more: its tasks stay unfinished.
-    pub fn deliver(&self, worker: u32, task: Handed) {
-        if self.put(worker, task) {
-            self.wake(worker);
-        }
-    }
-
-    /// As [`Letterboxes::deliver`], but leaves the worker asleep if it is. True: it is to be woken, for nobody was told to before.
+    /// Puts a task with its worker, which stays asleep if it is. True: it is to be woken, for nobody was told to before. One that has left
+    /// takes no more: its tasks stay unfinished.
     #[must_use]
     pub fn put(&self, worker: u32, task: Handed) -> bool {
         self.0[worker as usize].contents().backlog.push(task)
@@ -166,12 +160,14 @@ mod model {
     use testkit::stand::{handed, index_of, shared};
 
     use super::{Source, inboxes};
+    use crate::executor::Inboxes;
 
     /// What is delivered is received, in order, and then comes the end; whoever waits is woken.
     #[test]
     fn nothing_is_lost_between_intake_and_worker() {
         loom::model(|| {
             let (letterboxes, mut inboxes) = inboxes(1, Order::Fifo, &Source::Pushed, &shared(1));
+            let letterboxes = Inboxes::Letterboxes(letterboxes);
             let mut inbox = inboxes.remove(0);
             let worker = thread::spawn(move || {
                 let received: Vec<u64> = std::iter::from_fn(|| inbox.receive()).map(|task| index_of(&task)).collect();
@@ -189,6 +185,7 @@ mod model {
     fn a_worker_who_was_left_asleep_is_woken() {
         loom::model(|| {
             let (letterboxes, mut inboxes) = inboxes(1, Order::Fifo, &Source::Pushed, &shared(1));
+            let letterboxes = Inboxes::Letterboxes(letterboxes);
             let mut inbox = inboxes.remove(0);
             let worker = thread::spawn(move || {
                 let received = [(); 2].map(|()| inbox.receive().map(|task| index_of(&task)));
@@ -211,6 +208,7 @@ mod tests {
     use testkit::stand::{handed, index_of, shared};
 
     use super::{Inbox, Source, inboxes};
+    use crate::executor::Inboxes;
 
     fn received(inbox: &mut Inbox) -> Vec<u64> {
         from_fn(|| inbox.receive()).map(|task| index_of(&task)).collect()
@@ -220,6 +218,7 @@ mod tests {
     fn what_was_delivered_before_the_end_is_received_in_the_plans_order() {
         for (order, expected) in [(Order::Fifo, [0, 1, 2]), (Order::Lifo, [2, 1, 0])] {
             let (letterboxes, mut inboxes) = inboxes(2, order, &Source::Pushed, &shared(2));
+            let letterboxes = Inboxes::Letterboxes(letterboxes);
             (0..3).for_each(|index| letterboxes.deliver(1, handed(index)));
             drop(letterboxes);
             assert_eq!(received(&mut inboxes[1]), expected, "{order:?}");
@@ -230,6 +229,7 @@ mod tests {
     #[test]
     fn a_worker_who_waits_is_woken_by_a_task_and_by_the_end() {
         let (letterboxes, mut inboxes) = inboxes(1, Order::Fifo, &Source::Pushed, &shared(1));
+        let letterboxes = Inboxes::Letterboxes(letterboxes);
         let mut inbox = inboxes.remove(0);
         let worker = thread::spawn(move || received(&mut inbox));
         letterboxes.deliver(0, handed(7));
@@ -241,6 +241,7 @@ mod tests {
     fn a_worker_of_a_stopping_dyno_begins_nothing_more() {
         let shared = shared(1);
         let (letterboxes, mut inboxes) = inboxes(1, Order::Fifo, &Source::Pushed, &shared);
+        let letterboxes = Inboxes::Letterboxes(letterboxes);
         letterboxes.deliver(0, handed(0));
         shared.stopping.store(true, Ordering::Relaxed);
         assert!(inboxes[0].receive().is_none());

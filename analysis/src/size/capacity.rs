@@ -72,8 +72,8 @@ pub(super) fn once(run: &Run) -> f64 {
 }
 
 /// What a dyno of this run can do. With tasks that waited all the while, what was completed meanwhile; otherwise the least
-/// of what its workers, its permits and its CPUs allow, but no more than a run did that fell behind. Less what was done in vain, which no second tells apart; CPU of a
-/// task has it in already.
+/// of what its workers, its permits and its CPUs allow, but no more than a run did that fell behind. Less what was done in vain, which no
+/// second tells apart; CPU of a task has it in already.
 pub(super) fn capacity(run: &Run) -> Option<Capacity> {
     let settings = &run.plan.settings;
     let dynos = f64::from(settings.workers.dynos);
